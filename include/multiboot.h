@@ -1,0 +1,120 @@
+/* Multiboot 1 and 2: what the boot loader hands over, in the specifications' names. */
+#ifndef TALLY_MULTIBOOT_H
+#define TALLY_MULTIBOOT_H
+
+#include "types.h"
+
+#define MULTIBOOT_HEADER_MAGIC 0x1BADB002u
+#define MULTIBOOT_BOOTLOADER_MAGIC 0x2BADB002u
+#define MULTIBOOT_SEARCH 8192 /* the header lies within the image's first 8 KiB */
+
+enum multiboot_header_flags {
+    MULTIBOOT_PAGE_ALIGN = 1 << 0,
+    MULTIBOOT_MEMORY_INFO = 1 << 1,
+    MULTIBOOT_VIDEO_MODE = 1 << 2,
+    MULTIBOOT_AOUT_KLUDGE = 1 << 16,
+};
+
+struct multiboot_header {
+    u32 magic, flags, checksum;
+    u32 header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr; /* with AOUT_KLUDGE */
+};
+
+enum multiboot_info_flags {
+    MULTIBOOT_INFO_MEMORY = 1 << 0,
+    MULTIBOOT_INFO_CMDLINE = 1 << 2,
+    MULTIBOOT_INFO_MODS = 1 << 3,
+    MULTIBOOT_INFO_MEM_MAP = 1 << 6,
+    MULTIBOOT_INFO_BOOT_LOADER_NAME = 1 << 9,
+    MULTIBOOT_INFO_FRAMEBUFFER = 1 << 12,
+};
+
+struct multiboot_info {
+    u32 flags;
+    u32 mem_lower, mem_upper; /* KiB */
+    u32 boot_device;
+    u32 cmdline;
+    u32 mods_count, mods_addr;
+    u32 syms[4];
+    u32 mmap_length, mmap_addr;
+    u32 drives_length, drives_addr;
+    u32 config_table;
+    u32 boot_loader_name;
+    u32 apm_table;
+    u32 vbe[4];
+    u64 framebuffer_addr;
+    u32 framebuffer_pitch, framebuffer_width, framebuffer_height;
+    u8 framebuffer_bpp, framebuffer_type, color_info[6];
+} __attribute__((packed));
+_Static_assert(sizeof(struct multiboot_info) == 116, "multiboot 1 information");
+
+struct multiboot_module {
+    u32 mod_start, mod_end; /* physical, end exclusive */
+    u32 cmdline, reserved;
+};
+
+struct multiboot_mmap_entry {
+    u32 size; /* of what follows */
+    u64 addr, len;
+    u32 type; /* enum memory_type, as in E820 */
+} __attribute__((packed));
+
+#define MULTIBOOT2_HEADER_MAGIC 0xE85250D6u
+#define MULTIBOOT2_BOOTLOADER_MAGIC 0x36D76289u
+
+enum multiboot2_tag_type {
+    MULTIBOOT2_TAG_END = 0,
+    MULTIBOOT2_TAG_CMDLINE = 1,
+    MULTIBOOT2_TAG_BOOT_LOADER_NAME = 2,
+    MULTIBOOT2_TAG_MODULE = 3,
+    MULTIBOOT2_TAG_BASIC_MEMINFO = 4,
+    MULTIBOOT2_TAG_MMAP = 6,
+    MULTIBOOT2_TAG_FRAMEBUFFER = 8,
+    MULTIBOOT2_TAG_EFI64 = 12,
+    MULTIBOOT2_TAG_ACPI_OLD = 14,
+    MULTIBOOT2_TAG_ACPI_NEW = 15,
+    MULTIBOOT2_TAG_EFI_MMAP = 17,
+};
+
+struct multiboot2_info {
+    u32 total_size, reserved;
+};
+
+struct multiboot2_tag { /* tags start on 8-byte boundaries */
+    u32 type, size;
+};
+
+struct multiboot2_module {
+    struct multiboot2_tag tag;
+    u32 mod_start, mod_end;
+    char cmdline[];
+};
+
+struct multiboot2_mmap {
+    struct multiboot2_tag tag;
+    u32 entry_size, entry_version;
+};
+
+struct multiboot2_mmap_entry {
+    u64 addr, len;
+    u32 type, zero;
+};
+
+struct multiboot2_framebuffer {
+    struct multiboot2_tag tag;
+    u64 addr;
+    u32 pitch, width, height;
+    u8 bpp, type;
+    u16 reserved;
+};
+
+/* Types of memory in E820 and multiboot maps. */
+enum memory_type {
+    MEMORY_RAM = 1,
+    MEMORY_RESERVED = 2,
+    MEMORY_ACPI_RECLAIMABLE = 3,
+    MEMORY_ACPI_NVS = 4,
+    MEMORY_BAD = 5,
+};
+
+#endif

@@ -1,0 +1,37 @@
+/* Integer types of the whole project; the only typedefs there are. */
+#ifndef TALLY_TYPES_H
+#define TALLY_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#define BIT(n) (1ull << (n))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define PAGE_SIZE (4 * KIB)
+#define PAGE_2M (2 * MIB)
+#define PAGE_1G GIB
+
+/* `align` is a power of two. */
+static inline u64 align_down(u64 value, u64 align)
+{
+    return value & ~(align - 1);
+}
+
+static inline u64 align_up(u64 value, u64 align)
+{
+    return align_down(value + align - 1, align);
+}
+
+#endif
