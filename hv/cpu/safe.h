@@ -1,0 +1,15 @@
+/*
+ * Instructions whose operands the guest chose and that may fault: each returns false instead,
+ * by way of the exception fix-up table (cpu/traps.c).
+ */
+#ifndef TALLY_CPU_SAFE_H
+#define TALLY_CPU_SAFE_H
+
+#include "types.h"
+
+bool rdmsr_safe(u32 msr, u64 *value);
+bool wrmsr_safe(u32 msr, u64 value);
+bool xsetbv_safe(u32 index, u64 value);
+bool rdpmc_safe(u32 counter, u64 *value);
+
+#endif

@@ -1,0 +1,19 @@
+/* The memory and string functions that the compiler and Tally need. */
+#ifndef TALLY_LIB_STRING_H
+#define TALLY_LIB_STRING_H
+
+#include "types.h"
+
+void *memcpy(void *to, const void *from, size_t size);
+void *memmove(void *to, const void *from, size_t size);
+void *memset(void *to, int byte, size_t size);
+int memcmp(const void *a, const void *b, size_t size);
+size_t strlen(const char *s);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t size);
+char *strchr(const char *s, int c);
+
+/* Copies as much as fits and always ends with NUL (size > 0); returns strlen(from). */
+size_t strlcpy(char *to, const char *from, size_t size);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * What every vCPU counts. Only its own CPU writes, without locks; readers add up all vCPUs.
+ * The cycles are added in vmx/entry.asm, as the last thing before the entry.
+ */
+#ifndef TALLY_STATS_COUNTERS_H
+#define TALLY_STATS_COUNTERS_H
+
+#include "tally.h"
+
+/* One exit reason on one vCPU. Cycles are TSC ticks. */
+struct reason_counter {
+    u64 count, cycles, min, max; /* min starts as ~0 */
+};
+
+#define REASON_SLOTS (EXIT_REASONS + 1) /* the last counts all numbers above the table */
+
+struct statistics {
+    struct reason_counter reason[REASON_SLOTS];
+};
+
+/* Where the readers find the vCPUs' statistics. */
+void statistics_register(struct statistics *s);
+unsigned statistics_vcpus(void);
+const struct statistics *statistics_of(unsigned vcpu);
+
+/* Sums over all vCPUs. min is 0 where nothing has happened. */
+struct reason_counter statistics_of_reason(unsigned reason);
+struct reason_counter statistics_total(void);
+
+/* Printed name of a reason; "UNDEFINED" for numbers above the table. */
+const char *reason_name(unsigned reason);
+/* Whether the SDM defines the number. */
+bool reason_is_defined(u32 reason);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * Guest memory by linear and by physical address, as the guest's own instruction would see it.
+ * Guest physical equals host physical, except for Tally's own pages, which read as ones.
+ */
+#ifndef TALLY_VMX_GUEST_MEMORY_H
+#define TALLY_VMX_GUEST_MEMORY_H
+
+#include "vmx/vcpu.h"
+
+enum access { ACCESS_READ = 0, ACCESS_WRITE = 1, ACCESS_FETCH = 2 };
+
+/* Why an access failed: the exception that the guest must get. vector 0 (#DE) cannot happen: OK. */
+struct guest_fault {
+    u8 vector; /* VECTOR_PF, VECTOR_GP, VECTOR_SS; 0: no fault */
+    u32 error_code;
+    u64 address; /* CR2 for #PF */
+};
+
+/*
+ * Copies between `buffer` and guest-linear memory, through the guest's paging (all modes: off,
+ * 32-bit, PAE, 4- and 5-level; WP, NX, SMEP, SMAP, PKU as at privilege level `cpl`; `implicit`
+ * supervisor accesses are made with cpl 0). Sets accessed and dirty bits. On a fault nothing of a
+ * write has been done and false comes back.
+ */
+bool guest_read(u64 linear, void *buffer, size_t size, unsigned cpl, struct guest_fault *fault);
+bool guest_write(u64 linear, const void *buffer, size_t size, unsigned cpl,
+                 struct guest_fault *fault);
+
+/* Guest-physical memory; what is not RAM of the guest reads as ones and swallows writes. */
+void guest_physical_read(u64 physical, void *buffer, size_t size);
+void guest_physical_write(u64 physical, const void *buffer, size_t size);
+
+/* Segment base + offset truncated to the address size, with limit, type and canonical checks
+ * (`segment` is enum segment, `address_size` 2, 4 or 8 bytes). */
+bool guest_linear_address(enum segment segment, u64 offset, unsigned address_size, size_t size,
+                          enum access access, u64 *linear, struct guest_fault *fault);
+
+/* The memory operand that a VM-exit instruction-information field describes (those with a
+ * displacement in the exit qualification): offset within its segment. */
+u64 operand_offset(const struct vcpu *vcpu, u32 info, u64 displacement);
+enum segment operand_segment(u32 info);
+unsigned operand_address_size(u32 info); /* bytes */
+
+/* Injects `fault` and returns what the handler should return. */
+enum exit_action inject_fault(struct vcpu *vcpu, const struct guest_fault *fault);
+
+/* Backend (mm/): a pointer to `size` bytes of guest RAM at a physical address within one page, or
+ * NULL where there is none (Tally's own memory, holes, devices). Host tests bring their own. */
+void *guest_ram(u64 physical, size_t size);
+
+#endif
