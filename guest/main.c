@@ -1,0 +1,91 @@
+/* The guest test kernel: runs the families of tests that the command line asks for. */
+#include "console.h"
+#include "cpu.h"
+#include "descriptors.h"
+#include "families.h"
+#include "multiboot.h"
+#include "options.h"
+#include "statistics.h"
+#include "tap.h"
+
+struct family {
+    const char *name;
+    void (*run)(void);
+};
+
+static const struct family families[] = {
+    {"leaves", test_leaves},
+    {"cpuid", test_cpuid},
+};
+
+#define PIC_MASTER_MASK 0x21
+#define PIC_SLAVE_MASK 0xA1
+
+static void mask_interrupts(void)
+{
+    out8(PIC_MASTER_MASK, 0xFF);
+    out8(PIC_SLAVE_MASK, 0xFF);
+}
+
+static bool is_family(const char *name, u32 length)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(families); i++) {
+        const char *known = families[i].name;
+        u32 n = 0;
+
+        while (n < length && known[n] == name[n])
+            n++;
+        if (n == length && !known[n])
+            return true;
+    }
+    return false;
+}
+
+static void check_command_line(void)
+{
+    const char *bad = unknown_word(is_family);
+
+    if (!bad)
+        return;
+    note("unknown on the command line, from here: %s", bad);
+    note("known are: only=FAMILY[,FAMILY...] bench triple-fault");
+    for (u32 i = 0; i < ARRAY_SIZE(families); i++)
+        note("family: %s", families[i].name);
+    bail_out("unknown word on the command line", NULL);
+}
+
+static void run_families(void)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(families); i++) {
+        if (!family_wanted(families[i].name))
+            continue;
+        family_begin(families[i].name);
+        families[i].run();
+    }
+}
+
+static void triple_fault(void)
+{
+    struct table_pointer nothing = {0, 0};
+
+    note("triple fault follows");
+    __asm__ volatile("lidt %0; int3" : : "m"(nothing));
+}
+
+void main(u32 magic, const struct multiboot_info *information);
+
+void main(u32 magic, const struct multiboot_info *information)
+{
+    options_read(magic == MULTIBOOT_BOOTLOADER_MAGIC ? information : NULL);
+    console_init();
+    descriptors_init();
+    mask_interrupts();
+    statistics_init();
+    check_command_line();
+
+    print("TAP version 13\n");
+    if (option_given("triple-fault"))
+        triple_fault();
+    run_families();
+    finish();
+}
