@@ -1,0 +1,196 @@
+# Tally. `make help` lists the targets and variables.
+
+B      ?= build
+ABS_B  := $(abspath $(B))
+export B := $(ABS_B)
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+
+# ---- Tools -----------------------------------------------------------------------------------------------
+
+ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
+CROSS_COMPILE ?=
+else
+CROSS_COMPILE ?= x86_64-linux-gnu-
+endif
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+IS_CLANG := $(findstring clang,$(notdir $(CC)))
+TARGET_CC := $(if $(IS_CLANG),$(CC) --target=x86_64-unknown-none-elf,$(CROSS_COMPILE)$(CC))
+ifneq ($(IS_CLANG),)
+LD_FOUND := $(shell command -v $(CROSS_COMPILE)ld)
+TARGET_LD ?= $(if $(LD_FOUND),$(CROSS_COMPILE)ld,ld.lld)
+else
+TARGET_LD ?= $(CROSS_COMPILE)ld
+endif
+STRIP := $(shell command -v $(CROSS_COMPILE)strip || echo llvm-strip)
+NASM  ?= nasm
+
+# ---- Flags -----------------------------------------------------------------------------------------------
+
+VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
+
+WARNINGS := -Wall -Wextra -Werror
+CFLAGS_COMMON := -std=c17 -O2 -g -ffreestanding $(WARNINGS) -mgeneral-regs-only -mno-red-zone \
+    -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+    -fno-strict-aliasing -fno-common -ffunction-sections -fdata-sections -Iinclude -I$(B)
+CFLAGS_tally := $(CFLAGS_COMMON) -mcmodel=kernel -Ihv
+CFLAGS_guest := $(CFLAGS_COMMON) -Iguest
+CFLAGS_host  := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARNINGS) \
+    -DTALLY_HOST -DTALLY_VERSION='"test"' -Iinclude -Ihv -Itests/unit
+NASMFLAGS    := -f elf64 -g -F dwarf -Iinclude/ -I$(B)/
+LDFLAGS      := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --build-id=none
+
+# ---- Sources ---------------------------------------------------------------------------------------------
+
+TALLY_C   := $(filter-out hv/offsets.c,$(sort $(shell find hv -name '*.c' 2>/dev/null)))
+TALLY_ASM := $(sort $(shell find boot hv -name '*.asm' 2>/dev/null))
+GUEST_C   := $(sort $(wildcard guest/*.c))
+GUEST_ASM := $(sort $(wildcard guest/*.asm))
+TALLY_OBJECTS := $(addprefix $(B)/,$(TALLY_ASM:.asm=.asm.o) $(TALLY_C:.c=.o))
+GUEST_OBJECTS := $(addprefix $(B)/,$(GUEST_ASM:.asm=.asm.o) $(GUEST_C:.c=.o))
+UNIT_TESTS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
+FIXTURES      := $(patsubst tests/fixtures/%.asm,$(B)/fixtures/%.bin,$(sort $(wildcard tests/fixtures/*.asm)))
+
+# ---- Tally and its guest ---------------------------------------------------------------------------------
+
+.PHONY: all tally guest iso
+all: tally guest $(B)/probe.bin iso  ## build Tally, the guest test kernel and the boot image (default)
+tally: $(B)/tally.elf
+guest: $(B)/guest.elf
+iso: $(B)/tally.iso  ## build/tally.iso with a boot menu, for a CD or (dd) a USB stick
+
+$(B)/tally.debug: $(TALLY_OBJECTS) linker.ld $(B)/flags
+	$(TARGET_LD) $(LDFLAGS) -T linker.ld -o $@ $(TALLY_OBJECTS)
+
+$(B)/guest.debug: $(GUEST_OBJECTS) guest/linker.ld $(B)/flags
+	$(TARGET_LD) $(LDFLAGS) -T guest/linker.ld -o $@ $(GUEST_OBJECTS)
+
+$(B)/%.elf: $(B)/%.debug
+	$(STRIP) --strip-all -o $@ $<
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(TARGET_CC) $(CFLAGS_$(if $(filter guest/%,$<),guest,tally)) $(VERSION_FLAG) -MMD -MP -c -o $@ $<
+
+$(B)/%.asm.o: %.asm $$(if $$(wildcard hv/offsets.c),$(B)/offsets.inc) $(B)/flags
+	@mkdir -p $(@D)
+	$(NASM) $(NASMFLAGS) -I$(<D)/ -MD $(@:.o=.d) -MP -o $@ $<
+
+# Structure offsets for assembly: hv/offsets.c compiles to lines '->NAME $value', which become definitions.
+$(B)/offsets.inc: hv/offsets.c $(B)/flags
+	@mkdir -p $(@D)
+	$(TARGET_CC) $(CFLAGS_tally) $(if $(IS_CLANG),-fno-integrated-as) -MMD -MP -MT $@ -S -o $(@:.inc=.s) $<
+	sed -n 's/^.*->\([A-Za-z_][A-Za-z0-9_]*\)  *\$$\{0,1\}\(-\{0,1\}[0-9][0-9]*\).*/%define \1 \2/p' \
+	    $(@:.inc=.s) >$@
+
+$(B)/%.bin: tools/%.asm
+	@mkdir -p $(@D)
+	$(NASM) -f bin -o $@ $<
+
+$(B)/fixtures/%.bin: tests/fixtures/%.asm
+	@mkdir -p $(@D)
+	$(NASM) -f bin -o $@ $<
+
+$(B)/tally.iso: $(B)/tally.elf $(B)/guest.elf tools/grub.cfg tools/mkmenu
+	tools/mkmenu $@
+
+# Files that change only when their text does: the compiler and flags, on which all that is compiled depends,
+# and the version, on which depends what prints it.
+$(B)/flags: TEXT = $(TARGET_CC) $(TARGET_LD) $(CFLAGS_tally) $(CFLAGS_guest) $(CFLAGS_host) $(NASMFLAGS) $(LDFLAGS)
+$(B)/version: TEXT = $(VERSION)
+$(B)/flags $(B)/version: force
+	@mkdir -p $(@D)
+	@echo $(call quote,$(TEXT)) | cmp -s - $@ || echo $(call quote,$(TEXT)) >$@
+quote = '$(subst ','\'',$(1))'
+
+VERSION_USERS := $(filter $(TALLY_C) $(GUEST_C),$(shell grep -rl TALLY_VERSION --include='*.c' hv guest 2>/dev/null))
+$(patsubst %.c,$(B)/%.o,$(VERSION_USERS)): $(B)/version
+$(patsubst %.c,$(B)/%.o,$(VERSION_USERS)): VERSION_FLAG = -DTALLY_VERSION='"$(VERSION)"'
+
+.PHONY: force
+force:
+
+# ---- Run -------------------------------------------------------------------------------------------------
+
+RUN_VARIABLES := PLATFORM GUEST KERNEL MODULES OPTIONS CPU CPUS MEM TIMEOUT INTERACTIVE
+export $(RUN_VARIABLES)
+GUEST_FILES = $(if $(filter linux,$(GUEST)),$(B)/linux/vmlinuz)
+
+.PHONY: run run-native
+run: deps-build deps-run  ## boot Tally with its guest, stream the console, end with the guest's verdict
+	@$(MAKE) --no-print-directory tally guest $(B)/probe.bin $(GUEST_FILES) >&2
+	@tools/run --environment
+
+run-native: deps-build deps-run  ## boot the guest bare, without Tally
+	@$(MAKE) --no-print-directory guest $(B)/probe.bin $(GUEST_FILES) >&2
+	@tools/run --environment --native
+
+$(B)/linux/vmlinuz: | deps-linux
+	tools/linux-image
+
+.PHONY: deps-%
+deps-build deps-run deps-test deps-check deps-linux: deps-%:
+	@tools/deps $*
+
+# ---- Tests and checks ------------------------------------------------------------------------------------
+
+.PHONY: test test-programs bench size check format
+test: deps-build deps-run deps-test  ## unit tests and system tests; last line: N passed, N failed
+	@$(MAKE) --no-print-directory all test-programs >&2
+	@tests/run $(TESTS)
+
+test-programs: $(UNIT_TESTS) $(FIXTURES)
+
+# A unit test names the sources under test in a comment: // link: hv/lib/print.c hv/load/elf.c
+linked = $(patsubst %.c,$(B)/host/%.o,$(shell sed -n 's|^// link:||p' tests/unit/$(1).c 2>/dev/null))
+$(B)/unit/%: $(B)/host/tests/unit/%.o $$(call linked,%)
+	@mkdir -p $(@D)
+	gcc $(CFLAGS_host) -o $@ $^ -lcmocka
+
+$(B)/host/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	gcc $(CFLAGS_host) -MMD -MP -c -o $@ $<
+
+bench: deps-build deps-run  ## round trips in ticks from inside a guest in Bochs, and the size of the image
+	@$(MAKE) --no-print-directory tally guest >&2
+	@tools/bench
+
+size: $(B)/tally.elf $(B)/guest.elf  ## bytes of the images, and of Tally's parts
+	@tools/size
+
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+check: deps-check  ## clang-format, clang-tidy, cppcheck, shellcheck
+	@tools/check $(CHECKS)
+
+format: deps-check  ## let clang-format have its way
+	@git ls-files '*.c' '*.h' | xargs -r clang-format -i
+
+.PHONY: clean help
+clean:  ## remove $(B)/
+	rm -rf $(ABS_B)
+
+help:  ## this list
+	@echo 'Targets:'
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -n '/^# Variables/,/^$$/s/^# \{0,1\}//p' Makefile
+
+# Variables (make NAME=value):
+#   PLATFORM     qemu (KVM with nested VMX) or bochs; default: QEMU where VMX really works, else Bochs
+#   CPU          model of the processor; Bochs: broadwell_ult and others, QEMU: host
+#   CPUS  MEM    number of processors (1), memory in MB (256)
+#   OPTIONS      Tally's command line, for example "exits=all stats=table,json"
+#   GUEST        test (default) or linux
+#   KERNEL       another guest kernel, "path arguments": multiboot ELF or Linux bzImage
+#   MODULES      its modules, "path arguments;path arguments"
+#   TIMEOUT      seconds until a run is given up (120; 0: never)
+#   INTERACTIVE  1: what you type goes to the guest's console
+#   B            where to build (build)
+#   CC           gcc or clang;  CROSS_COMPILE  prefix of the tools, for example x86_64-elf-
+#   TESTS        the tests to run, for example tests/system/10-guest.t
+#   CHECKS       the checks to run: format tidy cppcheck shell
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
