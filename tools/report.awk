@@ -1,0 +1,163 @@
+# Read Tally's JSON lines from a console log and write the tables that the pictures and the page need:
+#   facts    shell variables                         table    Markdown rows, most frequent first
+#   reasons  rank name count count% ticks% min avg max   rates    time, then exits/s of each column's reason
+#   totals   time, then exits so far                 marks    time name
+#   phases   Markdown rows: what happened from each mark to the next
+#   columns  names of the columns of rates and totals
+# Time is in seconds, or in 10^9 ticks where Tally did not know the TSC's frequency.
+
+# The value of "key" in the line: a number or a string without its quotes.
+function value(key,    rest) {
+    if (!match($0, "\"" key "\":")) return ""
+    rest = substr($0, RSTART + RLENGTH)
+    if (rest ~ /^"/) { sub(/^"/, "", rest); sub(/".*/, "", rest) }
+    else sub(/[,}].*/, "", rest)
+    return rest
+}
+
+function fatal(text) {
+    print "report: " text > "/dev/stderr"
+    failed = 1
+    exit 1
+}
+
+function quoted(text) {
+    gsub(/'/, "", text)
+    return "'" text "'"
+}
+
+function forget() {
+    split("", count); split("", ticks); split("", low); split("", high); split("", name)
+    split("", when); split("", so_far); split("", mark); split("", mark_at)
+    samples = marks = whole = 0
+}
+
+# Reasons by falling count; returns how many there are.
+function rank(    n, i, j, swap) {
+    n = 0
+    for (i in count) if (count[i] > 0) order[++n] = i
+    for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && (count[order[j]] > count[order[j - 1]] ||
+             (count[order[j]] == count[order[j - 1]] && order[j] + 0 < order[j - 1] + 0)); j--) {
+            swap = order[j]; order[j] = order[j - 1]; order[j - 1] = swap
+        }
+    return n
+}
+
+function sample_exits(    list, n, pairs, i, pair) {
+    list = $0
+    sub(/.*"exits":\{/, "", list)
+    sub(/\}.*/, "", list)
+    n = split(list, pairs, ",")
+    for (i = 1; i <= n; i++) {
+        split(pairs[i], pair, ":")
+        gsub(/[" ]/, "", pair[1])
+        so_far[samples, pair[1]] = pair[2] + 0
+    }
+}
+
+# The shown reason that row r is plotted under: its own column, or the last one for 'others'.
+function column(r) { return (r in place) ? place[r] : shown + 1 }
+
+function label(reason) {
+    return (reason in name) ? name[reason] : "reason " reason
+}
+
+/^\{"tally":"begin"/ {
+    forget()
+    version = value("version"); vcpus = value("vcpus"); profile = value("profile"); cpu = value("cpu")
+    khz = value("tsc_khz") + 0; now = value("tsc") + 0
+    begun = 1
+}
+/^\{"reason":/ {
+    r = value("reason"); name[r] = value("name"); count[r] = value("count") + 0
+    ticks[r] = value("cycles") + 0; low[r] = value("min") + 0; high[r] = value("max") + 0
+}
+/^\{"sample":/ { samples++; when[samples] = value("tsc") + 0; sample_exits() }
+/^\{"mark":/ { marks++; mark[marks] = value("mark"); mark_at[marks] = value("tsc") + 0 }
+/^\{"tally":"end"/ {
+    if (!begun) next
+    exits = value("exits") + 0; cycles = value("cycles") + 0; whole = 1
+}
+
+END {
+    if (failed) exit 1
+    if (!begun) fatal("the log has no report of Tally's (stats=json on Tally's command line)")
+    if (!whole) fatal("the log's last report is cut: it has no end line")
+    n = rank()
+    if (!n) fatal("the report has no exits")
+    scale = khz ? khz * 1000 : 1e9
+    unit = khz ? "seconds" : "10⁹ ticks"
+
+    split("", total)
+    for (i = 1; i <= n; i++) {
+        r = order[i]; avg = ticks[r] / count[r]
+        printf "%d\t%s\t%d\t%.3f\t%.3f\t%d\t%.1f\t%d\n", i, label(r), count[r], 100 * count[r] / exits,
+            cycles ? 100 * ticks[r] / cycles : 0, low[r], avg, high[r] > (dir "/reasons")
+        printf "| %s | %s | %d | %.1f | %d | %.1f | %d | %.0f | %d |\n", r, label(r), count[r],
+            100 * count[r] / exits, ticks[r], cycles ? 100 * ticks[r] / cycles : 0, low[r], avg, high[r] \
+            > (dir "/table")
+    }
+
+    # The seven most frequent reasons have a column each, the others share one.
+    shown = n < 8 ? n : 7
+    for (i = 1; i <= shown; i++) { place[order[i]] = i; print label(order[i]) > (dir "/columns") }
+    if (shown < n) print "others" > (dir "/columns")
+    columns = shown < n ? shown + 1 : shown
+
+    for (s = 1; s <= samples; s++) {
+        for (c = 1; c <= columns; c++) sum[c] = 0
+        for (i = 1; i <= n; i++) sum[column(order[i])] += so_far[s, order[i]]
+        time = when[s] / scale
+        line_total = sprintf("%.6f", time)
+        line = sprintf("%.6f", (s > 1 ? when[s - 1] : 0) / scale) # a rate holds from here to the next row
+        rates = ""
+        span = (when[s] - (s > 1 ? when[s - 1] : 0)) / scale
+        for (c = 1; c <= columns; c++) {
+            rates = rates "\t" (span > 0 ? (sum[c] - before[c]) / span : 0)
+            line_total = line_total "\t" sum[c]
+            before[c] = sum[c]
+        }
+        print line rates > (dir "/rates")
+        print line_total > (dir "/totals")
+    }
+    if (samples) print time rates > (dir "/rates")
+    for (m = 1; m <= marks; m++) printf "%.6f\t%s\n", mark_at[m] / scale, mark[m] > (dir "/marks")
+    if (samples) phases()
+
+    end = samples ? when[samples] : now
+    if (now > end) end = now
+    facts = dir "/facts"
+    print "version=" quoted(version) > facts
+    print "vcpus=" quoted(vcpus) "; profile=" quoted(profile) "; cpu=" quoted(cpu) > facts
+    printf "exits=%d; cycles=%d; samples=%d; unit=%s\n", exits, cycles, samples, quoted(unit) > facts
+    printf "duration=%.2f; share=%s\n", end / scale, end ? sprintf("%.2f", 100 * cycles / end / vcpus) : "'?'" > facts
+}
+
+# One row for each stretch between two marks, from the samples nearest to them.
+function phases(    m, first, last, from, to, i, r, d, all, top, top_count, span) {
+    for (m = 0; m <= marks; m++) {
+        from = m ? mark_at[m] : 0
+        to = m < marks ? mark_at[m + 1] : when[samples]
+        first = nearest(from); last = nearest(to)
+        all = top_count = 0; top = ""
+        for (i = 1; i <= n; i++) {
+            r = order[i]
+            d = so_far[last, r] - so_far[first, r]
+            all += d
+            if (d > top_count) { top_count = d; top = label(r) }
+        }
+        span = (when[last] - when[first]) / scale
+        if (span <= 0) continue
+        printf "| %s | %.3f | %.3f | %d | %.0f | %s |\n", m ? mark[m] : "(start)", from / scale,
+            (to - from) / scale, all, all / span, top ? top sprintf(" %.0f %%", 100 * top_count / all) : "-" \
+            > (dir "/phases")
+    }
+}
+
+# The last sample at or before the time; 0, where all counts are 0, before the first.
+function nearest(time,    s) {
+    for (s = samples; s > 0 && when[s] > time; s--)
+        ;
+    return s
+}
