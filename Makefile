@@ -1,6 +1,9 @@
 # Tally. `make help` lists the targets and variables.
 
-B      ?= build
+B ?= build
+ifeq ($(B),)
+override B := build
+endif
 ABS_B  := $(abspath $(B))
 export B := $(ABS_B)
 MAKEFLAGS += --no-builtin-rules
@@ -116,11 +119,12 @@ force:
 
 # ---- Run -------------------------------------------------------------------------------------------------
 
-RUN_VARIABLES := PLATFORM GUEST KERNEL MODULES OPTIONS CPU CPUS MEM TIMEOUT INTERACTIVE
+RUN_VARIABLES := PLATFORM GUEST KERNEL MODULES OPTIONS CPU CPUS MEM TIMEOUT INTERACTIVE \
+    APPEND INITRD LINUX_IMAGE
 export $(RUN_VARIABLES)
-GUEST_FILES = $(if $(filter linux,$(GUEST)),$(B)/linux/vmlinuz)
+GUEST_FILES = $(if $(filter linux,$(GUEST)),deps-linux)
 
-.PHONY: run run-native
+.PHONY: run run-native report
 run: deps-build deps-run  ## boot Tally with its guest, stream the console, end with the guest's verdict
 	@$(MAKE) --no-print-directory tally guest $(B)/probe.bin $(GUEST_FILES) >&2
 	@tools/run --environment
@@ -129,11 +133,11 @@ run-native: deps-build deps-run  ## boot the guest bare, without Tally
 	@$(MAKE) --no-print-directory guest $(B)/probe.bin $(GUEST_FILES) >&2
 	@tools/run --environment --native
 
-$(B)/linux/vmlinuz: | deps-linux
-	tools/linux-image
+report: deps-report  ## pictures and a page from a saved console: make report LOG=console.log
+	@tools/report $(LOG)
 
 .PHONY: deps-%
-deps-build deps-run deps-test deps-check deps-linux: deps-%:
+deps-build deps-run deps-test deps-check deps-linux deps-report: deps-%:
 	@tools/deps $*
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
@@ -185,6 +189,8 @@ help:  ## this list
 #   OPTIONS      Tally's command line, for example "exits=all stats=table,json"
 #   GUEST        test (default) or linux
 #   KERNEL       another guest kernel, "path arguments": multiboot ELF or Linux bzImage
+#   APPEND       GUEST=linux: words to add to the kernel's command line; INITRD with KERNEL: the initrd
+#   LINUX_IMAGE  GUEST=linux: Debian's cloud (default) or plain kernel
 #   MODULES      its modules, "path arguments;path arguments"
 #   TIMEOUT      seconds until a run is given up (120; 0: never)
 #   INTERACTIVE  1: what you type goes to the guest's console
