@@ -1,11 +1,12 @@
-/* Formatted output. `%s %c %d %u %x %p`, `l`/`ll`, width, `-`, `0`, `%%`, `.N` for strings. */
+/* Formatted output. `%s %c %d %u %x %p`, `l` `z`, width (also `*`), `-`, `0`, `%%`, `.N` for
+ * strings. */
 #ifndef TALLY_LIB_PRINT_H
 #define TALLY_LIB_PRINT_H
 
 #include "types.h"
 #include <stdarg.h>
 
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(string, first) __attribute__((format(printf, string, first)))
 
 /* Where characters go: the console in Tally, a buffer in host tests. Set once at start. */
 extern void (*print_sink)(char c);
@@ -17,7 +18,8 @@ void vprint(const char *format, va_list arguments);
 /* One whole line of Tally's: `tally: ` + text + newline. */
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* Like snprintf: never writes more than `size` bytes with the NUL; returns the untruncated length. */
+/* Like snprintf: never writes more than `size` bytes with the NUL; returns the untruncated length.
+ */
 size_t format_string(char *buffer, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 
 #endif

@@ -1,0 +1,191 @@
+#include "lib/print.h"
+
+void (*print_sink)(char c);
+
+/* A buffer or, without one, the sink. */
+struct output {
+    char *buffer;
+    size_t size, length;
+};
+
+/* What stands between '%' and the conversion's letter. */
+struct specification {
+    bool left, zero, is_long;
+    int width, precision; /* precision -1: none */
+};
+
+static void put(struct output *out, char c)
+{
+    if (!out->buffer)
+        print_sink(c);
+    else if (out->length + 1 < out->size)
+        out->buffer[out->length] = c;
+    out->length++;
+}
+
+static void pad(struct output *out, char c, int count)
+{
+    while (count-- > 0)
+        put(out, c);
+}
+
+static void put_text(struct output *out, const struct specification *spec, const char *text)
+{
+    int length = 0;
+    while (length != spec->precision && text[length])
+        length++;
+    if (!spec->left)
+        pad(out, ' ', spec->width - length);
+    for (int i = 0; i < length; i++)
+        put(out, text[i]);
+    if (spec->left)
+        pad(out, ' ', spec->width - length);
+}
+
+static void put_number(struct output *out, const struct specification *spec, const char *prefix,
+                       u64 value, unsigned base)
+{
+    char digits[20];
+    int count = 0;
+    do {
+        digits[count++] = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value);
+
+    int prefix_length = 0;
+    while (prefix[prefix_length])
+        prefix_length++;
+    int padding = spec->width - prefix_length - count;
+    bool zeros = spec->zero && !spec->left;
+
+    if (!spec->left && !zeros)
+        pad(out, ' ', padding);
+    while (*prefix)
+        put(out, *prefix++);
+    if (zeros)
+        pad(out, '0', padding);
+    while (count)
+        put(out, digits[--count]);
+    if (spec->left)
+        pad(out, ' ', padding);
+}
+
+static void put_signed(struct output *out, const struct specification *spec, long value)
+{
+    if (value < 0)
+        put_number(out, spec, "-", -(u64)value, 10);
+    else
+        put_number(out, spec, "", value, 10);
+}
+
+static int parse_number(const char **format)
+{
+    int number = 0;
+    while (**format >= '0' && **format <= '9')
+        number = number * 10 + *(*format)++ - '0';
+    return number;
+}
+
+static const char *parse_specification(struct specification *spec, const char *format,
+                                       va_list *arguments)
+{
+    *spec = (struct specification){.precision = -1};
+    for (; *format == '-' || *format == '0'; format++) {
+        spec->left |= *format == '-';
+        spec->zero |= *format == '0';
+    }
+    if (*format == '*') {
+        spec->width = va_arg(*arguments, int);
+        format++;
+    } else {
+        spec->width = parse_number(&format);
+    }
+    if (*format == '.') {
+        format++;
+        spec->precision = parse_number(&format);
+    }
+    for (; *format == 'l' || *format == 'z'; format++)
+        spec->is_long = true;
+    return format;
+}
+
+static u64 next_unsigned(const struct specification *spec, va_list *arguments)
+{
+    return spec->is_long ? va_arg(*arguments, unsigned long) : va_arg(*arguments, unsigned);
+}
+
+static void convert(struct output *out, const struct specification *spec, char conversion,
+                    va_list *arguments)
+{
+    char letter[2] = {0};
+
+    switch (conversion) {
+    case 's': put_text(out, spec, va_arg(*arguments, const char *)); break;
+    case 'c':
+        letter[0] = va_arg(*arguments, int);
+        put_text(out, spec, letter);
+        break;
+    case 'd':
+        put_signed(out, spec, spec->is_long ? va_arg(*arguments, long) : va_arg(*arguments, int));
+        break;
+    case 'u': put_number(out, spec, "", next_unsigned(spec, arguments), 10); break;
+    case 'x': put_number(out, spec, "", next_unsigned(spec, arguments), 16); break;
+    case 'p': put_number(out, spec, "0x", (uintptr_t)va_arg(*arguments, void *), 16); break;
+    default: put(out, conversion);
+    }
+}
+
+static void format_to(struct output *out, const char *format, va_list arguments)
+{
+    va_list rest;
+    va_copy(rest, arguments);
+    for (; *format; format++) {
+        if (*format != '%') {
+            put(out, *format);
+            continue;
+        }
+        struct specification spec;
+        format = parse_specification(&spec, format + 1, &rest);
+        if (!*format)
+            break;
+        convert(out, &spec, *format, &rest);
+    }
+    va_end(rest);
+}
+
+void vprint(const char *format, va_list arguments)
+{
+    struct output out = {0};
+    format_to(&out, format, arguments);
+}
+
+void print(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vprint(format, arguments);
+    va_end(arguments);
+}
+
+void say(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print("tally: ");
+    vprint(format, arguments);
+    print("\n");
+    va_end(arguments);
+}
+
+size_t format_string(char *buffer, size_t size, const char *format, ...)
+{
+    /* A buffer of no bytes still is one: `buffer` may not be NULL in struct output. */
+    struct output out = {.buffer = size ? buffer : (char *)format, .size = size};
+    va_list arguments;
+    va_start(arguments, format);
+    format_to(&out, format, arguments);
+    va_end(arguments);
+    if (size)
+        buffer[out.length < size ? out.length : size - 1] = '\0';
+    return out.length;
+}
