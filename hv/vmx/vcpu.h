@@ -15,10 +15,14 @@ enum vcpu_work {
     WORK_REARM = 1 << 4,       /* give back an exit control that was off for one instruction */
 };
 
-/* The control words in force, as last written to the VMCS. */
+/* The controls in force, as last written to the VMCS. vmx/controls.h negotiates them. */
 struct controls {
     u32 pin, proc, proc2, exit, entry;
     u32 exception_bitmap;
+    u64 proc3;                   /* tertiary, 0 without PROC_ACTIVATE_TERTIARY */
+    u64 xss_exiting;             /* XSS-exiting bitmap: components whose XSAVES, XRSTORS exit */
+    u64 cr0_mask, cr4_mask;      /* guest/host masks: the bits that Tally owns */
+    u64 cr0_allowed, cr4_allowed; /* bits that the guest may set; others are #GP */
 };
 
 /*

@@ -66,6 +66,9 @@
 #define PROC2_BUS_LOCK_DETECTION BIT(30)
 #define PROC2_INSTRUCTION_TIMEOUT BIT(31)
 
+/* Tertiary processor-based VM-execution controls */
+#define PROC3_ENABLE_MSRLIST BIT(6)
+
 /* VM-exit controls */
 #define EXIT_SAVE_DEBUG_CONTROLS BIT(2)
 #define EXIT_HOST_ADDRESS_SPACE_SIZE BIT(9)
@@ -76,6 +79,7 @@
 #define EXIT_SAVE_EFER BIT(20)
 #define EXIT_LOAD_EFER BIT(21)
 #define EXIT_SAVE_PREEMPTION_TIMER BIT(22)
+#define EXIT_ACTIVATE_SECONDARY BIT(31)
 
 /* VM-entry controls */
 #define ENTRY_LOAD_DEBUG_CONTROLS BIT(2)

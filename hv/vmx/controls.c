@@ -1,0 +1,237 @@
+#include "vmx/controls.h"
+
+#include "lib/print.h"
+#include "vmx/access.h"
+
+/* One control word of a profile. */
+struct word_plan {
+    u32 required; /* without these Tally does not run */
+    u32 wanted;   /* taken where the CPU has them */
+    u32 later;    /* off at first, but Tally must be able to set them while the guest runs */
+};
+
+struct profile_plan {
+    struct word_plan word[CONTROL_WORDS];
+    u32 exceptions;           /* exception bitmap */
+    u64 cr0_guest, cr4_guest; /* bits that the guest may own, if the CPU lets them be free */
+    u64 xss_exiting;
+    u64 proc3;
+};
+
+#define PIN_BASE   (PIN_NMI_EXITING | PIN_VIRTUAL_NMIS)
+#define PROC_LATER (PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING)
+#define PROC2_BASE (PROC2_ENABLE_EPT | PROC2_UNRESTRICTED_GUEST)
+/* Each of these instructions is #UD in the guest while its control is off. SGX is hidden. */
+#define PROC2_INSTRUCTIONS                                                                         \
+    (PROC2_ENABLE_VPID | PROC2_ENABLE_RDTSCP | PROC2_ENABLE_INVPCID | PROC2_ENABLE_XSAVES |        \
+     PROC2_ENABLE_USER_WAIT | PROC2_ENCLS_EXITING | PROC2_ENCLV_EXITING)
+#define EXIT_BASE                                                                                  \
+    (EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_DEBUG_CONTROLS | EXIT_SAVE_PAT | EXIT_LOAD_PAT |     \
+     EXIT_SAVE_EFER | EXIT_LOAD_EFER)
+#define ENTRY_PLAN                                                                                 \
+    {                                                                                              \
+        .required = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,                  \
+        .later = ENTRY_IA32E_MODE_GUEST,                                                           \
+    }
+
+/*
+ * #DB and #AC are always intercepted: their delivery can raise the same exception again, for ever,
+ * inside one instruction, and no interrupt would end it (XSA-156).
+ */
+#define EXCEPTIONS_BASE (BIT(VECTOR_DB) | BIT(VECTOR_AC))
+
+static const struct profile_plan plans[] = {
+    [PROFILE_MINIMAL] =
+        {
+                           .word[WORD_PIN] = {.required = PIN_BASE},
+                           .word[WORD_PROC] = {.required = PROC_USE_IO_BITMAPS | PROC_USE_MSR_BITMAPS |
+                                            PROC_ACTIVATE_SECONDARY,
+                                .later = PROC_LATER},
+                           .word[WORD_PROC2] = {.required = PROC2_BASE, .wanted = PROC2_INSTRUCTIONS},
+                           .word[WORD_EXIT] = {.required = EXIT_BASE},
+                           .word[WORD_ENTRY] = ENTRY_PLAN,
+                           .exceptions = EXCEPTIONS_BASE,
+                           .cr0_guest = ~0ull,
+                           .cr4_guest = ~0ull,
+                           },
+    [PROFILE_KVM] =
+        {
+                           .word[WORD_PIN] = {.required = PIN_BASE | PIN_EXTERNAL_INTERRUPT_EXITING},
+                           .word[WORD_PROC] = {.required = PROC_UNCONDITIONAL_IO_EXITING | PROC_USE_MSR_BITMAPS |
+                                            PROC_ACTIVATE_SECONDARY,
+                                .wanted = PROC_HLT_EXITING | PROC_MWAIT_EXITING |
+                                          PROC_MONITOR_EXITING | PROC_RDPMC_EXITING |
+                                          PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING,
+                                .later = PROC_LATER},
+                           .word[WORD_PROC2] = {.required = PROC2_BASE,
+                                 .wanted = PROC2_INSTRUCTIONS | PROC2_WBINVD_EXITING},
+                           .word[WORD_EXIT] = {.required = EXIT_BASE | EXIT_ACKNOWLEDGE_INTERRUPT},
+                           .word[WORD_ENTRY] = ENTRY_PLAN,
+                           .exceptions = EXCEPTIONS_BASE | BIT(VECTOR_UD) | BIT(VECTOR_MC),
+                           .cr0_guest = CR0_TS,
+                           .cr4_guest = CR4_PVI | CR4_TSD | CR4_DE | CR4_PGE | CR4_PCE | CR4_OSFXSR |
+                         CR4_OSXMMEXCPT | CR4_FSGSBASE,
+                           },
+    [PROFILE_ALL] =
+        {
+                           .word[WORD_PIN] = {.required = PIN_BASE | PIN_EXTERNAL_INTERRUPT_EXITING},
+                           .word[WORD_PROC] = {.required = PROC_UNCONDITIONAL_IO_EXITING | PROC_ACTIVATE_SECONDARY,
+                                .wanted = PROC_HLT_EXITING | PROC_INVLPG_EXITING |
+                                          PROC_MWAIT_EXITING | PROC_RDPMC_EXITING |
+                                          PROC_RDTSC_EXITING | PROC_CR3_LOAD_EXITING |
+                                          PROC_CR3_STORE_EXITING | PROC_CR8_LOAD_EXITING |
+                                          PROC_CR8_STORE_EXITING | PROC_MOV_DR_EXITING |
+                                          PROC_MONITOR_EXITING | PROC_PAUSE_EXITING,
+                                .later = PROC_LATER},
+                           .word[WORD_PROC2] = {.required = PROC2_BASE,
+                                 .wanted = PROC2_INSTRUCTIONS | PROC2_DESCRIPTOR_TABLE_EXITING |
+                                           PROC2_WBINVD_EXITING | PROC2_RDRAND_EXITING |
+                                           PROC2_RDSEED_EXITING | PROC2_ENABLE_VMFUNC |
+                                           PROC2_ENABLE_PCONFIG | PROC2_BUS_LOCK_DETECTION},
+                           .word[WORD_EXIT] = {.required = EXIT_BASE | EXIT_ACKNOWLEDGE_INTERRUPT},
+                           .word[WORD_ENTRY] = ENTRY_PLAN,
+                           .exceptions = 0xFFFFFFFF,
+                           .xss_exiting = ~0ull,
+                           .proc3 = PROC3_ENABLE_MSRLIST,
+                           },
+};
+
+/* Reserved controls that read as 1; their meaning is what a CPU without the control does. */
+static const u32 default_1[CONTROL_WORDS] = {
+    [WORD_PIN] = 0x00000016,
+    [WORD_PROC] = 0x0401E172,
+    [WORD_EXIT] = 0x00036DFF,
+    [WORD_ENTRY] = 0x000011FF,
+};
+
+static const char *refuse(char *error, size_t size, const char *what, enum control_word word,
+                          u32 bits)
+{
+    unsigned bit = (unsigned)__builtin_ctz(bits);
+    const char *name = control_name(word, bit);
+    format_string(error, size, "this CPU %s: %s (%s control %u)", what,
+                  name ? name : "a reserved bit", control_word_name(word), bit);
+    return error;
+}
+
+/* What Tally can live with if the CPU insists: anything that some profile uses. */
+static u32 usable(enum control_word word)
+{
+    u32 bits = default_1[word];
+    for (unsigned i = 0; i < ARRAY_SIZE(plans); i++)
+        bits |= plans[i].word[word].required | plans[i].word[word].wanted;
+    return bits;
+}
+
+static const char *negotiate_word(const struct vmx_capabilities *c, const struct word_plan *plan,
+                                  enum control_word word, u32 *out, char *error, size_t size)
+{
+    const struct control_limits *limits = &c->word[word];
+    u32 missing = (plan->required | plan->later) & ~limits->allowed;
+    if (missing)
+        return refuse(error, size, "cannot", word, missing);
+    u32 unwanted = limits->forced & ~usable(word);
+    if (unwanted)
+        return refuse(error, size, "insists on", word, unwanted);
+    *out = ((plan->required | plan->wanted) & limits->allowed) | limits->forced;
+    return NULL;
+}
+
+/* What the words cannot say by themselves. */
+static const char *check_ept(const struct vmx_capabilities *c, char *error, size_t size)
+{
+    static const struct {
+        u64 bits;
+        const char *name;
+    } needs[] = {
+        {EPT_CAP_WALK_4,     "EPT with a page walk of 4 levels"   },
+        {EPT_CAP_WB,         "EPT structures in write-back memory"},
+        {EPT_CAP_2M,         "EPT pages of 2 MiB"                 },
+        {EPT_CAP_INVEPT,     "INVEPT"                             },
+        {EPT_CAP_INVEPT_ALL, "INVEPT of all contexts"             },
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(needs); i++) {
+        if (!(c->ept_vpid & needs[i].bits)) {
+            format_string(error, size, "this CPU cannot: %s (IA32_VMX_EPT_VPID_CAP bit %u)",
+                          needs[i].name, (unsigned)__builtin_ctzll(needs[i].bits));
+            return error;
+        }
+    }
+    return NULL;
+}
+
+/* Without these kinds of INVVPID a guest's flush could not be carried out: better no VPID at all.
+ */
+static bool vpid_usable(const struct vmx_capabilities *c)
+{
+    u64 needed = VPID_CAP_INVVPID | VPID_CAP_SINGLE_CONTEXT | VPID_CAP_ALL_CONTEXT;
+    return (c->ept_vpid & needed) == needed;
+}
+
+static void own_control_registers(const struct vmx_capabilities *c, const struct profile_plan *plan,
+                                  struct controls *out)
+{
+    /* An unrestricted guest chooses PE and PG itself; other fixed bits are only shown to it. */
+    u64 cr0_fixed = c->cr0_fixed0 & ~(CR0_PE | CR0_PG);
+    out->cr0_mask = ~plan->cr0_guest | cr0_fixed;
+    out->cr4_mask = ~plan->cr4_guest | c->cr4_fixed0 | CR4_HIDDEN;
+    out->cr0_allowed = c->cr0_fixed1;
+    out->cr4_allowed = c->cr4_fixed1 & ~CR4_HIDDEN;
+}
+
+const char *controls_negotiate(const struct vmx_capabilities *c, enum tally_profile profile,
+                               struct controls *out, char *error, size_t size)
+{
+    const struct profile_plan *plan = &plans[profile];
+    *out = (struct controls){.exception_bitmap = plan->exceptions};
+    u32 *words[CONTROL_WORDS] = {&out->pin, &out->proc, &out->proc2, &out->exit, &out->entry};
+    for (unsigned i = 0; i < CONTROL_WORDS; i++) {
+        const char *refusal = negotiate_word(c, &plan->word[i], i, words[i], error, size);
+        if (refusal)
+            return refusal;
+    }
+    const char *refusal = check_ept(c, error, size);
+    if (refusal)
+        return refusal;
+
+    if (!vpid_usable(c))
+        out->proc2 &= ~(u32)PROC2_ENABLE_VPID;
+    if (!(c->misc &
+          VMX_MISC_ACTIVITY_HLT)) /* the handler of HLT could not put the guest to sleep */
+        out->proc &= ~(u32)PROC_HLT_EXITING | c->word[WORD_PROC].forced;
+    out->proc3 = plan->proc3 & c->proc3;
+    if (out->proc3)
+        out->proc |= PROC_ACTIVATE_TERTIARY;
+    if (out->proc2 & PROC2_ENABLE_XSAVES)
+        out->xss_exiting = plan->xss_exiting;
+    own_control_registers(c, plan, out);
+    return NULL;
+}
+
+void controls_write(const struct controls *controls)
+{
+    vmwrite(PIN_BASED_CONTROLS, controls->pin);
+    vmwrite(PRIMARY_PROCBASED_CONTROLS, controls->proc);
+    vmwrite(SECONDARY_PROCBASED_CONTROLS, controls->proc2);
+    vmwrite(VM_EXIT_CONTROLS, controls->exit);
+    vmwrite(VM_ENTRY_CONTROLS, controls->entry);
+    vmwrite(EXCEPTION_BITMAP, controls->exception_bitmap);
+    vmwrite(PAGE_FAULT_ERROR_CODE_MASK, 0); /* bit 14 of the bitmap decides alone */
+    vmwrite(PAGE_FAULT_ERROR_CODE_MATCH, 0);
+    vmwrite(CR0_GUEST_HOST_MASK, controls->cr0_mask);
+    vmwrite(CR4_GUEST_HOST_MASK, controls->cr4_mask);
+
+    /* Fields that exist only with their control. */
+    if (controls->proc & PROC_ACTIVATE_TERTIARY)
+        vmwrite(TERTIARY_PROCBASED_CONTROLS, controls->proc3);
+    if (controls->proc2 & PROC2_ENABLE_XSAVES)
+        vmwrite(XSS_EXITING_BITMAP, controls->xss_exiting);
+    if (controls->proc2 & PROC2_ENCLS_EXITING)
+        vmwrite(ENCLS_EXITING_BITMAP, ~0ull);
+    if (controls->proc2 & PROC2_ENCLV_EXITING)
+        vmwrite(ENCLV_EXITING_BITMAP, ~0ull);
+    if (controls->proc2 & PROC2_ENABLE_PCONFIG)
+        vmwrite(PCONFIG_EXITING_BITMAP, ~0ull);
+    if (controls->proc2 & PROC2_ENABLE_VMFUNC)
+        vmwrite(VM_FUNCTION_CONTROLS, 0); /* no function: VMFUNC always exits */
+}

@@ -1,0 +1,37 @@
+/*
+ * Which controls Tally runs with: what it needs and what the profile wants, as far as the CPU goes.
+ * SDM vol. 3, 'Algorithms for Determining VMX Capabilities'.
+ */
+#ifndef TALLY_VMX_CONTROLS_H
+#define TALLY_VMX_CONTROLS_H
+
+#include "tally.h"
+#include "vmx/capabilities.h"
+#include "vmx/vcpu.h"
+#include "x86/registers.h"
+
+/*
+ * CR4 bits of features that the guest does not see: VMX and SMX, whose instructions fault as on a
+ * CPU without them; key locker, user interrupts and FRED, whose state VM exits do not preserve as
+ * Tally is built. CPUID must hide the same.
+ */
+#define CR4_HIDDEN (CR4_VMXE | CR4_SMXE | CR4_KL | CR4_UINTR | CR4_FRED)
+
+/*
+ * Fills `out`. Returns NULL, or `error` (size bytes) holding one line that names by its SDM name
+ * the first control that Tally needs and the CPU lacks, or that the CPU forces and Tally cannot
+ * use.
+ */
+const char *controls_negotiate(const struct vmx_capabilities *c, enum tally_profile profile,
+                               struct controls *out, char *error, size_t size);
+
+/*
+ * Writes the words, masks and those bitmaps that belong to a control alone (XSS, ENCLS, ENCLV,
+ * PCONFIG exiting; VM functions) to the current VMCS. Leaves addresses, counts and injection alone.
+ */
+void controls_write(const struct controls *controls);
+
+/* Prints the capabilities, and which controls `used` takes of them, for the option `caps`. */
+void controls_describe(const struct vmx_capabilities *c, const struct controls *used);
+
+#endif
