@@ -1,0 +1,70 @@
+#include "cpu/cpu.h"
+#include "cpu/traps.h"
+#include "lib/fatal.h"
+#include "mm/frames.h"
+#include "mm/paging.h"
+#include "x86/instructions.h"
+#include "x86/msr.h"
+
+unsigned cpu_count;
+struct cpu *cpus[CPUS_MAX];
+
+#define GDT_CODE_64 0x00209B0000000000ull
+#define GDT_DATA 0x0000930000000000ull
+#define GDT_TSS_AVAILABLE 0x0000890000000000ull
+
+static void set_up_tables(struct cpu *cpu)
+{
+    u64 tss = (u64)&cpu->tss;
+    cpu->gdt[HOST_CODE / 8] = GDT_CODE_64;
+    cpu->gdt[HOST_DATA / 8] = GDT_DATA;
+    cpu->gdt[HOST_TASK / 8] = GDT_TSS_AVAILABLE | (sizeof(struct task_state) - 1) |
+                              (tss & 0xFFFFFF) << 16 | (tss >> 24 & 0xFF) << 56;
+    cpu->gdt[HOST_TASK / 8 + 1] = tss >> 32;
+    cpu->tss.io_map_base = sizeof(struct task_state);
+    for (unsigned i = 0; i < IST_STACKS; i++)
+        cpu->tss.ist[i] = (u64)cpu->ist[i] + IST_SIZE;
+}
+
+struct cpu *cpu_allocate(u32 apic_id)
+{
+    struct cpu *cpu = frame_alloc();
+    for (u64 page = 1; page < sizeof(struct cpu) / PAGE_SIZE; page++)
+        frame_alloc(); /* frames come one after the other */
+    make_guard_page(cpu->trap_guard);
+    make_guard_page(cpu->stack_guard);
+    set_up_tables(cpu);
+    cpu->vcpu.index = cpu_count;
+    cpu->vcpu.apic_id = apic_id;
+    cpu->vmxon_region = frame_alloc();
+    cpu->vmcs = frame_alloc();
+    cpus[cpu_count++] = cpu;
+    return cpu;
+}
+
+void cpu_load_tables(struct cpu *cpu)
+{
+    const struct descriptor_table_register gdtr = {sizeof(cpu->gdt) - 1, (u64)cpu->gdt};
+    lgdt(&gdtr);
+    load_segments();
+    traps_load();
+    ltr(HOST_TASK);
+    wrmsr(IA32_GS_BASE, (u64)&cpu->vcpu); /* the NMI gate finds its vCPU here; see HOST_GS_BASE */
+}
+
+static bool within(u64 address, const u8 *page)
+{
+    return address - (u64)page < PAGE_SIZE;
+}
+
+const char *guard_page_name(u64 address, unsigned *index)
+{
+    for (unsigned i = 0; i < cpu_count; i++) {
+        *index = i;
+        if (within(address, cpus[i]->stack_guard))
+            return "stack";
+        if (within(address, cpus[i]->trap_guard))
+            return "trap stack";
+    }
+    return NULL;
+}

@@ -1,0 +1,116 @@
+; Entries of the hypervisor's IDT. Everything runs on stacks of the interrupt-stack table.
+%include "offsets.inc"
+
+extern handle_trap, vmx_check_work, vmx_check_work_end
+
+        section .text
+
+; One stub a vector, all of the same length; the last serves every vector above.
+%macro STUB 1
+        align 16
+    %if %1 = 8 || (%1 >= 10 && %1 <= 14) || %1 = 17 || %1 = 21 || %1 = 29 || %1 = 30
+        push qword %1
+        jmp near with_error_code
+    %else
+        push qword 0
+        push qword %1
+        jmp near save
+    %endif
+        align 16
+%endmacro
+
+        global trap_stubs, trap_stubs_end
+        align 16
+trap_stubs:
+%assign vector 0
+%rep 33
+        STUB vector
+%assign vector vector + 1
+%endrep
+trap_stubs_end:
+
+with_error_code:                        ; hardware pushed it first: as in the frame already
+save:   push r15
+        push r14
+        push r13
+        push r12
+        push r11
+        push r10
+        push r9
+        push r8
+        push rdi
+        push rsi
+        push rbp
+        push rsp
+        push rbx
+        push rdx
+        push rcx
+        push rax
+        cld
+        mov rdi, rsp
+        call handle_trap
+        pop rax
+        pop rcx
+        pop rdx
+        pop rbx
+        add rsp, 8
+        pop rbp
+        pop rsi
+        pop rdi
+        pop r8
+        pop r9
+        pop r10
+        pop r11
+        pop r12
+        pop r13
+        pop r14
+        pop r15
+        add rsp, 16
+        iretq
+
+; An NMI in root operation is only noted. If it came between the last look at vcpu.work and the VM
+; entry, the look is taken again, so that the note is never left for the next exit.
+        global nmi_gate
+nmi_gate:
+        push rax
+        lock or dword [gs:VCPU_WORK], WORK_NMI
+        mov rax, vmx_check_work
+        cmp [rsp + 8], rax
+        jb .done
+        mov rax, vmx_check_work_end
+        cmp [rsp + 8], rax
+        jae .done
+        mov rax, vmx_check_work
+        mov [rsp + 8], rax
+.done:  pop rax
+        iretq
+
+; void unblock_nmi(void)
+        global unblock_nmi
+unblock_nmi:
+        mov rax, rsp
+        mov ecx, ss
+        push rcx
+        push rax
+        pushfq
+        mov ecx, cs
+        push rcx
+        lea rax, [rel .out]
+        push rax
+        iretq
+.out:   ret
+
+; void load_segments(void)
+        global load_segments
+load_segments:
+        mov eax, HOST_DATA
+        mov ss, eax
+        xor eax, eax
+        mov ds, eax
+        mov es, eax
+        mov fs, eax
+        mov gs, eax
+        pop rax
+        push qword HOST_CODE
+        push rax
+        retfq

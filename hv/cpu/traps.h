@@ -1,0 +1,26 @@
+/* The hypervisor's own IDT: unexpected exceptions stop with a dump, expected ones are fixed up. */
+#ifndef TALLY_CPU_TRAPS_H
+#define TALLY_CPU_TRAPS_H
+
+#include "types.h"
+
+/* What cpu/traps.asm pushes, lowest address first. */
+struct trap_frame {
+    u64 gpr[16]; /* in the SDM's order; [RSP] is not used */
+    u64 vector, error_code;
+    u64 rip, cs, rflags, rsp, ss;
+};
+
+/* Fills the IDT, once. */
+void traps_init(void);
+
+/* LIDT on the CPU that runs this. */
+void traps_load(void);
+
+/* Reloads CS and the data segments after LGDT. */
+void load_segments(void);
+
+/* Executes IRET, which unblocks NMIs after an NMI exit. SDM vol. 3, 'Handling of NMIs'. */
+void unblock_nmi(void);
+
+#endif

@@ -1,0 +1,33 @@
+/* Offsets and numbers for the assembly, taken from the C sources: compiled to text, never linked. */
+#include "cpu/cpu.h"
+#include "tally.h"
+
+#define DEFINE(name, value) __asm__ volatile("\n->" #name " %c0" : : "i"(value))
+
+void offsets(void);
+void offsets(void)
+{
+    DEFINE(VCPU_RAX, offsetof(struct vcpu, gpr[RAX]));
+    DEFINE(VCPU_RCX, offsetof(struct vcpu, gpr[RCX]));
+    DEFINE(VCPU_RDX, offsetof(struct vcpu, gpr[RDX]));
+    DEFINE(VCPU_RBX, offsetof(struct vcpu, gpr[RBX]));
+    DEFINE(VCPU_RBP, offsetof(struct vcpu, gpr[RBP]));
+    DEFINE(VCPU_RSI, offsetof(struct vcpu, gpr[RSI]));
+    DEFINE(VCPU_RDI, offsetof(struct vcpu, gpr[RDI]));
+    DEFINE(VCPU_R8, offsetof(struct vcpu, gpr[R8]));
+    DEFINE(VCPU_R9, offsetof(struct vcpu, gpr[R9]));
+    DEFINE(VCPU_R10, offsetof(struct vcpu, gpr[R10]));
+    DEFINE(VCPU_R11, offsetof(struct vcpu, gpr[R11]));
+    DEFINE(VCPU_R12, offsetof(struct vcpu, gpr[R12]));
+    DEFINE(VCPU_R13, offsetof(struct vcpu, gpr[R13]));
+    DEFINE(VCPU_R14, offsetof(struct vcpu, gpr[R14]));
+    DEFINE(VCPU_R15, offsetof(struct vcpu, gpr[R15]));
+    DEFINE(VCPU_EXIT_TSC, offsetof(struct vcpu, exit_tsc));
+    DEFINE(VCPU_WORK, offsetof(struct vcpu, work));
+    DEFINE(WORK_NMI, WORK_NMI);
+    DEFINE(COUNTER_CYCLES, offsetof(struct reason_counter, cycles));
+    DEFINE(COUNTER_MIN, offsetof(struct reason_counter, min));
+    DEFINE(COUNTER_MAX, offsetof(struct reason_counter, max));
+    DEFINE(HOST_CODE, HOST_CODE);
+    DEFINE(HOST_DATA, HOST_DATA);
+}

@@ -1,0 +1,195 @@
+#include "platform/acpi.h"
+#include "lib/string.h"
+#include "mm/paging.h"
+
+struct rsdp {
+    char signature[8];
+    u8 checksum;
+    char oem[6];
+    u8 revision;
+    u32 rsdt;
+    u32 length;
+    u64 xsdt;
+    u8 extended_checksum, reserved[3];
+} __attribute__((packed));
+_Static_assert(sizeof(struct rsdp) == 36, "RSDP of ACPI 2.0");
+
+struct table {
+    char signature[4];
+    u32 length;
+    u8 revision, checksum;
+    char oem[6], oem_table[8];
+    u32 oem_revision, creator, creator_revision;
+} __attribute__((packed));
+
+/* Offsets in the FADT (ACPI, 'Fixed ACPI Description Table'). */
+#define FADT_DSDT 40
+#define FADT_PM1A_CONTROL 64
+#define FADT_PM1B_CONTROL 68
+#define FADT_FLAGS 112
+#define FADT_RESET_REGISTER 116
+#define FADT_RESET_VALUE 128
+#define FADT_FLAG_RESET_SUPPORTED BIT(10)
+#define ADDRESS_SPACE_IO 1
+
+#define MADT_ENTRIES 44
+#define MADT_LOCAL_APIC 0
+#define MADT_LOCAL_X2APIC 9
+#define MADT_ENABLED 1
+
+#define TABLE_MAX (16 * MIB) /* longer is not a table */
+
+static struct rsdp root;
+static u64 rsdp_address;
+static struct acpi_power power;
+
+/* The direct map covers RAM and everything below 4 GiB; tables lie there. */
+static const void *at(u64 address)
+{
+    return physical(address);
+}
+
+static u32 u32_at(const void *table, u32 offset)
+{
+    u32 value;
+    memcpy(&value, (const u8 *)table + offset, sizeof(value));
+    return value;
+}
+
+static bool sums_to_zero(const void *data, size_t size)
+{
+    u8 sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum += ((const u8 *)data)[i];
+    return sum == 0;
+}
+
+static bool is_rsdp(const void *p)
+{
+    return !memcmp(p, "RSD PTR ", 8) && sums_to_zero(p, 20);
+}
+
+static bool search(u64 from, u64 to)
+{
+    for (u64 address = from; address + 36 <= to; address += 16) {
+        if (is_rsdp(at(address))) {
+            rsdp_address = address;
+            memcpy(&root, at(address), sizeof(root));
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool find_rsdp(const u8 *given)
+{
+    if (is_rsdp(given)) {
+        memcpy(&root, given, sizeof(root));
+        search(0xE0000, 0x100000); /* only for the address */
+        memcpy(&root, given, sizeof(root));
+        return true;
+    }
+    u64 ebda = (u64) * (const u16 *)at(0x40E) << 4;
+    return (ebda >= 0x80000 && ebda < 0xA0000 && search(ebda, ebda + 1024)) ||
+           search(0xE0000, 0x100000);
+}
+
+static const struct table *valid_table(u64 address)
+{
+    const struct table *table = at(address);
+    if (!address || address >= 4 * GIB || table->length < sizeof(*table) ||
+        table->length > TABLE_MAX)
+        return NULL;
+    return table;
+}
+
+static const struct table *find_table(const char *signature)
+{
+    bool extended = root.revision >= 2 && root.xsdt && root.xsdt < 4 * GIB;
+    unsigned width = extended ? 8 : 4;
+    const struct table *list = valid_table(extended ? root.xsdt : root.rsdt);
+    for (u32 offset = sizeof(*list); list && offset + width <= list->length; offset += width) {
+        u64 address = 0;
+        memcpy(&address, (const u8 *)list + offset, width);
+        const struct table *table = valid_table(address);
+        if (table && !memcmp(table->signature, signature, 4))
+            return table;
+    }
+    return NULL;
+}
+
+/* An AML integer of the small kinds that occur in \_S5: ZeroOp, OneOp, BytePrefix n. */
+static const u8 *aml_byte(const u8 *p, u8 *value)
+{
+    *value = *p == 0x0A ? p[1] : *p;
+    return p + (*p == 0x0A ? 2 : 1);
+}
+
+/* `\_S5_` is a Name of a Package whose first two elements are the SLP_TYP values. */
+static void find_s5(const struct table *dsdt)
+{
+    const u8 *p = (const u8 *)dsdt + sizeof(*dsdt), *end = (const u8 *)dsdt + dsdt->length;
+    for (; p + 16 < end; p++) {
+        if (memcmp(p, "_S5_\x12", 5) != 0)
+            continue;
+        p += 5;
+        p += (*p >> 6) + 1; /* package length */
+        p++;                /* number of elements */
+        p = aml_byte(p, &power.s5_type_a);
+        aml_byte(p, &power.s5_type_b);
+        power.s5_known = true;
+        return;
+    }
+}
+
+static void read_fadt(const struct table *fadt)
+{
+    power.pm1a_control = (u16)u32_at(fadt, FADT_PM1A_CONTROL);
+    power.pm1b_control = (u16)u32_at(fadt, FADT_PM1B_CONTROL);
+    const struct table *dsdt = valid_table(u32_at(fadt, FADT_DSDT));
+    if (dsdt)
+        find_s5(dsdt);
+    const u8 *reset = (const u8 *)fadt + FADT_RESET_REGISTER;
+    if (fadt->length > FADT_RESET_VALUE && (u32_at(fadt, FADT_FLAGS) & FADT_FLAG_RESET_SUPPORTED) &&
+        reset[0] == ADDRESS_SPACE_IO) {
+        power.reset_port = (u16)u32_at(fadt, FADT_RESET_REGISTER + 4);
+        power.reset_value = ((const u8 *)fadt)[FADT_RESET_VALUE];
+    }
+}
+
+bool acpi_init(const u8 *rsdp)
+{
+    if (!find_rsdp(rsdp))
+        return false;
+    const struct table *fadt = find_table("FACP");
+    if (fadt)
+        read_fadt(fadt);
+    return true;
+}
+
+u64 acpi_rsdp_address(void)
+{
+    return rsdp_address;
+}
+
+const struct acpi_power *acpi_power(void)
+{
+    return &power;
+}
+
+unsigned acpi_cpus(u32 *apic_ids, unsigned max)
+{
+    const struct table *madt = find_table("APIC");
+    unsigned count = 0;
+    for (u32 offset = MADT_ENTRIES; madt && offset + 2 <= madt->length && count < max;) {
+        const u8 *entry = (const u8 *)madt + offset;
+        if (entry[1] < 2)
+            break;
+        if (entry[0] == MADT_LOCAL_APIC && (u32_at(entry, 4) & MADT_ENABLED))
+            apic_ids[count++] = entry[3];
+        if (entry[0] == MADT_LOCAL_X2APIC && (u32_at(entry, 8) & MADT_ENABLED))
+            apic_ids[count++] = u32_at(entry, 4);
+        offset += entry[1];
+    }
+    return count;
+}

@@ -1,0 +1,26 @@
+/* What Tally reads from ACPI: the CPUs, and how this machine is switched off and reset. */
+#ifndef TALLY_PLATFORM_ACPI_H
+#define TALLY_PLATFORM_ACPI_H
+
+#include "types.h"
+
+struct acpi_power {
+    u16 pm1a_control, pm1b_control; /* ports, 0: none */
+    u8 s5_type_a, s5_type_b;        /* SLP_TYP values of soft-off */
+    bool s5_known;
+    u16 reset_port; /* 0: none */
+    u8 reset_value;
+};
+
+/* `rsdp` as the boot loader told (36 bytes, all zero: search the BIOS areas). False: no ACPI. */
+bool acpi_init(const u8 *rsdp);
+
+/* Physical address of the RSDP, or 0. */
+u64 acpi_rsdp_address(void);
+
+const struct acpi_power *acpi_power(void);
+
+/* APIC identifiers of the usable CPUs, from the MADT; returns how many (at most `max`). */
+unsigned acpi_cpus(u32 *apic_ids, unsigned max);
+
+#endif

@@ -1,0 +1,128 @@
+#include "platform/console.h"
+#include "lib/print.h"
+#include "mm/paging.h"
+#include "platform/serial_filter.h"
+#include "x86/instructions.h"
+
+/* Registers of a 16550, from COM1 on. */
+enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UART_SCRATCH };
+#define LCR_8N1 0x03
+#define LCR_DLAB 0x80
+#define MCR_DTR_RTS 0x03
+#define MCR_LOOPBACK 0x10
+#define LSR_TRANSMITTER_EMPTY 0x20
+#define DIVISOR_115200 1
+
+#define SCREEN_TEXT 0xB8000
+#define SCREEN_COLUMNS 80
+#define SCREEN_ROWS 25
+#define SCREEN_ATTRIBUTE 0x0700
+
+static bool has_uart, has_screen, screen_on;
+static bool guest_owns_uart, guest_in_line;
+static unsigned column, row;
+
+/* Bounded: a UART that is not there, or stuck, must not hang the machine. */
+static void wait_for_transmitter(void)
+{
+    for (unsigned i = 0; i < 100000; i++)
+        if (inb(COM1 + UART_LSR) & LSR_TRANSMITTER_EMPTY)
+            return;
+}
+
+static void uart_put(char c)
+{
+    wait_for_transmitter();
+    outb(COM1 + UART_DATA, (u8)c);
+}
+
+/* The guest may have left the divisor latch or loopback on: off for the letter, then as it was. */
+static void uart_put_borrowed(char c)
+{
+    u8 lcr = inb(COM1 + UART_LCR), mcr = inb(COM1 + UART_MCR);
+    outb(COM1 + UART_LCR, lcr & (u8)~LCR_DLAB);
+    outb(COM1 + UART_MCR, mcr & (u8)~MCR_LOOPBACK);
+    uart_put(c);
+    wait_for_transmitter();
+    outb(COM1 + UART_MCR, mcr);
+    outb(COM1 + UART_LCR, lcr);
+}
+
+static void scroll(void)
+{
+    volatile u16 *text = physical(SCREEN_TEXT);
+    for (unsigned i = 0; i < SCREEN_COLUMNS * SCREEN_ROWS; i++)
+        text[i] = i < SCREEN_COLUMNS * (SCREEN_ROWS - 1) ? text[i + SCREEN_COLUMNS]
+                                                         : SCREEN_ATTRIBUTE | ' ';
+    row = SCREEN_ROWS - 1;
+}
+
+static void screen_put(char c)
+{
+    volatile u16 *text = physical(SCREEN_TEXT);
+    if (c == '\n' || column == SCREEN_COLUMNS) {
+        column = 0;
+        row++;
+    }
+    if (row >= SCREEN_ROWS)
+        scroll();
+    if (c != '\n')
+        text[row * SCREEN_COLUMNS + column++] = SCREEN_ATTRIBUTE | (u8)c;
+}
+
+static void console_put(char c)
+{
+    void (*put)(char) = guest_owns_uart ? uart_put_borrowed : uart_put;
+    if (guest_in_line) {
+        guest_in_line = false;
+        console_put('\n');
+    }
+    if (has_uart) {
+        if (c == '\n')
+            put('\r');
+        put(c);
+    }
+    if (screen_on)
+        screen_put(c);
+}
+
+static bool probe_uart(void)
+{
+    outb(COM1 + UART_SCRATCH, 0x5A);
+    return inb(COM1 + UART_SCRATCH) == 0x5A;
+}
+
+void console_init(bool text_mode)
+{
+    has_uart = probe_uart();
+    if (has_uart) {
+        outb(COM1 + UART_IER, 0);
+        outb(COM1 + UART_LCR, LCR_DLAB);
+        outb(COM1 + UART_DATA, DIVISOR_115200);
+        outb(COM1 + UART_IER, 0);
+        outb(COM1 + UART_LCR, LCR_8N1);
+        outb(COM1 + UART_FCR, 0x07); /* FIFOs on and empty */
+        outb(COM1 + UART_MCR, MCR_DTR_RTS);
+    }
+    has_screen = screen_on = text_mode;
+    row = SCREEN_ROWS - 1; /* below what the boot loader left */
+    print_sink = console_put;
+}
+
+void console_show_on_screen(bool on)
+{
+    screen_on = on && has_screen;
+}
+
+void console_hand_over(void)
+{
+    screen_on = false;
+    guest_owns_uart = true;
+}
+
+void serial_filter_out(u16 port, u8 value)
+{
+    if (port == COM1 + UART_DATA && !(inb(COM1 + UART_LCR) & LCR_DLAB) &&
+        !(inb(COM1 + UART_MCR) & MCR_LOOPBACK))
+        guest_in_line = value != '\n';
+}

@@ -1,0 +1,21 @@
+/*
+ * Tally's output: COM1 always, the screen until the guest owns it and again for the last words.
+ */
+#ifndef TALLY_PLATFORM_CONSOLE_H
+#define TALLY_PLATFORM_CONSOLE_H
+
+#include "types.h"
+
+#define COM1 0x3F8
+#define COM1_PORTS 8
+
+/* Sets COM1 to 115200 8N1 and directs print() to it. `text_mode`: VGA text at 0xB8000 exists. */
+void console_init(bool text_mode);
+
+/* Where VGA text memory can be reached, once paging has moved. */
+void console_show_on_screen(bool on);
+
+/* From now on the guest owns COM1; Tally leaves its settings as they are and waits for line ends. */
+void console_hand_over(void);
+
+#endif

@@ -1,0 +1,133 @@
+#include "platform/power.h"
+#include "lib/fatal.h"
+#include "platform/acpi.h"
+#include "platform/console.h"
+#include "x86/instructions.h"
+
+#define PORT_KEYBOARD_COMMAND 0x64
+#define KEYBOARD_PULSE_RESET 0xFE
+#define PORT_SYSTEM_CONTROL_A 0x92
+#define PORT_RESET_CONTROL 0xCF9
+#define RESET_CPU BIT(2)
+#define SLP_EN BIT(13)
+#define SLP_TYP(value) ((value) >> 10 & 7)
+
+static const char shutdown_word[] = "Shutdown";
+static unsigned shutdown_letters; /* of it seen in a row */
+static u32 verdict = VERDICT_PASSED;
+static const char *way = "stop";
+
+/* The guest's last write, to be repeated. */
+static struct {
+    u16 port;
+    unsigned size;
+    u32 value;
+} last_write;
+
+static bool is_soft_off(u32 value, u8 type)
+{
+    return (value & SLP_EN) && (!acpi_power()->s5_known || SLP_TYP(value) == type);
+}
+
+static bool ends_shutdown_word(u32 value)
+{
+    if ((u8)value != shutdown_word[shutdown_letters])
+        shutdown_letters = 0;
+    if ((u8)value == shutdown_word[shutdown_letters])
+        shutdown_letters++;
+    return !shutdown_word[shutdown_letters];
+}
+
+static const char *way_of(u16 port, u32 value)
+{
+    const struct acpi_power *acpi = acpi_power();
+    if (port == EXIT_PORT)
+        return "exit request";
+    if (port == SHUTDOWN_PORT)
+        return ends_shutdown_word(value) ? "power-off" : NULL;
+    if (port == PORT_RESET_CONTROL)
+        return value & RESET_CPU ? "reset" : NULL;
+    if (port == PORT_KEYBOARD_COMMAND)
+        return (u8)value == KEYBOARD_PULSE_RESET ? "reset" : NULL;
+    if (port == PORT_SYSTEM_CONTROL_A)
+        return value & 1 ? "reset" : NULL;
+    if (acpi->pm1a_control && port == acpi->pm1a_control)
+        return is_soft_off(value, acpi->s5_type_a) ? "power-off" : NULL;
+    if (acpi->pm1b_control && port == acpi->pm1b_control)
+        return is_soft_off(value, acpi->s5_type_b) ? "power-off" : NULL;
+    if (acpi->reset_port && port == acpi->reset_port)
+        return (u8)value == acpi->reset_value ? "reset" : NULL;
+    return NULL;
+}
+
+bool power_filter_out(u16 port, unsigned size, u32 value)
+{
+    const char *name = way_of(port, value);
+    if (!name)
+        return false;
+    way = name;
+    if (port == EXIT_PORT)
+        verdict = value;
+    last_write.port = port;
+    last_write.size = size;
+    last_write.value = value;
+    return true;
+}
+
+void power_watched_ports(void (*watch)(u16 port))
+{
+    static const u16 fixed[] = {EXIT_PORT, SHUTDOWN_PORT, PORT_RESET_CONTROL, PORT_KEYBOARD_COMMAND,
+                                PORT_SYSTEM_CONTROL_A};
+    const struct acpi_power *acpi = acpi_power();
+    for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++)
+        watch(fixed[i]);
+    const u16 told[] = {acpi->pm1a_control, (u16)(acpi->pm1a_control + 1), acpi->pm1b_control,
+                        (u16)(acpi->pm1b_control + 1), acpi->reset_port};
+    for (unsigned i = 0; i < ARRAY_SIZE(told); i++)
+        if (told[i] > 1)
+            watch(told[i]);
+}
+
+u32 power_verdict(void)
+{
+    return verdict;
+}
+
+const char *power_way(void)
+{
+    return way;
+}
+
+static void repeat_last_write(void)
+{
+    if (last_write.size == 1)
+        outb(last_write.port, (u8)last_write.value);
+    else if (last_write.size == 2)
+        outw(last_write.port, (u16)last_write.value);
+    else if (last_write.size == 4)
+        outl(last_write.port, last_write.value);
+}
+
+void power_end(u32 value)
+{
+    outl(EXIT_PORT, value);
+    for (const char *letter = shutdown_word; *letter; letter++)
+        outb(SHUTDOWN_PORT, (u8)*letter);
+    repeat_last_write();
+    for (;;) {
+        cli();
+        hlt();
+    }
+}
+
+void fatal(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    console_show_on_screen(true);
+    print("tally: error: ");
+    vprint(format, arguments);
+    print("\n");
+    va_end(arguments);
+    power_end(VERDICT_TALLY_ERROR);
+}

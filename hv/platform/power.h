@@ -1,0 +1,27 @@
+/*
+ * The ways in which a machine ends: Tally watches these ports, prints its report first and then
+ * repeats what the guest wrote.
+ */
+#ifndef TALLY_PLATFORM_POWER_H
+#define TALLY_PLATFORM_POWER_H
+
+#include "tally.h"
+
+/* Before the guest's OUT is carried out: true if it switches off, resets or ends the run. The
+ * handler then returns EXIT_STOP, and end_run() repeats the write after the report. */
+bool power_filter_out(u16 port, unsigned size, u32 value);
+
+/* Calls `watch` for each port that power_filter_out() wants to see. */
+void power_watched_ports(void (*watch)(u16 port));
+
+/* Ends the run: EXIT_PORT, SHUTDOWN_PORT, the guest's own write if there was one, halt. Without
+ * an emulator that listens, the machine does what the guest asked for. */
+__attribute__((noreturn)) void power_end(u32 verdict);
+
+/* The verdict of the guest's way to end: what it wrote to EXIT_PORT, else VERDICT_PASSED. */
+u32 power_verdict(void);
+
+/* What the guest did, for the report: "power-off", "reset", "exit request". */
+const char *power_way(void);
+
+#endif

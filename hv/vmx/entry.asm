@@ -1,0 +1,107 @@
+; VM entry and VM exit. HOST_RSP is the address of struct vcpu: after an exit RSP points at it, the
+; registers are stored relative to it, and the handlers' stack grows down from it.
+%include "offsets.inc"
+
+extern dispatch_exit, vcpu_do_work, vmx_instruction_failed
+
+        section .text
+
+; Everything but RAX, RCX and RDX, which the stamps at both ends need.
+%macro SAVE_GPRS 0
+        mov [rsp + VCPU_RCX], rcx
+        mov [rsp + VCPU_RBX], rbx
+        mov [rsp + VCPU_RBP], rbp
+        mov [rsp + VCPU_RSI], rsi
+        mov [rsp + VCPU_RDI], rdi
+        mov [rsp + VCPU_R8], r8
+        mov [rsp + VCPU_R9], r9
+        mov [rsp + VCPU_R10], r10
+        mov [rsp + VCPU_R11], r11
+        mov [rsp + VCPU_R12], r12
+        mov [rsp + VCPU_R13], r13
+        mov [rsp + VCPU_R14], r14
+        mov [rsp + VCPU_R15], r15
+%endmacro
+
+%macro LOAD_GPRS 0
+        mov rbx, [rsp + VCPU_RBX]
+        mov rbp, [rsp + VCPU_RBP]
+        mov rsi, [rsp + VCPU_RSI]
+        mov rdi, [rsp + VCPU_RDI]
+        mov r8, [rsp + VCPU_R8]
+        mov r9, [rsp + VCPU_R9]
+        mov r10, [rsp + VCPU_R10]
+        mov r11, [rsp + VCPU_R11]
+        mov r12, [rsp + VCPU_R12]
+        mov r13, [rsp + VCPU_R13]
+        mov r14, [rsp + VCPU_R14]
+        mov r15, [rsp + VCPU_R15]
+%endmacro
+
+%macro LOAD_STAMP_GPRS 0
+        mov rax, [rsp + VCPU_RAX]
+        mov rcx, [rsp + VCPU_RCX]
+        mov rdx, [rsp + VCPU_RDX]
+%endmacro
+
+; [[noreturn]] void vmx_launch(struct vcpu *vcpu): the first entry. VMLAUNCH stands apart from
+; VMRESUME, so that a failure of one is never hidden by the other.
+        global vmx_launch
+vmx_launch:
+        mov rsp, rdi
+        LOAD_GPRS
+        LOAD_STAMP_GPRS
+        vmlaunch
+        jmp failed
+
+; Where HOST_RIP points. In: RSP = struct vcpu, all general registers the guest's.
+        global vmx_exit
+        align 16
+vmx_exit:
+        mov [rsp + VCPU_RAX], rax
+        mov [rsp + VCPU_RDX], rdx
+        rdtsc
+        mov [rsp + VCPU_EXIT_TSC], eax
+        mov [rsp + VCPU_EXIT_TSC + 4], edx
+        SAVE_GPRS
+        mov rdi, rsp
+        call dispatch_exit
+        mov rcx, rax                    ; the counter of this reason
+        LOAD_GPRS
+
+        rdtsc
+        shl rdx, 32
+        or rax, rdx
+        sub rax, [rsp + VCPU_EXIT_TSC]
+        add [rcx + COUNTER_CYCLES], rax
+        cmp rax, [rcx + COUNTER_MIN]
+        jb vmx_exit.least
+vmx_exit.not_least:
+        cmp rax, [rcx + COUNTER_MAX]
+        ja vmx_exit.most
+
+; The last look before the entry; nmi_gate comes back here from anywhere up to VMRESUME.
+        global vmx_check_work, vmx_check_work_end
+vmx_check_work:
+        cmp dword [rsp + VCPU_WORK], 0
+        jne vmx_check_work.work
+        LOAD_STAMP_GPRS
+        vmresume
+vmx_check_work_end:
+
+failed: pushfq                          ; VMfail: the guest did not run, there is nothing to save
+        pop rdi
+        call vmx_instruction_failed
+        ud2
+
+vmx_exit.least:
+        mov [rcx + COUNTER_MIN], rax
+        jmp vmx_exit.not_least
+vmx_exit.most:
+        mov [rcx + COUNTER_MAX], rax
+        jmp vmx_check_work
+vmx_check_work.work:
+        mov rdi, rsp
+        call vcpu_do_work
+        LOAD_GPRS
+        jmp vmx_check_work
