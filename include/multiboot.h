@@ -70,6 +70,7 @@ enum multiboot2_tag_type {
     MULTIBOOT2_TAG_BASIC_MEMINFO = 4,
     MULTIBOOT2_TAG_MMAP = 6,
     MULTIBOOT2_TAG_FRAMEBUFFER = 8,
+    MULTIBOOT2_TAG_EFI32 = 11,
     MULTIBOOT2_TAG_EFI64 = 12,
     MULTIBOOT2_TAG_ACPI_OLD = 14,
     MULTIBOOT2_TAG_ACPI_NEW = 15,
@@ -106,6 +107,13 @@ struct multiboot2_framebuffer {
     u32 pitch, width, height;
     u8 bpp, type;
     u16 reserved;
+    u8 color_info[6]; /* type RGB: position and size in bits of red, green, blue */
+};
+
+enum multiboot_framebuffer_type {
+    MULTIBOOT_FRAMEBUFFER_INDEXED = 0,
+    MULTIBOOT_FRAMEBUFFER_RGB = 1,
+    MULTIBOOT_FRAMEBUFFER_EGA_TEXT = 2,
 };
 
 /* Types of memory in E820 and multiboot maps. */

@@ -34,4 +34,8 @@ u64 memory_map_top_of_ram(const struct memory_map *map);
 u64 memory_map_find(const struct memory_map *map, u64 size, u64 align, u64 floor, u64 limit,
                     const struct memory_range *avoid, unsigned avoid_count);
 
+/* The same, but the lowest. */
+u64 memory_map_find_lowest(const struct memory_map *map, u64 size, u64 align, u64 floor, u64 limit,
+                           const struct memory_range *avoid, unsigned avoid_count);
+
 #endif
