@@ -9,6 +9,7 @@ export B := $(ABS_B)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SECONDEXPANSION:
 
 # ---- Tools -----------------------------------------------------------------------------------------------

@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# TAP for shell tests, and machines to boot. A test is a few lines:
+#
+#   . "$(dirname "$0")/../lib/tap.sh"
+#   boot --options exits=all
+#   is "$status" 0 'the guest is content'
+#   like '^tally: exits [1-9]' 'the report is printed'
+#   done_testing
+#
+# It goes on after a failure; done_testing prints the plan.
+
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+top=$(dirname "$tests")
+B=${B:-$top/build}
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/tally-test.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+console=$scratch/console
+errors=$scratch/errors
+count=0
+
+# ok STATUS NAME - passes if STATUS is 0: some_command; ok $? 'it works'
+ok() {
+    count=$((count + 1))
+    [ "$1" = 0 ] || printf 'not '
+    echo "ok $count - ${2//#/\\#}"
+    [ "$1" = 0 ]
+}
+
+note() { sed 's/^/# /' <<<"$*"; }
+
+is() {                                  # is GOT EXPECTED NAME
+    [ "$1" = "$2" ]
+    ok $? "$3" || note "got '$1', expected '$2'"
+}
+
+isnt() {
+    [ "$1" != "$2" ]
+    ok $? "$3" || note "got '$1'"
+}
+
+# like REGEX NAME [FILE] - some line of the console (or FILE) matches
+like() {
+    grep -qE -e "$1" "${3:-$console}"
+    ok $? "$2" || { note "no line matches '$1'; the last lines:"; note "$(tail -n 12 "${3:-$console}")"; }
+}
+
+# unlike REGEX NAME [FILE] - no line matches
+unlike() {
+    ! grep -qE -e "$1" "${3:-$console}"
+    ok $? "$2" || note "$(grep -E -m 5 -e "$1" "${3:-$console}")"
+}
+
+skip() {                                # skip REASON NAME
+    count=$((count + 1))
+    echo "ok $count - $2 # SKIP $1"
+}
+
+skip_all() {
+    echo "1..0 # SKIP $*"
+    exit 0
+}
+
+done_testing() { echo "1..$count"; }
+
+# boot ARGUMENT... - a run with the arguments of tools/run, in Bochs unless they say otherwise. Afterwards
+# $status is its status, $console the file with what the guest wrote, $errors what the runner said. Boots
+# with the arguments of boot_defaults=(…) put first, if a test sets that.
+boot_defaults=()
+boot() {
+    status=0
+    timeout -k 5 600 "$top/tools/run" --platform bochs "${boot_defaults[@]}" "$@" \
+        </dev/null >"$console.raw" 2>"$errors" || status=$?
+    tr -d '\r' <"$console.raw" >"$console"
+    [ -z "${SHOW:-}" ] || sed 's/^/# /' "$console" "$errors"
+}
+
+# guest_tests NAME - each test that the guest reported on the console is a test of ours, its name after
+# NAME; so is the guest's plan.
+guest_tests() {
+    local line result seen=0 plan=''
+    while IFS= read -r line; do
+        if [[ $line =~ ^1\.\.([0-9]+) ]]; then
+            plan=${BASH_REMATCH[1]}
+        elif [[ $line =~ ^(not\ )?ok\ [0-9]+\ *(-\ )?(.*)$ ]]; then
+            seen=$((seen + 1)) result=0
+            [ -z "${BASH_REMATCH[1]}" ] || result=1
+            line="$1: ${BASH_REMATCH[3]}"
+            if [[ $line =~ ^(.*[^ ])\ *#\ [Ss][Kk][Ii][Pp]\ *(.*)$ ]]; then
+                skip "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
+            else
+                ok $result "$line"
+            fi
+        elif [[ $line =~ ^# ]]; then
+            echo "$line"
+        fi
+    done <"$console"
+    is "$seen" "${plan:-no plan}" "$1: the guest ran every test it planned" ||
+        { note "the last lines:"; note "$(tail -n 12 "$console")"; }
+}

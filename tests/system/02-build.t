@@ -1,0 +1,31 @@
+#!/bin/bash
+# Both compilers build Tally and its guest without a word, and what comes out is what a boot loader wants.
+. "$(dirname "$0")/../lib/tap.sh"
+
+for compiler in gcc clang; do
+    if ! command -v "$compiler" >/dev/null; then
+        skip "$compiler is not installed" "$compiler builds"
+        continue
+    fi
+    make -s -C "$top" B="$scratch/$compiler" CC="$compiler" CROSS_COMPILE= tally guest >"$console" 2>&1
+    ok $? "$compiler builds Tally and its guest" || note "$(tail "$console")"
+    is "$(cat "$console")" '' "$compiler says nothing"
+done
+
+# header FILE MAGIC - a multiboot header stands in the first 8 KiB, aligned
+header() { od -An -v -tx4 -w4 -N 8192 "$1" | grep -qx " $2"; }
+
+header "$scratch/gcc/tally.elf" 1badb002; ok $? 'tally.elf: multiboot 1 header'
+header "$scratch/gcc/tally.elf" e85250d6; ok $? 'tally.elf: multiboot 2 header'
+header "$scratch/gcc/guest.elf" 1badb002; ok $? 'guest.elf: multiboot 1 header'
+[ "$(stat -c %s "$scratch/gcc/tally.elf" || echo 99999)" -le 65536 ]; ok $? 'tally.elf: at most 64 KiB'
+
+make -s -C "$top" help >"$console"
+like '^  run  ' 'make help lists the targets'
+like '^  OPTIONS  ' 'make help lists the variables'
+
+# A change of compiler or flags reaches every object; nothing else is built twice.
+make -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= tally guest >"$console" 2>&1
+unlike '^(gcc|nasm|ld) ' 'a second make builds nothing'
+
+done_testing

@@ -1,0 +1,63 @@
+#!/bin/bash
+# The runner itself: verdicts, command lines, time limits, clear refusals. Needs no hypervisor.
+. "$(dirname "$0")/../lib/tap.sh"
+
+kernel=$B/fixtures/kernel.bin
+echo 'a file' >"$scratch/file"
+boot_defaults=(--native)
+
+boot --kernel "$kernel a=b,c d" --module "$scratch/file one=1" --module "$scratch/file" --vga "$scratch/vga"
+is "$status" 0 'Bochs: passed'
+like '^command line: a=b,c d$' 'the kernel gets its arguments'
+like '^module: one=1 begins: a file$' 'a module has contents and arguments'
+like '^module:  begins: a file$' 'a module may have no arguments'
+like '^command line: a=b,c d' 'the last screen can be read' "$scratch/vga"
+
+boot --kernel "$kernel verdict=11"
+is "$status" 1 'Bochs: failed'
+
+boot --kernel "$kernel fault"
+is "$status" 3 'Bochs: a triple fault is no verdict'
+like '^run: the run ended without a verdict' 'and is called that' "$errors"
+
+boot --kernel "$kernel hang" --timeout 4
+is "$status" 124 'Bochs: out of time'
+like '^run: no end within 4 s$' 'and it says so' "$errors"
+
+(sleep 5; echo 'typed by a person') |
+    "$top/tools/run" --platform bochs --native --interactive --kernel "$kernel echo" >"$console" 2>"$errors"
+like '^typed by a person' 'Bochs: the console takes input'
+
+for verdict in 10 11 12; do
+    boot --platform tcg --kernel "$kernel verdict=$verdict"
+    is "$status" $((verdict - 10)) "QEMU: verdict $verdict"
+done
+boot --platform tcg --direct --kernel "$kernel x" --module "$scratch/file a,b c" --module "$scratch/file"
+like '^module: [^ ]*/file a,b c begins: a file$' "QEMU's own loader: a comma in a module's arguments"
+boot --platform tcg --kernel "$kernel hang" --timeout 3
+is "$status" 124 'QEMU: out of time'
+boot --platform tcg --kernel "$kernel silent" --timeout 3
+is "$status" 124 'QEMU: power-off without a verdict leaves the machine standing'
+
+boot --protocol multiboot2 --kernel "$B/none.elf"
+is "$status" 2 'a missing file'
+like "^run: .*none.elf: no such file$" 'is named' "$errors"
+
+refused() {                             # refused NAME REGEX ARGUMENT...
+    local name=$1 regex=$2
+    shift 2
+    boot --kernel "$kernel" "$@"
+    is "$status" 2 "$name: refused"
+    like "$regex" "$name: named" "$errors"
+    is "$(wc -l <"$errors")" 1 "$name: in one line"
+}
+refused 'platform' "unknown platform 'vax'; valid: .*bochs.*qemu" --platform vax
+refused 'Bochs model' "no CPU model 'vax'; valid: .*broadwell_ult" --cpu vax
+refused 'QEMU model' "no CPU model 'vax'" --platform tcg --cpu vax
+refused 'guest' "unknown guest 'vms'; valid: .*test" --guest vms
+refused 'boot protocol' "unknown boot protocol 'tftp'; valid: multiboot" --protocol tftp
+refused 'CPUs' 'CPUS=two is not a number' --cpus two
+refused 'memory' 'MEM=1G is not a number' --mem 1G
+refused 'option' "unknown option '--vga'|option --vga .*wants a value" --vga
+
+done_testing

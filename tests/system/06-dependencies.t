@@ -1,0 +1,30 @@
+#!/bin/bash
+# tools/deps: says what it will install, and only that. apt-get and sudo are stand-ins here.
+. "$(dirname "$0")/../lib/tap.sh"
+
+bin=$scratch/bin
+mkdir -p "$bin"
+for tool in bash dirname id grep sort cat uname sed env mktemp; do ln -s "$(command -v $tool)" "$bin"; done
+printf '#!/bin/bash\necho "apt-get $*"\n' >"$bin/apt-get"
+printf '#!/bin/bash\necho "sudo $*"\n"$@"\n' >"$bin/sudo"
+chmod +x "$bin/apt-get" "$bin/sudo"
+
+PATH=$bin "$top/tools/deps" check >"$console" 2>&1
+like '^deps: installing with apt-get: clang clang-format clang-tidy cppcheck shellcheck$' 'it says what is missing'
+like 'apt-get .*install .*cppcheck' 'and installs it'
+
+rm "$bin/apt-get"
+PATH=$bin "$top/tools/deps" check >"$console" 2>&1
+is $? 2 'without apt-get it refuses'
+like '^deps: please install .*cppcheck' 'and names the packages'
+
+for tool in clang clang-format clang-tidy cppcheck shellcheck; do ln -s /bin/true "$bin/$tool"; done
+PATH=$bin "$top/tools/deps" check >"$console" 2>&1
+is $? 0 'nothing missing, nothing to do'
+is "$(cat "$console")" '' 'and nothing to say'
+
+"$top/tools/deps" paint >"$console" 2>&1
+is $? 2 'an unknown group is refused'
+like "^deps: unknown group 'paint'; valid: build" 'and the groups are named'
+
+done_testing

@@ -1,0 +1,25 @@
+#!/bin/bash
+# The guest test kernel: bare, then under Tally in each profile. The same machine, so the same results.
+. "$(dirname "$0")/../lib/tap.sh"
+
+boot --native
+guest_tests bare
+is "$status" 0 'bare: verdict'
+
+for profile in minimal kvm all; do
+    boot --options "exits=$profile stats=table,json"
+    guest_tests "$profile"
+    is "$status" 0 "$profile: verdict"
+    like '^tally: exits [1-9][0-9]*  cycles [1-9][0-9]*  vcpus 1' "$profile: the table is printed"
+    like "^\{\"tally\":\"begin\",.*\"profile\":\"$profile\"" "$profile: the JSON report begins"
+    like '^\{"tally":"end","exits":[1-9][0-9]*,"cycles":[1-9][0-9]*\}$' "$profile: and ends"
+
+    read -r counts cycles end_counts end_cycles < <(awk -F '[:,}]' '
+        /^\{"reason":/      { counts += $6; cycles += $8 }
+        /^\{"tally":"end"/  { end_counts = $4; end_cycles = $6 }
+        END { printf "%.0f %.0f %.0f %.0f\n", counts, cycles, end_counts, end_cycles }' "$console")
+    is "$counts" "$end_counts" "$profile: the reasons' counts add up to all exits"
+    is "$cycles" "$end_cycles" "$profile: the reasons' cycles add up to all cycles"
+done
+
+done_testing
