@@ -18,18 +18,20 @@ enum test_aid {
 };
 
 struct options {
-    u32 profile;       /* exits=minimal|kvm|all, default kvm: enum tally_profile */
-    u32 report;        /* stats=table|json|none, or several with commas: enum report_format */
-    bool announce;     /* announce=yes|no: show a hypervisor in CPUID */
-    bool caps;         /* caps: print the VMX capabilities and stop */
-    u32 cpus;          /* cpus=N: at most so many; 0 = all */
-    u32 sample_ms;     /* sample=MS: time line; 0 = off */
-    u32 test;          /* test=NAME[,NAME]: enum test_aid */
+    u32 profile;   /* exits=minimal|kvm|all, default kvm: enum tally_profile */
+    u32 report;    /* stats=table|json|none, or several with commas: enum report_format */
+    u32 announce;  /* announce=yes|no: show a hypervisor in CPUID; 1 or 0 */
+    u32 caps;      /* caps: print the VMX capabilities and stop; 1 or 0 */
+    u32 cpus;      /* cpus=N: at most so many; 0 = all */
+    u32 sample_ms; /* sample=MS: time line; 0 = off */
+    u32 test;      /* test=NAME[,NAME]: enum test_aid */
 };
 
 /*
- * Parses Tally's command line over the defaults. An unknown word or value is an error:
- * false comes back and `error` (size bytes) holds one line that names the valid ones.
+ * Parses Tally's command line over the defaults; of an option given twice the last one holds. A
+ * first word with a '/' and no '=' is the image's path, as some boot loaders put it, and skipped.
+ * An unknown word or value is an error: false comes back and `error` (size bytes) holds one line
+ * that names the valid ones.
  */
 bool options_parse(struct options *options, const char *command_line, char *error, size_t size);
 

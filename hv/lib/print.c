@@ -78,9 +78,13 @@ static void put_signed(struct output *out, const struct specification *spec, lon
         put_number(out, spec, "", value, 10);
 }
 
-static int parse_number(const char **format)
+static int parse_number(const char **format, va_list *arguments)
 {
     int number = 0;
+    if (**format == '*') {
+        ++*format;
+        return va_arg(*arguments, int);
+    }
     while (**format >= '0' && **format <= '9')
         number = number * 10 + *(*format)++ - '0';
     return number;
@@ -94,15 +98,10 @@ static const char *parse_specification(struct specification *spec, const char *f
         spec->left |= *format == '-';
         spec->zero |= *format == '0';
     }
-    if (*format == '*') {
-        spec->width = va_arg(*arguments, int);
-        format++;
-    } else {
-        spec->width = parse_number(&format);
-    }
+    spec->width = parse_number(&format, arguments);
     if (*format == '.') {
         format++;
-        spec->precision = parse_number(&format);
+        spec->precision = parse_number(&format, arguments);
     }
     for (; *format == 'l' || *format == 'z'; format++)
         spec->is_long = true;

@@ -37,7 +37,7 @@ static void text(void **state)
     SAME_AS_LIBC("plain, 100%%");
     SAME_AS_LIBC("[%8s][%-8s][%2s]", "text", "text", "text");
     SAME_AS_LIBC("[%.3s][%8.3s][%-8.3s][%.0s][%.9s]", "text", "text", "text", "text", "text");
-    SAME_AS_LIBC("[%*s][%-*s]", 9, "a", 9, "b");
+    SAME_AS_LIBC("[%*s][%-*s][%.*s]", 9, "a", 9, "b", 2, "text");
     SAME_AS_LIBC("[%c][%3c][%-3c]", 'x', 'y', 'z');
     const char no_end[4] = {'f', 'o', 'u', 'r'};
     SAME_AS_LIBC("%.4s", no_end);

@@ -1,0 +1,233 @@
+#include "options.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "stats/report.h"
+#include "tally.h"
+
+/* A piece of the command line, or of a value: not ended by NUL. */
+struct word {
+    const char *text;
+    int length;
+};
+
+struct choice {
+    const char *name;
+    u32 value;
+};
+
+enum kind {
+    FLAG,   /* the word alone */
+    ONE,    /* one of the choices */
+    SET,    /* choices, separated by commas */
+    NUMBER, /* decimal, 0 to max */
+};
+
+struct option {
+    const char *name;
+    enum kind kind;
+    size_t offset; /* of the u32 in struct options */
+    const struct choice *choices;
+    u32 max;
+};
+
+/* clang-format off */
+static const struct choice profiles[] = {
+    {"minimal", PROFILE_MINIMAL}, {"kvm", PROFILE_KVM}, {"all", PROFILE_ALL}, {0},
+};
+static const struct choice reports[] = {
+    {"table", REPORT_TABLE}, {"json", REPORT_JSON}, {"none", 0}, {"percpu", REPORT_PER_CPU}, {0},
+};
+static const struct choice yes_no[] = {
+    {"yes", true}, {"no", false}, {0},
+};
+static const struct choice test_aids[] = {
+    {"entry-guest-state", TEST_ENTRY_FAIL_GUEST_STATE},
+    {"entry-msr-load",    TEST_ENTRY_FAIL_MSR_LOAD},
+    {"tpr-threshold",     TEST_TPR_THRESHOLD},
+    {"virtual-apic",      TEST_VIRTUAL_APIC},
+    {"ept-misconfig",     TEST_EPT_MISCONFIG},
+    {"preemption-timer",  TEST_PREEMPTION_TIMER},
+    {"pml",               TEST_PML},
+    {"spp",               TEST_SPP},
+    {"mtf",               TEST_MTF},
+    {0},
+};
+
+static const struct option option_table[] = {
+    {"exits",    ONE,    offsetof(struct options, profile),   .choices = profiles},
+    {"stats",    SET,    offsetof(struct options, report),    .choices = reports},
+    {"announce", ONE,    offsetof(struct options, announce),  .choices = yes_no},
+    {"caps",     FLAG,   offsetof(struct options, caps),      NULL, 0},
+    {"cpus",     NUMBER, offsetof(struct options, cpus),      .max = 256},
+    {"sample",   NUMBER, offsetof(struct options, sample_ms), .max = 60000},
+    {"test",     SET,    offsetof(struct options, test),      .choices = test_aids},
+};
+/* clang-format on */
+
+static const struct options defaults = {
+    .profile = PROFILE_KVM,
+    .report = REPORT_TABLE,
+    .announce = true,
+};
+
+/* The line that says what is wrong; grows by one call after the other. */
+struct message {
+    char *text;
+    size_t size, length;
+};
+
+static void append(struct message *m, const char *text, int length)
+{
+    size_t used = m->length < m->size ? m->length : m->size;
+    m->length += format_string(m->text + used, m->size - used, "%.*s", length, text);
+}
+
+static void append_text(struct message *m, const char *text)
+{
+    append(m, text, -1);
+}
+
+static bool refuse_word(struct message *m, struct word word)
+{
+    append_text(m, "unknown option '");
+    append(m, word.text, word.length);
+    append_text(m, "': valid are");
+    for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+        append_text(m, " ");
+        append_text(m, option_table[i].name);
+        append_text(m, option_table[i].kind == FLAG ? "" : "=");
+    }
+    return false;
+}
+
+static bool refuse_value(struct message *m, const struct option *option, struct word value)
+{
+    append_text(m, option->name);
+    append_text(m, "=");
+    append(m, value.text, value.length);
+    if (option->kind == NUMBER) {
+        char limit[16];
+        format_string(limit, sizeof(limit), "%u", option->max);
+        append_text(m, ": valid are 0 to ");
+        append_text(m, limit);
+        return false;
+    }
+    append_text(m, ": valid are");
+    for (const struct choice *c = option->choices; c->name; c++) {
+        append_text(m, c == option->choices ? " " : ", ");
+        append_text(m, c->name);
+    }
+    return false;
+}
+
+static bool word_is(struct word word, const char *name)
+{
+    return strncmp(word.text, name, word.length) == 0 && name[word.length] == '\0';
+}
+
+static bool contains(struct word word, char c)
+{
+    for (int i = 0; i < word.length; i++)
+        if (word.text[i] == c)
+            return true;
+    return false;
+}
+
+/* Cuts the first piece off `rest`, up to a separator or the end; the separator goes too. */
+static struct word cut(struct word *rest, const char *separators)
+{
+    struct word piece = {rest->text, 0};
+    while (piece.length < rest->length && !strchr(separators, piece.text[piece.length]))
+        piece.length++;
+    int gone = piece.length + (piece.length < rest->length);
+    rest->text += gone;
+    rest->length -= gone;
+    return piece;
+}
+
+static const struct choice *find_choice(const struct choice *choices, struct word word)
+{
+    for (const struct choice *c = choices; c->name; c++)
+        if (word_is(word, c->name))
+            return c;
+    return NULL;
+}
+
+static bool parse_set(const struct option *option, struct word value, u32 *set)
+{
+    bool more;
+    *set = 0;
+    do {
+        more = contains(value, ',');
+        const struct choice *choice = find_choice(option->choices, cut(&value, ","));
+        if (!choice)
+            return false;
+        *set |= choice->value;
+    } while (more);
+    return true;
+}
+
+static bool parse_number(const struct option *option, struct word value, u32 *number)
+{
+    u64 n = 0;
+    for (int i = 0; i < value.length; i++) {
+        unsigned digit = value.text[i] - '0';
+        n = n * 10 + digit;
+        if (digit > 9 || n > option->max)
+            return false;
+    }
+    *number = n;
+    return value.length > 0;
+}
+
+static bool parse_value(const struct option *option, struct word value, u32 *result)
+{
+    switch (option->kind) {
+    case FLAG: *result = true; return true;
+    case ONE: return !contains(value, ',') && parse_set(option, value, result);
+    case SET: return parse_set(option, value, result);
+    case NUMBER: return parse_number(option, value, result);
+    }
+    return false;
+}
+
+static bool parse_word(struct options *options, struct word word, struct message *error)
+{
+    bool has_value = contains(word, '=');
+    struct word value = word;
+    struct word name = cut(&value, "=");
+
+    for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+        const struct option *option = &option_table[i];
+        u32 *result = (u32 *)((char *)options + option->offset);
+        if (!word_is(name, option->name) || has_value != (option->kind != FLAG))
+            continue;
+        return parse_value(option, value, result) || refuse_value(error, option, value);
+    }
+    return refuse_word(error, word);
+}
+
+static bool is_path(struct word word)
+{
+    return contains(word, '/') && !contains(word, '=');
+}
+
+bool options_parse(struct options *options, const char *command_line, char *error, size_t size)
+{
+    struct word rest = {command_line, strlen(command_line)};
+    struct message message = {error, size, 0};
+
+    *options = defaults;
+    bool first = true;
+    while (rest.length) {
+        struct word word = cut(&rest, " \t\r\n");
+        if (!word.length)
+            continue;
+        if (!(first && is_path(word)) && !parse_word(options, word, &message))
+            return false;
+        first = false;
+    }
+    if (options->report == REPORT_PER_CPU) /* of what, if not of the table? */
+        options->report |= REPORT_TABLE;
+    return true;
+}

@@ -1,0 +1,139 @@
+// link: hv/options.c hv/lib/print.c
+/* Tally's command line: what each word does, and one clear line for every mistake. */
+#include "options.h"
+#include "stats/report.h"
+#include "tally.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define WORDS "exits= stats= announce= caps cpus= sample= test="
+
+static struct options parse(const char *command_line)
+{
+    struct options options;
+    char error[256] = "";
+    if (!options_parse(&options, command_line, error, sizeof(error)))
+        fail_msg("'%s' refused: %s", command_line, error);
+    return options;
+}
+
+static void refused(const char *command_line, const char *message)
+{
+    struct options options;
+    char error[256] = "";
+    assert_false(options_parse(&options, command_line, error, sizeof(error)));
+    assert_string_equal(error, message);
+}
+
+static void defaults_hold(void **state)
+{
+    (void)state;
+    static const char *const empty[] = {"", " ", " \t\n ", "/boot/tally.elf", "build/tally.elf "};
+    for (unsigned i = 0; i < ARRAY_SIZE(empty); i++) {
+        struct options o = parse(empty[i]);
+        assert_int_equal(o.profile, PROFILE_KVM);
+        assert_int_equal(o.report, REPORT_TABLE);
+        assert_true(o.announce);
+        assert_false(o.caps);
+        assert_int_equal(o.cpus, 0);
+        assert_int_equal(o.sample_ms, 0);
+        assert_int_equal(o.test, 0);
+    }
+}
+
+static void every_word_is_understood(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("exits=minimal").profile, PROFILE_MINIMAL);
+    assert_int_equal(parse("exits=kvm").profile, PROFILE_KVM);
+    assert_int_equal(parse("exits=all").profile, PROFILE_ALL);
+    assert_int_equal(parse("stats=none").report, 0);
+    assert_int_equal(parse("stats=json").report, REPORT_JSON);
+    assert_int_equal(parse("stats=table,json").report, REPORT_TABLE | REPORT_JSON);
+    assert_int_equal(parse("stats=json,percpu").report, REPORT_JSON | REPORT_PER_CPU);
+    assert_int_equal(parse("stats=percpu").report, REPORT_TABLE | REPORT_PER_CPU);
+    assert_false(parse("announce=no").announce);
+    assert_true(parse("announce=yes").announce);
+    assert_true(parse("caps").caps);
+    assert_int_equal(parse("cpus=1").cpus, 1);
+    assert_int_equal(parse("cpus=0256").cpus, 256);
+    assert_int_equal(parse("sample=60000").sample_ms, 60000);
+    assert_int_equal(parse("test=mtf").test, TEST_MTF);
+    assert_int_equal(parse("test=pml,spp,pml").test, TEST_PML | TEST_SPP);
+    assert_int_equal(parse("test=entry-guest-state,entry-msr-load,tpr-threshold,virtual-apic,"
+                           "ept-misconfig,preemption-timer,pml,spp,mtf")
+                         .test,
+                     0x1FF);
+
+    struct options o = parse("  tally/tally.elf exits=all\tstats=json caps  cpus=2 ");
+    assert_int_equal(o.profile, PROFILE_ALL);
+    assert_int_equal(o.report, REPORT_JSON);
+    assert_true(o.caps);
+    assert_int_equal(o.cpus, 2);
+}
+
+static void the_last_one_holds(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("exits=all exits=minimal").profile, PROFILE_MINIMAL);
+    assert_int_equal(parse("stats=json stats=none").report, 0);
+    assert_int_equal(parse("test=pml test=spp").test, TEST_SPP);
+    assert_int_equal(parse("cpus=3 cpus=4").cpus, 4);
+}
+
+static void mistakes_are_named(void **state)
+{
+    (void)state;
+    refused("exit", "unknown option 'exit': valid are " WORDS);
+    refused("exit=all", "unknown option 'exit=all': valid are " WORDS);
+    refused("EXITS=all", "unknown option 'EXITS=all': valid are " WORDS);
+    refused("=", "unknown option '=': valid are " WORDS);
+    refused("caps exits", "unknown option 'exits': valid are " WORDS);
+    refused("caps=yes", "unknown option 'caps=yes': valid are " WORDS);
+    refused("caps tally/tally.elf", "unknown option 'tally/tally.elf': valid are " WORDS);
+    refused("exits=foo", "exits=foo: valid are minimal, kvm, all");
+    refused("exits=", "exits=: valid are minimal, kvm, all");
+    refused("exits=kvm,all", "exits=kvm,all: valid are minimal, kvm, all");
+    refused("exits=all=all", "exits=all=all: valid are minimal, kvm, all");
+    refused("exits=al", "exits=al: valid are minimal, kvm, all");
+    refused("exits=alle", "exits=alle: valid are minimal, kvm, all");
+    refused("stats=", "stats=: valid are table, json, none, percpu");
+    refused("stats=table,", "stats=table,: valid are table, json, none, percpu");
+    refused("stats=table,,json", "stats=table,,json: valid are table, json, none, percpu");
+    refused("announce=1", "announce=1: valid are yes, no");
+    refused("cpus=", "cpus=: valid are 0 to 256");
+    refused("cpus=257", "cpus=257: valid are 0 to 256");
+    refused("cpus=4294967297", "cpus=4294967297: valid are 0 to 256");
+    refused("cpus=18446744073709551617", "cpus=18446744073709551617: valid are 0 to 256");
+    refused("cpus=-1", "cpus=-1: valid are 0 to 256");
+    refused("cpus=2x", "cpus=2x: valid are 0 to 256");
+    refused("cpus=0x2", "cpus=0x2: valid are 0 to 256");
+    refused("sample=60001", "sample=60001: valid are 0 to 60000");
+    refused("test=none", "test=none: valid are entry-guest-state, entry-msr-load, tpr-threshold, "
+                         "virtual-apic, ept-misconfig, preemption-timer, pml, spp, mtf");
+}
+
+static void a_long_message_is_cut(void **state)
+{
+    (void)state;
+    struct options options;
+    char error[16];
+    memset(error, '#', sizeof(error));
+    assert_false(options_parse(&options, "nonsense", error, 10));
+    assert_string_equal(error, "unknown o");
+    assert_int_equal(error[10], '#');
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_hold),         cmocka_unit_test(every_word_is_understood),
+        cmocka_unit_test(the_last_one_holds),    cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(a_long_message_is_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
