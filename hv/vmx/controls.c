@@ -18,7 +18,7 @@ struct profile_plan {
     u64 proc3;
 };
 
-#define PIN_BASE   (PIN_NMI_EXITING | PIN_VIRTUAL_NMIS)
+#define PIN_BASE (PIN_NMI_EXITING | PIN_VIRTUAL_NMIS)
 #define PROC_LATER (PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING)
 #define PROC2_BASE (PROC2_ENABLE_EPT | PROC2_UNRESTRICTED_GUEST)
 /* Each of these instructions is #UD in the guest while its control is off. SGX is hidden. */

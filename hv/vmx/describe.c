@@ -21,7 +21,7 @@ static void describe_word(const struct control_limits *limits, enum control_word
 
 static void describe_flags(const char *title, u64 msr, const char *const names[64])
 {
-    say("caps: %s: %016llx", title, (unsigned long long)msr);
+    say("caps: %s: %016lx", title, msr);
     for (unsigned bit = 0; bit < 64; bit++)
         if (names[bit])
             say("caps:   %-8s %2u  %s", msr >> bit & 1 ? "has" : "lacking", bit, names[bit]);
@@ -67,18 +67,16 @@ void controls_describe(const struct vmx_capabilities *c, const struct controls *
     for (unsigned i = 0; i < CONTROL_WORDS; i++)
         describe_word(&c->word[i], i, words[i]);
 
-    say("caps: tertiary controls: allowed %016llx, used %016llx; secondary VM-exit controls: "
-        "allowed %016llx",
-        (unsigned long long)c->proc3, (unsigned long long)used->proc3,
-        (unsigned long long)c->exit2);
+    say("caps: tertiary controls: allowed %016lx, used %016lx; secondary VM-exit controls: "
+        "allowed %016lx",
+        c->proc3, used->proc3, c->exit2);
     describe_flags("EPT and VPID", c->ept_vpid, ept_names);
     describe_flags("miscellaneous", c->misc, misc_names);
-    say("caps: preemption timer rate %u, CR3 targets %u, MSR list entries %u, VM functions %llx",
+    say("caps: preemption timer rate %u, CR3 targets %u, MSR list entries %u, VM functions %lx",
         (u32)(c->misc & VMX_MISC_TIMER_RATE), (u32)(c->misc >> 16 & 0x1FF),
-        512 * ((u32)(c->misc >> 25 & 7) + 1), (unsigned long long)c->vmfunc);
-    say("caps: CR0 fixed to 1 %08llx, to 0 %08llx; CR4 fixed to 1 %08llx, to 0 %08llx",
-        (unsigned long long)c->cr0_fixed0, (unsigned long long)(u32)~c->cr0_fixed1,
-        (unsigned long long)c->cr4_fixed0, (unsigned long long)(u32)~c->cr4_fixed1);
-    say("caps: exception bitmap %08x, CR0 mask %016llx, CR4 mask %016llx", used->exception_bitmap,
-        (unsigned long long)used->cr0_mask, (unsigned long long)used->cr4_mask);
+        512 * ((u32)(c->misc >> 25 & 7) + 1), c->vmfunc);
+    say("caps: CR0 fixed to 1 %08lx, to 0 %08lx; CR4 fixed to 1 %08lx, to 0 %08lx", c->cr0_fixed0,
+        (u32)~c->cr0_fixed1, c->cr4_fixed0, (u32)~c->cr4_fixed1);
+    say("caps: exception bitmap %08x, CR0 mask %016lx, CR4 mask %016lx", used->exception_bitmap,
+        used->cr0_mask, used->cr4_mask);
 }
