@@ -1,6 +1,6 @@
 /* COM1 at 115200 8N1, polled, and a small formatted print. */
 #include "console.h"
-#include "cpu.h"
+#include "x86/instructions.h"
 
 #define COM1 0x3F8
 
@@ -18,29 +18,29 @@ static u32 line_length;
 
 void console_init(void)
 {
-    out8(COM1 + UART_IER, 0);
-    out8(COM1 + UART_LCR, LCR_DIVISOR);
-    out8(COM1 + UART_DATA, 1); /* divisor: 115200 baud */
-    out8(COM1 + UART_IER, 0);
-    out8(COM1 + UART_LCR, LCR_8N1);
-    out8(COM1 + UART_FCR, FCR_ENABLE_AND_CLEAR);
-    out8(COM1 + UART_MCR, MCR_DTR_RTS);
+    outb(COM1 + UART_IER, 0);
+    outb(COM1 + UART_LCR, LCR_DIVISOR);
+    outb(COM1 + UART_DATA, 1); /* divisor: 115200 baud */
+    outb(COM1 + UART_IER, 0);
+    outb(COM1 + UART_LCR, LCR_8N1);
+    outb(COM1 + UART_FCR, FCR_ENABLE_AND_CLEAR);
+    outb(COM1 + UART_MCR, MCR_DTR_RTS);
 }
 
 static void flush_line(void)
 {
     for (u32 i = 0; i < line_length; i++) {
         if (i % FIFO_SIZE == 0)
-            while (!(in8(COM1 + UART_LSR) & LSR_HOLDING_EMPTY))
+            while (!(inb(COM1 + UART_LSR) & LSR_HOLDING_EMPTY))
                 ;
-        out8(COM1 + UART_DATA, (u8)line[i]);
+        outb(COM1 + UART_DATA, (u8)line[i]);
     }
     line_length = 0;
 }
 
 void console_drain(void)
 {
-    while (!(in8(COM1 + UART_LSR) & LSR_ALL_SENT))
+    while (!(inb(COM1 + UART_LSR) & LSR_ALL_SENT))
         ;
 }
 

@@ -2,7 +2,7 @@
  * CPUID: the same answers in every mode, and the same machine with and without Tally. What the CPU
  * says stands in the tests' names, less the features that Tally hides: two transcripts compare it.
  */
-#include "cpu.h"
+#include "x86/instructions.h"
 #include "families.h"
 #include "instruction_test.h"
 #include "tap.h"
@@ -18,7 +18,7 @@ static const char *upper_halves_zero(const struct run *run)
 
 static const char *same_as_in_64_bit_code(const struct run *run)
 {
-    struct cpuid r = cpuid(0, 0);
+    struct cpuid_result r = cpuid(0, 0);
 
     if (run->gpr[RAX] != r.eax || run->gpr[RBX] != r.ebx || run->gpr[RCX] != r.ecx ||
         run->gpr[RDX] != r.edx)
@@ -49,7 +49,7 @@ static const struct instruction_test instructions[] = {
 /* A leaf to compare, and what to leave out: what Tally hides, and what differs from CPU to CPU. */
 struct leaf {
     u32 leaf, subleaf;
-    struct cpuid hidden;
+    struct cpuid_result hidden;
 };
 
 static const struct leaf leaves[] = {
@@ -86,7 +86,7 @@ static void show_leaves(void)
 {
     for (u32 i = 0; i < ARRAY_SIZE(leaves); i++) {
         const struct leaf *l = &leaves[i];
-        struct cpuid r = cpuid(l->leaf, l->subleaf);
+        struct cpuid_result r = cpuid(l->leaf, l->subleaf);
 
         ok(true, "leaf %x.%u shows %08x %08x %08x %08x", l->leaf, l->subleaf,
            r.eax & ~l->hidden.eax, r.ebx & ~l->hidden.ebx, r.ecx & ~l->hidden.ecx,
@@ -103,7 +103,7 @@ static void show_leaves(void)
 static void test_hidden_features(void)
 {
     u32 ecx = cpuid(1, 0).ecx;
-    struct cpuid extended = cpuid(7, 0);
+    struct cpuid_result extended = cpuid(7, 0);
 
     tally_ok(!(ecx & CPUID1_ECX_VMX), "VMX is hidden");
     tally_ok(!(ecx & CPUID1_ECX_SMX), "SMX is hidden");

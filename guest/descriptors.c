@@ -1,6 +1,7 @@
 /* GDT, IDT and TSS of the guest. SDM vol. 3, 'Protected-Mode Memory Management' and 'Task Management'. */
 #include "descriptors.h"
 #include "traps.h"
+#include "x86/instructions.h"
 
 struct gate {
     u16 offset_low, selector;
@@ -69,8 +70,8 @@ static void fill_gdt(void)
 
 static void load_tables(void)
 {
-    struct table_pointer gdtr = {sizeof(gdt) - 1, (u64)gdt};
-    struct table_pointer idtr = {sizeof(idt) - 1, (u64)idt};
+    struct descriptor_table_register gdtr = {sizeof(gdt) - 1, (u64)gdt};
+    struct descriptor_table_register idtr = {sizeof(idt) - 1, (u64)idt};
 
     __asm__ volatile("lgdt %0\n\t"
                      "lidt %1\n\t"

@@ -34,11 +34,6 @@ enum selector {
 #define LOW_STACK_TOP 0xB000u
 #define LOW_SIZE (LOW_STACK_TOP - LOW_MEMORY)
 
-struct table_pointer { /* what LGDT, LIDT, SGDT and SIDT read and write in 64-bit mode */
-    u16 limit;
-    u64 base;
-} __attribute__((packed));
-
 extern u64 gdt[GDT_SIZE / 8];
 
 /* Loads GDT, IDT and TSS; from then on exceptions are caught. */

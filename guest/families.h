@@ -4,5 +4,7 @@
 
 void test_leaves(void);
 void test_cpuid(void);
+void test_msr(void);
+void test_io(void);
 
 #endif

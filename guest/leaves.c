@@ -1,5 +1,5 @@
 /* The contract of the statistics leaves (docs/statistics.md). Without Tally all of it is skipped. */
-#include "cpu.h"
+#include "x86/instructions.h"
 #include "families.h"
 #include "run.h"
 #include "statistics.h"
@@ -152,14 +152,14 @@ static void test_sum_of_cycles(void)
 
 static u64 wide(u32 leaf, u32 reason)
 {
-    struct cpuid answer = cpuid(leaf, reason);
+    struct cpuid_result answer = cpuid(leaf, reason);
 
     return (u64)answer.ebx << 32 | answer.eax;
 }
 
 static void test_additions(void)
 {
-    struct cpuid info = cpuid(LEAF_INFO, 0);
+    struct cpuid_result info = cpuid(LEAF_INFO, 0);
     tally_ok(info.eax == TALLY_ABI_VERSION && info.ebx >= 1 && info.ecx <= PROFILE_ALL,
              "version, number of vCPUs and profile");
 
@@ -174,7 +174,7 @@ static void test_additions(void)
 
     u32 undefined = 0;
     for (u32 leaf = LEAF_REASON_EXITS64; leaf <= LEAF_REASON_MAX; leaf++) {
-        struct cpuid answer = cpuid(leaf, 35);
+        struct cpuid_result answer = cpuid(leaf, 35);
         undefined += !answer.eax && !answer.ebx;
     }
     tally_ok(undefined == 3, "nothing for a number that the SDM does not define");
@@ -184,7 +184,7 @@ static void test_hypervisor_leaf(void)
 {
     static const u32 signature[] = {0x6C6C6154, 0x4D562079, 0x56482058}; /* Tally VMX HV */
     bool announced = cpuid(1, 0).ecx >> 31;
-    struct cpuid answer = cpuid(LEAF_HYPERVISOR, 0);
+    struct cpuid_result answer = cpuid(LEAF_HYPERVISOR, 0);
     bool signed_by_tally =
         answer.ebx == signature[0] && answer.ecx == signature[1] && answer.edx == signature[2];
 

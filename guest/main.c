@@ -1,8 +1,9 @@
 /* The guest test kernel: runs the families of tests that the command line asks for. */
 #include "console.h"
-#include "cpu.h"
+#include "x86/instructions.h"
 #include "descriptors.h"
 #include "families.h"
+#include "memory.h"
 #include "multiboot.h"
 #include "options.h"
 #include "statistics.h"
@@ -16,6 +17,8 @@ struct family {
 static const struct family families[] = {
     {"leaves", test_leaves},
     {"cpuid", test_cpuid},
+    {"msr", test_msr},
+    {"io", test_io},
 };
 
 #define PIC_MASTER_MASK 0x21
@@ -23,8 +26,8 @@ static const struct family families[] = {
 
 static void mask_interrupts(void)
 {
-    out8(PIC_MASTER_MASK, 0xFF);
-    out8(PIC_SLAVE_MASK, 0xFF);
+    outb(PIC_MASTER_MASK, 0xFF);
+    outb(PIC_SLAVE_MASK, 0xFF);
 }
 
 static bool is_family(const char *name, u32 length)
@@ -66,7 +69,7 @@ static void run_families(void)
 
 static void triple_fault(void)
 {
-    struct table_pointer nothing = {0, 0};
+    struct descriptor_table_register nothing = {0, 0};
 
     note("triple fault follows");
     __asm__ volatile("lidt %0; int3" : : "m"(nothing));
@@ -79,6 +82,7 @@ void main(u32 magic, const struct multiboot_info *information)
     options_read(magic == MULTIBOOT_BOOTLOADER_MAGIC ? information : NULL);
     console_init();
     descriptors_init();
+    memory_init();
     mask_interrupts();
     statistics_init();
     check_command_line();

@@ -1,5 +1,5 @@
 #include "run.h"
-#include "cpu.h"
+#include "x86/instructions.h"
 #include "descriptors.h"
 #include "statistics.h"
 #include "tap.h"

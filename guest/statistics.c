@@ -1,5 +1,5 @@
 #include "statistics.h"
-#include "cpu.h"
+#include "x86/instructions.h"
 
 #define UNDEFINED_REASON 35
 
@@ -8,7 +8,7 @@ static enum tally_profile profile;
 
 void statistics_init(void)
 {
-    struct cpuid answer = cpuid(LEAF_REASON_EXITS, UNDEFINED_REASON);
+    struct cpuid_result answer = cpuid(LEAF_REASON_EXITS, UNDEFINED_REASON);
 
     tally = !answer.eax && !answer.ebx && !answer.ecx && answer.edx == TALLY_UNDEFINED_REASON;
     if (tally)
@@ -39,7 +39,7 @@ u32 reason_exits(u32 reason)
 
 static u64 cycles(u32 leaf, u32 reason)
 {
-    struct cpuid answer = cpuid(leaf, reason);
+    struct cpuid_result answer = cpuid(leaf, reason);
 
     return (u64)answer.ebx << 32 | answer.ecx;
 }

@@ -1,6 +1,6 @@
 #include "tap.h"
 #include "console.h"
-#include "cpu.h"
+#include "x86/instructions.h"
 #include "statistics.h"
 #include "tally.h"
 
@@ -85,9 +85,9 @@ void note(const char *format, ...)
 _Noreturn static void end_run(enum exit_verdict verdict)
 {
     console_drain();
-    out32(EXIT_PORT, verdict);
+    outl(EXIT_PORT, verdict);
     for (const char *s = "Shutdown"; *s; s++)
-        out8(SHUTDOWN_PORT, (u8)*s);
+        outb(SHUTDOWN_PORT, (u8)*s);
     for (;;)
         __asm__ volatile("cli; hlt");
 }

@@ -1,0 +1,40 @@
+#include "memory.h"
+#include "x86/instructions.h"
+#include "x86/msr.h"
+#include "x86/registers.h"
+
+#define PAGE_PRESENT BIT(0)
+#define PAGE_WRITABLE BIT(1)
+#define PAGE_USER BIT(2)
+#define PAGE_RESERVED BIT(51) /* above every MAXPHYADDR so far */
+#define PAGE_NO_EXECUTE BIT(63)
+#define PAGE_OPEN (PAGE_PRESENT | PAGE_WRITABLE | PAGE_USER)
+#define CPUID_80000001_EDX_NX BIT(20)
+
+extern u64 page_directories[4 * 512]; /* boot.asm */
+static u64 window_table[512] __attribute__((aligned(4096)));
+static u8 frames[WINDOW_PAGES][4096] __attribute__((aligned(4096)));
+
+bool has_no_execute(void)
+{
+    return cpuid(0x80000001, 0).edx & CPUID_80000001_EDX_NX;
+}
+
+void memory_init(void)
+{
+    u64 rights[WINDOW_PAGES] = {
+        [WINDOW_PLAIN] = PAGE_OPEN,
+        [WINDOW_MISSING] = 0,
+        [WINDOW_READ_ONLY] = PAGE_OPEN & ~PAGE_WRITABLE,
+        [WINDOW_SUPERVISOR] = PAGE_OPEN & ~PAGE_USER,
+        [WINDOW_NO_EXECUTE] = PAGE_OPEN | (has_no_execute() ? PAGE_NO_EXECUTE : 0),
+        [WINDOW_RESERVED] = PAGE_OPEN | PAGE_RESERVED,
+    };
+
+    if (has_no_execute())
+        wrmsr(IA32_EFER, rdmsr(IA32_EFER) | EFER_NXE);
+    for (u32 i = 0; i < WINDOW_PAGES; i++)
+        window_table[i] = (u64)frames[i] | rights[i];
+    page_directories[WINDOW / PAGE_2M] = (u64)window_table | PAGE_OPEN;
+    write_cr3(read_cr3());
+}

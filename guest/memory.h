@@ -1,0 +1,33 @@
+/* A window of pages with the rights that tests want; everything else is open to everyone. */
+#ifndef GUEST_MEMORY_H
+#define GUEST_MEMORY_H
+
+#include "types.h"
+
+enum window_page {
+    WINDOW_PLAIN,      /* readable, writable, executable in every ring */
+    WINDOW_MISSING,    /* not present */
+    WINDOW_READ_ONLY,
+    WINDOW_SUPERVISOR, /* closed to ring 3 */
+    WINDOW_NO_EXECUTE, /* WINDOW_PLAIN's rights where the CPU has no NX */
+    WINDOW_RESERVED,   /* a reserved bit is set in its entry */
+    WINDOW_PAGES,
+};
+
+#define WINDOW 0x3FE00000u /* linear; it takes 2 MiB */
+#define WINDOW_PAGE(page) (WINDOW + (page) * 4096u)
+
+enum page_fault_error {
+    PF_PRESENT = 1 << 0,
+    PF_WRITE = 1 << 1,
+    PF_USER = 1 << 2,
+    PF_RESERVED = 1 << 3,
+    PF_FETCH = 1 << 4,
+};
+
+void memory_init(void);
+bool has_no_execute(void);
+
+extern u64 pml4[512];
+
+#endif
