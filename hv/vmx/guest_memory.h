@@ -9,6 +9,9 @@
 
 enum access { ACCESS_READ = 0, ACCESS_WRITE = 1, ACCESS_FETCH = 2 };
 
+/* In place of a privilege level: the CPU's own accesses to descriptor tables, TSSs and the like. */
+#define IMPLICIT_SUPERVISOR 4u
+
 /* Why an access failed: the exception that the guest must get. vector 0 (#DE) cannot happen: OK. */
 struct guest_fault {
     u8 vector; /* VECTOR_PF, VECTOR_GP, VECTOR_SS; 0: no fault */
@@ -18,13 +21,43 @@ struct guest_fault {
 
 /*
  * Copies between `buffer` and guest-linear memory, through the guest's paging (all modes: off,
- * 32-bit, PAE, 4- and 5-level; WP, NX, SMEP, SMAP, PKU as at privilege level `cpl`; `implicit`
- * supervisor accesses are made with cpl 0). Sets accessed and dirty bits. On a fault nothing of a
- * write has been done and false comes back.
+ * 32-bit, PAE, 4- and 5-level; WP, NX, SMEP, SMAP, PKU as at privilege level `cpl`, 0 to 3 or
+ * IMPLICIT_SUPERVISOR). Sets accessed and dirty bits. On a fault nothing of a write has been done
+ * and false comes back.
  */
 bool guest_read(u64 linear, void *buffer, size_t size, unsigned cpl, struct guest_fault *fault);
 bool guest_write(u64 linear, const void *buffer, size_t size, unsigned cpl,
                  struct guest_fault *fault);
+
+/* guest_read() as an instruction fetch. */
+bool guest_fetch(u64 linear, void *buffer, size_t size, unsigned cpl, struct guest_fault *fault);
+
+/* Whether guest_write() would succeed: for data that must not get lost on the way. */
+bool guest_can_write(u64 linear, size_t size, unsigned cpl, struct guest_fault *fault);
+
+/*
+ * Translates one linear address, whose page it marks as accessed (and dirty, for a write).
+ * SDM vol. 3, 'Paging'. In vmx/guest_paging.c.
+ */
+bool guest_translate(u64 linear, enum access access, unsigned cpl, u64 *physical,
+                     struct guest_fault *fault);
+
+/* Whether the guest may use the address: canonical for its 4- or 5-level paging. */
+bool guest_canonical(u64 linear);
+
+/* Loads the PDPTEs of PAE paging from where CR3 points; false, and nothing is loaded, if one of
+ * them has a reserved bit set. SDM vol. 3, 'PDPTE Registers'. */
+bool guest_load_pdptes(u64 cr3);
+
+/* What CPUID says about paging; read when first needed, given by host tests. */
+struct paging_features {
+    unsigned physical_address_width; /* MAXPHYADDR; 0: not read yet */
+    bool pages_1g;
+};
+extern struct paging_features paging_features;
+
+/* MAXPHYADDR in bits. */
+unsigned guest_physical_address_width(void);
 
 /* Guest-physical memory; what is not RAM of the guest reads as ones and swallows writes. */
 void guest_physical_read(u64 physical, void *buffer, size_t size);
