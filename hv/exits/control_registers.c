@@ -1,0 +1,225 @@
+/*
+ * MOV to and from control registers, CLTS, LMSW (exit 28), for any set of bits that Tally owns.
+ * The shadow holds what the guest wrote; the register adds what VMX needs.
+ * SDM vol. 2, 'MOV - Move to/from Control Registers'; vol. 3, 'Control Registers'.
+ */
+#include "exits/exits.h"
+#include "vmx/controls.h"
+#include "vmx/guest_memory.h"
+#include "vmx/invalidate.h"
+#include "vmx/live_state.h"
+
+#define QUALIFICATION_REGISTER 15u
+#define QUALIFICATION_TYPE_SHIFT 4
+#define QUALIFICATION_GPR_SHIFT 8
+#define QUALIFICATION_LMSW_SHIFT 16
+
+enum access_type { MOV_TO_CR, MOV_FROM_CR, TYPE_CLTS, TYPE_LMSW };
+
+#define CR0_DEFINED                                                                                \
+    (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD |     \
+     CR0_PG)
+#define CR0_LMSW (CR0_PE | CR0_MP | CR0_EM | CR0_TS)
+
+/* What must be 1 in the real registers of an unrestricted guest. */
+#define CR0_REQUIRED CR0_NE
+#define CR4_REQUIRED CR4_VMXE
+
+/* A change of these reloads the PDPTEs of PAE paging. SDM vol. 3, 'PDPTE Registers'. */
+#define CR0_RELOADS_PDPTES (CR0_CD | CR0_NW | CR0_PG)
+#define CR4_RELOADS_PDPTES (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
+
+/* SDM vol. 3, 'Operations that Invalidate TLBs and Paging-Structure Caches'; more is harmless. */
+#define CR4_FLUSHES (CR4_RELOADS_PDPTES | CR4_PCIDE | CR4_LA57)
+
+#define TR_BUSY_16BIT 3
+
+/* SDM vol. 3, 'Initializing IA-32e Mode'. */
+static bool may_enter_long_mode(u64 cr4)
+{
+    return (cr4 & CR4_PAE) && !(vmread(GUEST_CS_ACCESS_RIGHTS) & AR_L) &&
+           (vmread(GUEST_TR_ACCESS_RIGHTS) & AR_TYPE) != TR_BUSY_16BIT;
+}
+
+/* Whether the guest may put `new` into CR0 in place of `old`. */
+static bool cr0_allowed(u64 old, u64 new)
+{
+    u64 cr4 = guest_visible_cr4();
+    u64 set = new & ~old, cleared = old & ~new;
+    if (new >> 32)
+        return false;
+    if ((new &CR0_PG) && !(new &CR0_PE))
+        return false;
+    if ((new &CR0_NW) && !(new &CR0_CD))
+        return false;
+    if ((set & CR0_PG) && (vmread(GUEST_IA32_EFER) & EFER_LME) && !may_enter_long_mode(cr4))
+        return false;
+    if ((cleared & CR0_PG) && (guest_64bit_code() || (cr4 & CR4_PCIDE)))
+        return false;
+    return !((cleared & CR0_WP) && (cr4 & CR4_CET));
+}
+
+/* PG with EFER.LME set enters and leaves IA-32e mode; VM entry wants both places to agree. */
+static void set_long_mode(struct vcpu *vcpu, bool on)
+{
+    u64 efer = vmread(GUEST_IA32_EFER) & ~EFER_LMA;
+    u64 entry = vmread(VM_ENTRY_CONTROLS) & ~ENTRY_IA32E_MODE_GUEST;
+    vmwrite(GUEST_IA32_EFER, efer | (on ? EFER_LMA : 0));
+    vcpu->controls.entry = (u32)(entry | (on ? ENTRY_IA32E_MODE_GUEST : 0));
+    vmwrite(VM_ENTRY_CONTROLS, vcpu->controls.entry);
+}
+
+static void set_cr0(u64 value)
+{
+    vmwrite(CR0_READ_SHADOW, value);
+    vmwrite(GUEST_CR0, value | CR0_REQUIRED);
+    live_set_cache_bits(value);
+}
+
+static enum exit_action write_guest_cr0(struct vcpu *vcpu, u64 value)
+{
+    u64 old = guest_visible_cr0();
+    u64 new = (value & (CR0_DEFINED | ~0ull << 32)) | CR0_ET;
+    u64 changed = old ^ new;
+    bool long_mode = (new &CR0_PG) && (vmread(GUEST_IA32_EFER) & EFER_LME);
+    bool pae = (new &CR0_PG) && !long_mode && (guest_visible_cr4() & CR4_PAE);
+
+    if (!cr0_allowed(old, new))
+        return inject_gp(vcpu, 0);
+    if (pae && (changed & CR0_RELOADS_PDPTES) && !guest_load_pdptes(vmread(GUEST_CR3)))
+        return inject_gp(vcpu, 0);
+    set_cr0(new);
+    if (long_mode != guest_long_mode())
+        set_long_mode(vcpu, long_mode);
+    if (changed & CR0_PG)
+        flush_guest_tlb(vcpu);
+    return EXIT_ADVANCE;
+}
+
+static bool cr4_allowed(u64 old, u64 new)
+{
+    u64 changed = old ^ new;
+    if (new & ~guest_cr4_allowed)
+        return false;
+    if (guest_long_mode() && ((changed & CR4_LA57) || !(new &CR4_PAE)))
+        return false;
+    if ((changed & new &CR4_PCIDE) && (!guest_long_mode() || (vmread(GUEST_CR3) & CR3_PCID)))
+        return false;
+    return !((new &CR4_CET) && !(guest_visible_cr0() & CR0_WP));
+}
+
+static enum exit_action write_guest_cr4(struct vcpu *vcpu, u64 new)
+{
+    u64 old = guest_visible_cr4();
+    u64 changed = old ^ new;
+    bool pae = (guest_visible_cr0() & CR0_PG) && !guest_long_mode() && (new &CR4_PAE);
+
+    if (!cr4_allowed(old, new))
+        return inject_gp(vcpu, 0);
+    if (pae && (changed & CR4_RELOADS_PDPTES) && !guest_load_pdptes(vmread(GUEST_CR3)))
+        return inject_gp(vcpu, 0);
+    vmwrite(CR4_READ_SHADOW, new);
+    vmwrite(GUEST_CR4, new | CR4_REQUIRED);
+    if (changed & CR4_FLUSHES)
+        flush_guest_tlb(vcpu);
+    return EXIT_ADVANCE;
+}
+
+static enum exit_action write_guest_cr3(struct vcpu *vcpu, u64 value)
+{
+    u64 cr4 = guest_visible_cr4();
+    bool keep_tlb = false;
+    if (guest_long_mode() && (cr4 & CR4_PCIDE)) {
+        keep_tlb = value & CR3_NO_FLUSH;
+        value &= ~CR3_NO_FLUSH;
+    }
+    if (guest_long_mode() && value >> guest_physical_address_width())
+        return inject_gp(vcpu, 0);
+    if ((guest_visible_cr0() & CR0_PG) && !guest_long_mode() && (cr4 & CR4_PAE) &&
+        !guest_load_pdptes(value))
+        return inject_gp(vcpu, 0);
+    vmwrite(GUEST_CR3, value);
+    if (!keep_tlb)
+        flush_guest_non_global(vcpu);
+    return EXIT_ADVANCE;
+}
+
+static enum exit_action write_guest_cr8(struct vcpu *vcpu, u64 value)
+{
+    if (value > 15)
+        return inject_gp(vcpu, 0);
+    live_set_cr8(value);
+    return EXIT_ADVANCE;
+}
+
+static enum exit_action mov_to(struct vcpu *vcpu, unsigned number, u64 value)
+{
+    if (!guest_64bit_code())
+        value = (u32)value;
+    switch (number) {
+    case 0:
+        return write_guest_cr0(vcpu, value);
+    case 3:
+        return write_guest_cr3(vcpu, value);
+    case 4:
+        return write_guest_cr4(vcpu, value);
+    case 8:
+        return write_guest_cr8(vcpu, value);
+    default:
+        return inject_ud(vcpu);
+    }
+}
+
+/* CR0 and CR4 are here for completeness: reading them never exits. */
+static u64 read_guest_cr(unsigned number)
+{
+    switch (number) {
+    case 0:
+        return guest_visible_cr0();
+    case 3:
+        return vmread(GUEST_CR3);
+    case 4:
+        return guest_visible_cr4();
+    default:
+        return live_cr8();
+    }
+}
+
+static enum exit_action mov_from(struct vcpu *vcpu, unsigned number, unsigned gpr)
+{
+    u64 value = read_guest_cr(number);
+    vcpu_set_gpr(vcpu, gpr, guest_64bit_code() ? value : (u32)value);
+    return EXIT_ADVANCE;
+}
+
+static enum exit_action clts(void)
+{
+    vmwrite(CR0_READ_SHADOW, vmread(CR0_READ_SHADOW) & ~CR0_TS);
+    vmwrite(GUEST_CR0, vmread(GUEST_CR0) & ~CR0_TS);
+    return EXIT_ADVANCE;
+}
+
+/* LMSW can set PE, but not clear it. */
+static enum exit_action lmsw(struct vcpu *vcpu, u64 source)
+{
+    u64 old = guest_visible_cr0();
+    return write_guest_cr0(vcpu, (old & ~(CR0_LMSW & ~CR0_PE)) | (source & CR0_LMSW));
+}
+
+enum exit_action exit_cr_access(struct vcpu *vcpu)
+{
+    u64 qualification = vmread(EXIT_QUALIFICATION);
+    unsigned number = qualification & QUALIFICATION_REGISTER;
+    unsigned gpr = qualification >> QUALIFICATION_GPR_SHIFT & 15;
+
+    switch (qualification >> QUALIFICATION_TYPE_SHIFT & 3) {
+    case MOV_TO_CR:
+        return mov_to(vcpu, number, vcpu_gpr(vcpu, gpr));
+    case MOV_FROM_CR:
+        return mov_from(vcpu, number, gpr);
+    case TYPE_CLTS:
+        return clts();
+    default:
+        return lmsw(vcpu, qualification >> QUALIFICATION_LMSW_SHIFT);
+    }
+}
