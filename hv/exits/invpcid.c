@@ -1,0 +1,67 @@
+/* INVLPG (exit 14) and INVPCID (58), by INVVPID: it knows no PCIDs, so it flushes those of all. */
+#include "exits/exits.h"
+#include "vmx/guest_memory.h"
+#include "vmx/invalidate.h"
+
+/* An address that is not canonical has no translation: INVLPG does nothing, INVVPID would fail. */
+enum exit_action exit_invlpg(struct vcpu *vcpu)
+{
+    u64 linear = vmread(EXIT_QUALIFICATION);
+    if (guest_canonical(linear))
+        flush_guest_page(vcpu, linear);
+    return EXIT_ADVANCE;
+}
+
+enum invpcid_type {
+    INVPCID_ADDRESS,
+    INVPCID_CONTEXT,
+    INVPCID_ALL,
+    INVPCID_ALL_NON_GLOBAL,
+};
+
+struct invpcid_descriptor {
+    u64 pcid; /* and reserved bits */
+    u64 linear;
+};
+_Static_assert(sizeof(struct invpcid_descriptor) == 16, "operand of INVPCID");
+
+static bool read_descriptor(const struct vcpu *vcpu, struct invpcid_descriptor *descriptor,
+                            struct guest_fault *fault)
+{
+    u32 info = (u32)vmread(VM_EXIT_INSTRUCTION_INFO);
+    u64 linear;
+    return guest_linear_address(
+               operand_segment(info), operand_offset(vcpu, info, vmread(EXIT_QUALIFICATION)),
+               operand_address_size(info), sizeof(*descriptor), ACCESS_READ, &linear, fault) &&
+           guest_read(linear, descriptor, sizeof(*descriptor), guest_cpl(), fault);
+}
+
+static bool operands_allowed(u64 type, const struct invpcid_descriptor *descriptor)
+{
+    if (type > INVPCID_ALL_NON_GLOBAL || (descriptor->pcid & ~CR3_PCID))
+        return false;
+    if (type <= INVPCID_CONTEXT && descriptor->pcid && !(guest_visible_cr4() & CR4_PCIDE))
+        return false;
+    return type != INVPCID_ADDRESS || guest_canonical(descriptor->linear);
+}
+
+enum exit_action exit_invpcid(struct vcpu *vcpu)
+{
+    struct invpcid_descriptor descriptor;
+    struct guest_fault fault;
+    u64 type = vcpu_gpr(vcpu, vmread(VM_EXIT_INSTRUCTION_INFO) >> 28 & 15);
+
+    if (!guest_64bit_code())
+        type = (u32)type;
+    if (!read_descriptor(vcpu, &descriptor, &fault))
+        return inject_fault(vcpu, &fault);
+    if (!operands_allowed(type, &descriptor))
+        return inject_gp(vcpu, 0);
+    if (type == INVPCID_ADDRESS)
+        flush_guest_page(vcpu, descriptor.linear);
+    else if (type == INVPCID_ALL)
+        flush_guest_tlb(vcpu);
+    else
+        flush_guest_non_global(vcpu);
+    return EXIT_ADVANCE;
+}

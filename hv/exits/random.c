@@ -1,0 +1,46 @@
+/* RDRAND, RDSEED (exits 57, 61), UMWAIT, TPAUSE (67, 68): one register, and flags that tell. */
+#include "exits/exits.h"
+#include "tally.h"
+#include "vmx/live_state.h"
+#include "vmx/prefixes.h"
+
+#define RESULT_FLAGS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
+
+static unsigned operand_register(void)
+{
+    return vmread(VM_EXIT_INSTRUCTION_INFO) >> 3 & 15;
+}
+
+static void set_result(bool carry)
+{
+    u64 rflags = vmread(GUEST_RFLAGS) & ~RESULT_FLAGS;
+    vmwrite(GUEST_RFLAGS, rflags | (carry ? RFLAGS_CF : 0));
+}
+
+enum exit_action exit_rdrand(struct vcpu *vcpu)
+{
+    bool seed = (vcpu->exit_reason & EXIT_REASON_BASIC) == EXIT_RDSEED;
+    unsigned number = operand_register();
+    /* From the prefixes: Bochs up to 2.7 reports 16-bit operands as 32-bit ones. */
+    unsigned size = guest_prefixes().operand_size;
+    u64 value = 0;
+    bool carry = live_random(seed, size, &value);
+
+    if (!carry)
+        value = 0;
+    if (size == 2)
+        value |= vcpu_gpr(vcpu, number) & ~0xFFFFull;
+    vcpu_set_gpr(vcpu, number, value);
+    set_result(carry);
+    return EXIT_ADVANCE;
+}
+
+/* Both may end at any time, so they end at once; CF would mean the operating system's time limit.
+ */
+enum exit_action exit_umwait_tpause(struct vcpu *vcpu)
+{
+    if ((u32)vcpu_gpr(vcpu, operand_register()) & ~1u)
+        return inject_gp(vcpu, 0);
+    set_result(false);
+    return EXIT_ADVANCE;
+}
