@@ -176,6 +176,17 @@ void say(const char *format, ...)
     va_end(arguments);
 }
 
+void print_quoted(const char *text, size_t size)
+{
+    print("\"");
+    for (size_t i = 0; i < size && text[i]; i++) {
+        bool printable = text[i] >= ' ' && text[i] <= '~';
+        bool special = text[i] == '"' || text[i] == '\\';
+        print("%s%c", special ? "\\" : "", printable ? text[i] : '?');
+    }
+    print("\"");
+}
+
 size_t format_string(char *buffer, size_t size, const char *format, ...)
 {
     /* A buffer of no bytes still is one: `buffer` may not be NULL in struct output. */

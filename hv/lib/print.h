@@ -18,6 +18,9 @@ void vprint(const char *format, va_list arguments);
 /* One whole line of Tally's: `tally: ` + text + newline. */
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* Text in quotation marks as in JSON, up to NUL or `size` bytes; what is not ASCII becomes '?'. */
+void print_quoted(const char *text, size_t size);
+
 /* Like snprintf: never writes more than `size` bytes with the NUL; returns the untruncated length.
  */
 size_t format_string(char *buffer, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -18,12 +18,19 @@ struct statistics {
     struct reason_counter reason[REASON_SLOTS];
 };
 
-/* Where the readers find the vCPUs' statistics. */
+#define STATISTICS_VCPUS_MAX 256
+
+/* Clears `s` and tells the readers where it is; for one vCPU after the other, before it runs. */
 void statistics_register(struct statistics *s);
 unsigned statistics_vcpus(void);
 const struct statistics *statistics_of(unsigned vcpu);
 
-/* Sums over all vCPUs. min is 0 where nothing has happened. */
+/* Adds `part` to `sum`, which starts as NO_EXITS. Safe while the part's own CPU goes on counting.
+ */
+void counter_add(struct reason_counter *sum, const struct reason_counter *part);
+#define NO_EXITS ((struct reason_counter){.min = ~0ull})
+
+/* Sums over all vCPUs; `reason` is a slot. min is 0 where no exit has been timed yet. */
 struct reason_counter statistics_of_reason(unsigned reason);
 struct reason_counter statistics_total(void);
 

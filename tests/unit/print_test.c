@@ -86,6 +86,16 @@ static void lines_go_to_the_sink(void **state)
     assert_string_equal(sunk, "raw=7 tally: -3 bears\n");
 }
 
+static void text_is_quoted_for_json(void **state)
+{
+    (void)state;
+    print_sink = sink;
+    sunk_length = 0;
+    print_quoted("a \"b\" \\ \t\x80", 99);
+    print_quoted("four letters", 4);
+    assert_string_equal(sunk, "\"a \\\"b\\\" \\\\ ??\"\"four\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +103,7 @@ int main(void)
         cmocka_unit_test(numbers),
         cmocka_unit_test(a_short_buffer_is_respected),
         cmocka_unit_test(lines_go_to_the_sink),
+        cmocka_unit_test(text_is_quoted_for_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,75 @@
+#include "stats/counters.h"
+
+static struct statistics *registered[STATISTICS_VCPUS_MAX];
+static unsigned registered_count;
+
+void statistics_register(struct statistics *s)
+{
+    for (unsigned i = 0; i < REASON_SLOTS; i++)
+        s->reason[i] = NO_EXITS;
+    if (registered_count < STATISTICS_VCPUS_MAX)
+        registered[registered_count++] = s;
+}
+
+unsigned statistics_vcpus(void)
+{
+    return registered_count;
+}
+
+const struct statistics *statistics_of(unsigned vcpu)
+{
+    return registered[vcpu];
+}
+
+void counter_add(struct reason_counter *sum, const struct reason_counter *part)
+{
+    const volatile struct reason_counter *now = part;
+    u64 min = now->min, max = now->max;
+
+    sum->count += now->count;
+    sum->cycles += now->cycles;
+    sum->min = min < sum->min ? min : sum->min;
+    sum->max = max > sum->max ? max : sum->max;
+}
+
+static struct reason_counter sum_of_slots(unsigned first, unsigned end)
+{
+    struct reason_counter sum = NO_EXITS;
+    for (unsigned vcpu = 0; vcpu < registered_count; vcpu++)
+        for (unsigned slot = first; slot < end; slot++)
+            counter_add(&sum, &registered[vcpu]->reason[slot]);
+    if (sum.min == NO_EXITS.min)
+        sum.min = 0;
+    return sum;
+}
+
+struct reason_counter statistics_of_reason(unsigned reason)
+{
+    return sum_of_slots(reason, reason + 1);
+}
+
+struct reason_counter statistics_total(void)
+{
+    return sum_of_slots(0, REASON_SLOTS);
+}
+
+enum kind { FAULT, TRAP, ASYNC, ENTRY, NONE };
+
+static const struct {
+    const char *name;
+    enum kind kind;
+} reasons[EXIT_REASONS] = {
+#define EXIT_REASON(number, name, text, kind, delivery, handler) [number] = {text, kind},
+#include "exit_reasons.def"
+#undef EXIT_REASON
+};
+
+const char *reason_name(unsigned reason)
+{
+    return reason < EXIT_REASONS ? reasons[reason].name : "UNDEFINED";
+}
+
+bool reason_is_defined(u32 reason)
+{
+    return reason < EXIT_REASONS && reasons[reason].kind != NONE;
+}

@@ -1,0 +1,66 @@
+#include "stats/leaves.h"
+#include "lib/string.h"
+#include "stats/counters.h"
+#include "stats/timeline.h"
+
+struct run_facts run_facts;
+
+/* The contract's own leaves have the low half in ECX, Tally's additions in EAX. */
+static struct cpuid_result in_ebx_ecx(u64 value)
+{
+    return (struct cpuid_result){.ebx = value >> 32, .ecx = (u32)value};
+}
+
+static struct cpuid_result in_ebx_eax(u64 value)
+{
+    return (struct cpuid_result){.ebx = value >> 32, .eax = (u32)value};
+}
+
+static struct cpuid_result reason_leaf(u32 leaf, u32 reason)
+{
+    if (!reason_is_defined(reason))
+        return (struct cpuid_result){.edx = TALLY_UNDEFINED_REASON};
+
+    struct reason_counter counter = statistics_of_reason(reason);
+    switch (leaf) {
+    case LEAF_REASON_EXITS: return (struct cpuid_result){.eax = (u32)counter.count};
+    case LEAF_REASON_CYCLES: return in_ebx_ecx(counter.cycles);
+    case LEAF_REASON_EXITS64: return in_ebx_eax(counter.count);
+    case LEAF_REASON_MIN: return in_ebx_eax(counter.min);
+    default: return in_ebx_eax(counter.max);
+    }
+}
+
+static struct cpuid_result info_leaf(void)
+{
+    return (struct cpuid_result){
+        .eax = TALLY_ABI_VERSION,
+        .ebx = statistics_vcpus(),
+        .ecx = run_facts.profile,
+        .edx = run_facts.tsc_khz,
+    };
+}
+
+static struct cpuid_result mark_leaf(const struct cpuid_result *in, u32 esi)
+{
+    const u32 letters[] = {in->ebx, in->ecx, in->edx, esi};
+    char name[MARK_NAME];
+    memcpy(name, letters, sizeof(name));
+    return (struct cpuid_result){.eax = timeline_mark(name, rdtsc())};
+}
+
+struct cpuid_result statistics_leaf(const struct cpuid_result *in, u32 esi)
+{
+    switch (in->eax) {
+    case LEAF_EXITS: return (struct cpuid_result){.eax = (u32)statistics_total().count};
+    case LEAF_CYCLES: return in_ebx_ecx(statistics_total().cycles);
+    case LEAF_REASON_EXITS:
+    case LEAF_REASON_CYCLES:
+    case LEAF_REASON_EXITS64:
+    case LEAF_REASON_MIN:
+    case LEAF_REASON_MAX: return reason_leaf(in->eax, in->ecx);
+    case LEAF_INFO: return info_leaf();
+    case LEAF_MARK: return mark_leaf(in, esi);
+    default: return (struct cpuid_result){0};
+    }
+}

@@ -1,0 +1,161 @@
+#include "stats/report.h"
+#include "lib/print.h"
+#include "stats/counters.h"
+#include "stats/leaves.h"
+#include "stats/timeline.h"
+
+#ifndef TALLY_VERSION
+#define TALLY_VERSION "unknown"
+#endif
+
+/* What is printed: copied first, because other CPUs may still be counting. */
+struct snapshot {
+    struct reason_counter reason[REASON_SLOTS], sum;
+    unsigned rows;          /* reasons that happened */
+    u8 order[REASON_SLOTS]; /* most frequent first, then by number */
+};
+
+static void sort(struct snapshot *s)
+{
+    s->rows = 0;
+    for (unsigned reason = 0; reason < REASON_SLOTS; reason++) {
+        if (!s->reason[reason].count)
+            continue;
+        unsigned at = s->rows++;
+        for (; at > 0 && s->reason[s->order[at - 1]].count < s->reason[reason].count; at--)
+            s->order[at] = s->order[at - 1];
+        s->order[at] = reason;
+    }
+}
+
+static void take(struct snapshot *s, unsigned first_vcpu, unsigned end_vcpu)
+{
+    s->sum = NO_EXITS;
+    for (unsigned reason = 0; reason < REASON_SLOTS; reason++) {
+        struct reason_counter *row = &s->reason[reason];
+        *row = NO_EXITS;
+        for (unsigned vcpu = first_vcpu; vcpu < end_vcpu; vcpu++)
+            counter_add(row, &statistics_of(vcpu)->reason[reason]);
+        counter_add(&s->sum, row);
+    }
+    sort(s);
+}
+
+/* Of an exit that is still in progress, the count is known but no time. */
+static u64 shown_min(const struct reason_counter *c)
+{
+    return c->min == NO_EXITS.min ? 0 : c->min;
+}
+
+/* ---- The table ---- */
+
+struct widths {
+    int count, cycles, time;
+};
+
+static int width_of(u64 value, int at_least)
+{
+    int width = format_string(NULL, 0, "%lu", value);
+    return width > at_least ? width : at_least;
+}
+
+/* A part of the whole in tenths of a percent, rounded; any 64-bit numbers. */
+static unsigned per_mille(u64 part, u64 whole)
+{
+    for (; whole >> 53; whole >>= 1)
+        part >>= 1;
+    return whole ? (part * 1000 + whole / 2) / whole : 0;
+}
+
+static void print_row(const char *label, const struct reason_counter *c,
+                      const struct reason_counter *sum, const struct widths *w)
+{
+    unsigned count = per_mille(c->count, sum->count), cycles = per_mille(c->cycles, sum->cycles);
+    u64 average = c->count ? c->cycles / c->count : 0;
+
+    say("%-31s %*lu  %3u.%u%%  %*lu  %4u.%u%%  %*lu %*lu %*lu", label, w->count, c->count,
+        count / 10, count % 10, w->cycles, c->cycles, cycles / 10, cycles % 10, w->time,
+        shown_min(c), w->time, average, w->time, c->max);
+}
+
+static void print_table(const struct snapshot *s)
+{
+    const struct widths w = {
+        .count = width_of(s->sum.count, 9),
+        .cycles = width_of(s->sum.cycles, 12),
+        .time = width_of(s->sum.max, 7),
+    };
+    say("%-31s %*s  %6s  %*s  %7s  %*s %*s %*s", "  reason", w.count, "count", "count%", w.cycles,
+        "cycles", "cycles%", w.time, "min", w.time, "avg", w.time, "max");
+
+    for (unsigned row = 0; row < s->rows; row++) {
+        char label[40];
+        unsigned reason = s->order[row];
+        format_string(label, sizeof(label), "%6u %s", reason, reason_name(reason));
+        print_row(label, &s->reason[reason], &s->sum, &w);
+    }
+    print_row("       sum", &s->sum, &s->sum, &w);
+}
+
+/* ---- JSON lines ---- */
+
+static void print_begin(void)
+{
+    print("{\"tally\":\"begin\",\"version\":");
+    print_quoted(TALLY_VERSION, SIZE_MAX);
+    print(",\"vcpus\":%u,\"profile\":", statistics_vcpus());
+    print_quoted(run_facts.profile_name, SIZE_MAX);
+    print(",\"cpu\":");
+    print_quoted(run_facts.cpu, sizeof(run_facts.cpu));
+    print(",\"tsc_khz\":%u,\"tsc\":%lu}\n", run_facts.tsc_khz, rdtsc() - run_facts.start_tsc);
+}
+
+/* `vcpu` is an opening piece of each line, or nothing. */
+static void print_json_rows(const struct snapshot *s, const char *vcpu)
+{
+    for (unsigned row = 0; row < s->rows; row++) {
+        unsigned reason = s->order[row];
+        const struct reason_counter *c = &s->reason[reason];
+        print("{%s\"reason\":%u,\"name\":\"%s\",\"count\":%lu,\"cycles\":%lu,"
+              "\"min\":%lu,\"max\":%lu}\n",
+              vcpu, reason, reason_name(reason), c->count, c->cycles, shown_min(c), c->max);
+    }
+}
+
+/* ---- Both, for all vCPUs together and for each ---- */
+
+static struct snapshot whole, one; /* static: too large for the stack */
+
+static void print_tables(bool per_cpu)
+{
+    say("exits %lu  cycles %lu  vcpus %u", whole.sum.count, whole.sum.cycles, statistics_vcpus());
+    print_table(&whole);
+    for (unsigned vcpu = 0; per_cpu && vcpu < statistics_vcpus(); vcpu++) {
+        take(&one, vcpu, vcpu + 1);
+        say("vcpu %u  exits %lu  cycles %lu", vcpu, one.sum.count, one.sum.cycles);
+        print_table(&one);
+    }
+}
+
+static void print_json(bool per_cpu)
+{
+    print_begin();
+    timeline_print();
+    print_json_rows(&whole, "");
+    for (unsigned vcpu = 0; per_cpu && vcpu < statistics_vcpus(); vcpu++) {
+        char opening[24];
+        format_string(opening, sizeof(opening), "\"vcpu\":%u,", vcpu);
+        take(&one, vcpu, vcpu + 1);
+        print_json_rows(&one, opening);
+    }
+    print("{\"tally\":\"end\",\"exits\":%lu,\"cycles\":%lu}\n", whole.sum.count, whole.sum.cycles);
+}
+
+void report_print(unsigned formats)
+{
+    take(&whole, 0, statistics_vcpus());
+    if (formats & REPORT_TABLE)
+        print_tables(formats & REPORT_PER_CPU);
+    if (formats & REPORT_JSON)
+        print_json(formats & REPORT_PER_CPU);
+}

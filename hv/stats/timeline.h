@@ -1,0 +1,32 @@
+/* When the exits happened: the counts of all reasons at intervals, and marks that the guest sets.
+ */
+#ifndef TALLY_STATS_TIMELINE_H
+#define TALLY_STATS_TIMELINE_H
+
+#include "types.h"
+
+#define MARK_NAME 16
+
+/* TSC at which the next sample is due; ~0 while the time line is off. */
+extern u64 timeline_due;
+
+/* Starts the time line with the next exit, every `interval` ticks; it is kept in `buffer`. */
+void timeline_init(void *buffer, size_t size, u64 interval);
+
+/* Asked after every exit, so only a comparison. */
+static inline bool timeline_sample_due(u64 now)
+{
+    return now >= timeline_due;
+}
+
+/* Notes the sums over all vCPUs. Any CPU may call it at any time: one of them takes the sample. */
+void timeline_sample(u64 now);
+
+/* Notes a mark, of whose name MARK_NAME letters are read at most; returns how many marks there have
+ * been, 0 while the time line is off. */
+u32 timeline_mark(const char *name, u64 now);
+
+/* Prints all of it as JSON lines; nothing if it is off. */
+void timeline_print(void);
+
+#endif
