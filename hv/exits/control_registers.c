@@ -4,7 +4,6 @@
  * SDM vol. 2, 'MOV - Move to/from Control Registers'; vol. 3, 'Control Registers'.
  */
 #include "exits/exits.h"
-#include "vmx/controls.h"
 #include "vmx/guest_memory.h"
 #include "vmx/invalidate.h"
 #include "vmx/live_state.h"
@@ -96,10 +95,10 @@ static enum exit_action write_guest_cr0(struct vcpu *vcpu, u64 value)
     return EXIT_ADVANCE;
 }
 
-static bool cr4_allowed(u64 old, u64 new)
+static bool cr4_allowed(const struct vcpu *vcpu, u64 old, u64 new)
 {
     u64 changed = old ^ new;
-    if (new & ~guest_cr4_allowed)
+    if (new & ~vcpu->controls.cr4_allowed)
         return false;
     if (guest_long_mode() && ((changed & CR4_LA57) || !(new &CR4_PAE)))
         return false;
@@ -114,7 +113,7 @@ static enum exit_action write_guest_cr4(struct vcpu *vcpu, u64 new)
     u64 changed = old ^ new;
     bool pae = (guest_visible_cr0() & CR0_PG) && !guest_long_mode() && (new &CR4_PAE);
 
-    if (!cr4_allowed(old, new))
+    if (!cr4_allowed(vcpu, old, new))
         return inject_gp(vcpu, 0);
     if (pae && (changed & CR4_RELOADS_PDPTES) && !guest_load_pdptes(vmread(GUEST_CR3)))
         return inject_gp(vcpu, 0);

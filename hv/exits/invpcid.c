@@ -3,12 +3,9 @@
 #include "vmx/guest_memory.h"
 #include "vmx/invalidate.h"
 
-/* An address that is not canonical has no translation: INVLPG does nothing, INVVPID would fail. */
 enum exit_action exit_invlpg(struct vcpu *vcpu)
 {
-    u64 linear = vmread(EXIT_QUALIFICATION);
-    if (guest_canonical(linear))
-        flush_guest_page(vcpu, linear);
+    flush_guest_page(vcpu, vmread(EXIT_QUALIFICATION));
     return EXIT_ADVANCE;
 }
 
