@@ -6,6 +6,7 @@ MULTIBOOT_FLAGS equ 0x00010003          ; modules on pages, memory map, address 
 
 CR0_PE_PG    equ 0x80000001
 CR0_WP       equ 0x00010000
+CR0_CD_NW    equ 0x60000000
 CR4_PAE      equ 0x20
 IA32_EFER    equ 0xC0000080
 EFER_LME     equ 0x100
@@ -64,6 +65,7 @@ start:
     or eax, EFER_LME
     wrmsr
     mov eax, cr0
+    and eax, ~CR0_CD_NW & 0xFFFFFFFF    ; some firmware leaves the caches off
     or eax, CR0_PE_PG | CR0_WP
     mov cr0, eax
     lgdt [boot_gdt.pointer]

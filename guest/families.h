@@ -6,5 +6,10 @@ void test_leaves(void);
 void test_cpuid(void);
 void test_msr(void);
 void test_io(void);
+void test_control_registers(void);
+void test_debug_registers(void);
+void test_instructions(void);
+void test_xsetbv(void);
+void test_vmx_instructions(void);
 
 #endif

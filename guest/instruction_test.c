@@ -19,6 +19,16 @@ static bool exception_exits(u32 vector)
     return intercepted[tally_profile()] >> vector & 1;
 }
 
+static u32 exits_promised(const struct expected_exits *exits)
+{
+    return exits_here(exits) ? exits->count : 0;
+}
+
+static bool fault_exits(const struct instruction_test *test)
+{
+    return test->fault && exception_exits(FAULT_VECTOR(test->fault));
+}
+
 /*
  * An instruction that exits gets its fault from Tally; a fault that the CPU itself finds is an exit
  * of its own where exceptions are intercepted.
@@ -27,11 +37,8 @@ static struct expected_exits expected(const struct instruction_test *test)
 {
     struct expected_exits exits = test->exits;
 
-    if (exits_here(&exits) || !test->fault)
-        return exits;
-    exits = (struct expected_exits)EXITS(EXCEPTION_NMI, MINIMAL, 1);
-    if (!exception_exits(FAULT_VECTOR(test->fault)))
-        exits.count = 0;
+    if (!exits_here(&exits) && !test->then.count && fault_exits(test))
+        exits = (struct expected_exits)EXITS(EXCEPTION_NMI, MINIMAL, 1);
     return exits;
 }
 
@@ -51,10 +58,15 @@ static const char *wrong_end(const struct instruction_test *test, const struct r
 static void check_behaviour(const struct instruction_test *test, const struct run *run)
 {
     const char *wrong = wrong_end(test, run);
+    bool passed;
 
     if (!wrong && test->check)
         wrong = test->check(run);
-    if (ok(!wrong, "%s, %s", test->name, mode_name(run->mode)))
+    if (test->tally_only)
+        passed = tally_ok(!wrong, "%s, %s", test->name, mode_name(run->mode));
+    else
+        passed = ok(!wrong, "%s, %s", test->name, mode_name(run->mode));
+    if (passed)
         return;
     note("%s: vector %lu error %lx rip +%lx rflags %lx cr2 %lx dr6 %lx", wrong, run->vector,
          run->error, run->rip, run->rflags, run->cr2, run->dr6);
@@ -62,33 +74,58 @@ static void check_behaviour(const struct instruction_test *test, const struct ru
          run->gpr[RCX], run->gpr[RDX], run->gpr[RSI], run->gpr[RDI], run->gpr[RSP]);
 }
 
-static void check_exits(const struct expected_exits *exits, const struct run *run,
-                        const char *name)
+static bool exits_right(const struct instruction_test *test, const struct expected_exits *exits,
+                        const struct run *run)
 {
-    u32 promised = exits_here(exits) ? exits->count : 0;
-    bool right = run->reason_exits == promised && run->all_exits == promised &&
-                 (!promised || run->reason_cycles);
+    u32 promised = exits_promised(exits);
 
-    if (!count_ok(right, "%s, %s", name, mode_name(run->mode)))
+    if (test->optional_control && !run->reason_exits)
+        return run->all_exits == fault_exits(test);
+    return run->reason_exits == promised &&
+           run->all_exits == promised + exits_promised(&test->then) &&
+           (!promised || run->reason_cycles);
+}
+
+static void check_exits(const struct instruction_test *test, const struct run *run)
+{
+    struct expected_exits exits = expected(test);
+
+    if (test->count_unstated) {
+        count_skip("not promised", "%s, %s", test->name, mode_name(run->mode));
+        return;
+    }
+    if (!count_ok(exits_right(test, &exits, run), "%s, %s", test->name, mode_name(run->mode)))
         note("reason %u: %u exits promised, %u counted, %u of all reasons, %lu cycles",
-             exits->reason, promised, run->reason_exits, run->all_exits, run->reason_cycles);
+             exits.reason, exits_promised(&exits), run->reason_exits, run->all_exits,
+             run->reason_cycles);
+}
+
+static void skip_test(const struct instruction_test *test, enum mode mode)
+{
+    static const char why[] = "this CPU has not got it";
+
+    skip(why, "%s, %s", test->name, mode_name(mode));
+    count_skip(why, "%s, %s", test->name, mode_name(mode));
 }
 
 static void run_test(const struct instruction_test *test, enum mode mode)
 {
-    struct expected_exits exits = expected(test);
     struct run r = {
         .mode = mode,
         .code = test->code,
         .rflags = test->rflags,
-        .reason = exits.reason,
+        .reason = expected(test).reason,
         .gpr = {[RAX] = test->rax, [RCX] = test->rcx, [RDX] = test->rdx, [RBX] = test->rbx,
                 [RSI] = test->rsi, [RDI] = test->rdi},
     };
 
     if (test->available && !test->available()) {
-        skip("this CPU has not got it", "%s, %s", test->name, mode_name(mode));
-        count_skip("this CPU has not got it", "%s, %s", test->name, mode_name(mode));
+        skip_test(test, mode);
+        return;
+    }
+    if (test->tally_only && !under_tally()) {
+        tally_ok(true, "%s, %s", test->name, mode_name(mode));
+        count_ok(true, "%s, %s", test->name, mode_name(mode));
         return;
     }
     if (test->prepare)
@@ -97,10 +134,7 @@ static void run_test(const struct instruction_test *test, enum mode mode)
     check_behaviour(test, &r);
     if (test->restore)
         test->restore();
-    if (test->count_unstated)
-        count_skip("not promised", "%s, %s", test->name, mode_name(mode));
-    else
-        check_exits(&exits, &r, test->name);
+    check_exits(test, &r);
 }
 
 void run_tests(const struct instruction_test *tests, u32 count)

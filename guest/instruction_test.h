@@ -34,7 +34,10 @@ struct instruction_test {
     u32 fault, error;        /* FAULT(…) and its error code */
     u32 fault_rip;           /* offset of the faulting instruction; of the next one for traps */
     struct expected_exits exits;
+    struct expected_exits then; /* those of another reason, besides */
+    bool optional_control;   /* a CPU may lack the control that makes it exit */
     bool count_unstated;     /* how often it exits is up to the implementation */
+    bool tally_only;         /* what is promised holds under Tally only */
     bool (*available)(void); /* NULL: every CPU has it */
     void (*prepare)(struct run *run);
     const char *(*check)(const struct run *run); /* what is wrong, or NULL */

@@ -19,6 +19,11 @@ static const struct family families[] = {
     {"cpuid", test_cpuid},
     {"msr", test_msr},
     {"io", test_io},
+    {"control_registers", test_control_registers},
+    {"debug_registers", test_debug_registers},
+    {"instructions", test_instructions},
+    {"xsetbv", test_xsetbv},
+    {"vmx_instructions", test_vmx_instructions},
 };
 
 #define PIC_MASTER_MASK 0x21

@@ -38,3 +38,21 @@ void memory_init(void)
     page_directories[WINDOW / PAGE_2M] = (u64)window_table | PAGE_OPEN;
     write_cr3(read_cr3());
 }
+
+/* Reads the plain page, maps another frame there, flushes, and reads that; then all over again. */
+bool window_follows_its_entry(void (*flush)(void))
+{
+    volatile u8 *page = (volatile u8 *)(u64)WINDOW_PAGE(WINDOW_PLAIN);
+    bool follows = true;
+
+    for (u32 i = 0; i < 4; i++) {
+        u32 frame = i % 2 ? WINDOW_PLAIN : WINDOW_MISSING;
+
+        frames[frame][0] = (u8)(0x30 + i);
+        (void)page[0];
+        window_table[WINDOW_PLAIN] = (u64)frames[frame] | PAGE_OPEN;
+        flush();
+        follows &= page[0] == 0x30 + i;
+    }
+    return follows;
+}

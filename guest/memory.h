@@ -28,6 +28,9 @@ enum page_fault_error {
 void memory_init(void);
 bool has_no_execute(void);
 
+/* True if the TLB never shows an old frame of the window's plain page after flush(). */
+bool window_follows_its_entry(void (*flush)(void));
+
 extern u64 pml4[512];
 
 #endif
