@@ -1,0 +1,31 @@
+# shellcheck shell=bash disable=SC2034
+# What every platform that runs QEMU shares; sourced, never run.
+
+# qemu_command ACCELERATOR MODEL CONSOLE - put the command into $qemu: the machine that the RUN_ variables ask
+# for, its first serial port on the character device CONSOLE. The device isa-debug-exit makes QEMU's exit status
+# of the value that is written to port 0xF4.
+qemu_command() {
+    local boot=(-cdrom "$RUN_ISO") items modules
+    if [ -n "$RUN_DIRECT" ]; then
+        mapfile -t items <"$RUN_DIR/boot"
+        boot=(-kernel "${items[0]%% *}")
+        [[ ${items[0]} != *' '* ]] || boot+=(-append "${items[0]#* }")
+        modules=("${items[@]:1}")
+        modules=("${modules[@]//,/,,}")         # a comma separates modules
+        [ ${#modules[@]} = 0 ] || boot+=(-initrd "$(IFS=,; echo "${modules[*]}")")
+    fi
+    # shellcheck disable=SC2206  # RUN_QEMU is a list of words
+    qemu=(qemu-system-x86_64 -accel "$1" -cpu "$2" -smp "$RUN_CPUS" -m "$RUN_MEM"
+        -nodefaults -vga std -display none -no-reboot -chardev "$3" -serial chardev:console
+        -device "isa-debug-exit,iobase=0xf4,iosize=0x04" "${boot[@]}" $RUN_QEMU)
+}
+
+# qemu_end STATUS - end as a platform should when QEMU ended with STATUS
+qemu_end() {
+    case $1 in
+        124 | 137) exit 124 ;;
+        0) : >"$RUN_DIR/value" ;;               # powered off or reset without a value
+        1) fail "QEMU could not run the machine" ;;
+        *) printf '%x\n' $(($1 >> 1)) >"$RUN_DIR/value" ;;
+    esac
+}
