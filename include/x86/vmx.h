@@ -84,6 +84,8 @@
 /* VM-entry controls */
 #define ENTRY_LOAD_DEBUG_CONTROLS BIT(2)
 #define ENTRY_IA32E_MODE_GUEST BIT(9)
+#define ENTRY_TO_SMM BIT(10)
+#define ENTRY_DEACTIVATE_DUAL_MONITOR BIT(11)
 #define ENTRY_LOAD_PERF_GLOBAL_CTRL BIT(13)
 #define ENTRY_LOAD_PAT BIT(14)
 #define ENTRY_LOAD_EFER BIT(15)
@@ -142,6 +144,7 @@ enum activity_state {
 #define VMX_BASIC_REVISION 0x7FFFFFFFull
 #define VMX_BASIC_INS_OUTS_INFO BIT(54)
 #define VMX_BASIC_TRUE_CONTROLS BIT(55)
+#define VMX_BASIC_ANY_ERROR_CODE BIT(56) /* injection with or without one, whatever the vector */
 
 /* IA32_VMX_MISC */
 #define VMX_MISC_TIMER_RATE 0x1Full
@@ -152,6 +155,7 @@ enum activity_state {
 
 /* IA32_VMX_EPT_VPID_CAP */
 #define EPT_CAP_WALK_4 BIT(6)
+#define EPT_CAP_WALK_5 BIT(7)
 #define EPT_CAP_UC BIT(8)
 #define EPT_CAP_WB BIT(14)
 #define EPT_CAP_2M BIT(16)

@@ -1,0 +1,73 @@
+#include "vmx/entry_checks.h"
+
+#include "x86/registers.h"
+#include "x86/vmx.h"
+
+void rule_broken(struct entry_check *k, enum vmcs_field field, const char *sentence)
+{
+    k->broken++;
+    k->report(sentence, field, vmread(field));
+}
+
+bool canonical(const struct entry_check *k, u64 address)
+{
+    unsigned unused = 64 - k->cpu->linear_bits;
+    return (u64)((int64_t)(address << unused) >> unused) == address;
+}
+
+bool within_physical(const struct entry_check *k, u64 address)
+{
+    return !(address >> k->cpu->physical_bits);
+}
+
+bool legal_page(const struct entry_check *k, u64 address)
+{
+    return within_physical(k, address) && !(address % PAGE_SIZE);
+}
+
+/* SDM vol. 3, 'Page Attribute Table (PAT)': 2, 3 and 8 to 255 are no memory types. */
+bool legal_pat(u64 pat)
+{
+    for (; pat; pat >>= 8) {
+        u8 type = (u8)pat;
+        if (type > 7 || type == 2 || type == 3)
+            return false;
+    }
+    return true;
+}
+
+bool legal_efer(u64 efer)
+{
+    return !(efer & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE));
+}
+
+unsigned entry_checks(const struct vmx_capabilities *cpu,
+                      void (*report)(const char *sentence, enum vmcs_field field, u64 value))
+{
+    struct entry_check k = {.cpu = cpu, .report = report};
+    k.pin = (u32)vmread(PIN_BASED_CONTROLS);
+    k.proc = (u32)vmread(PRIMARY_PROCBASED_CONTROLS);
+    if (k.proc & PROC_ACTIVATE_SECONDARY)
+        k.proc2 = (u32)vmread(SECONDARY_PROCBASED_CONTROLS);
+    k.exit = (u32)vmread(VM_EXIT_CONTROLS);
+    k.entry = (u32)vmread(VM_ENTRY_CONTROLS);
+    k.event = (u32)vmread(VM_ENTRY_INTERRUPTION_INFO);
+    if (!(k.event & INTERRUPTION_VALID))
+        k.event = 0;
+    k.cr0 = vmread(GUEST_CR0);
+    k.cr4 = vmread(GUEST_CR4);
+    k.rflags = vmread(GUEST_RFLAGS);
+    k.cs_rights = (u32)vmread(GUEST_CS_ACCESS_RIGHTS);
+    k.ss_rights = (u32)vmread(GUEST_SS_ACCESS_RIGHTS);
+    k.unrestricted = k.proc2 & PROC2_UNRESTRICTED_GUEST;
+    k.ia32e = k.entry & ENTRY_IA32E_MODE_GUEST;
+    k.v8086 = k.rflags & RFLAGS_VM;
+
+    check_controls(&k);
+    check_event_injection(&k);
+    check_host_state(&k);
+    check_guest_registers(&k);
+    check_guest_segments(&k);
+    check_guest_activity(&k);
+    return k.broken;
+}
