@@ -1,0 +1,80 @@
+#!/bin/bash
+# What Tally refuses, on machines and with files where it really happens: one clear line on the serial console
+# and on the screen, and a status.
+. "$(dirname "$0")/../lib/tap.sh"
+
+# refused NAME REGEX ARGUMENT... - boot; Tally says 'tally: error: …REGEX…', once, and the run ends with 2
+refused() {
+    local name=$1 regex=$2
+    shift 2
+    boot "$@"
+    is "$status" 2 "$name: the status"
+    like "^tally: error: .*$regex" "$name: the line"
+    is "$(grep -c '^tally: error: ' "$console")" 1 "$name: one line"
+}
+
+# ---- Processors and firmware -------------------------------------------------------------------------------
+
+refused 'no VMX' 'VMX' --cpu p4_prescott_celeron_336 --vga "$scratch/vga"
+like '^tally: error: .*VMX' 'no VMX: the line on the screen' "$scratch/vga"
+refused 'AMD' 'VMX' --cpu ryzen
+refused 'no EPT' 'EPT' --cpu core2_penryn_t9600
+refused 'no unrestricted guest' 'unrestricted guest' --cpu corei5_lynnfield_750
+
+boot --platform tcg
+is "$status" 2 'QEMU without KVM: the status'
+like '^tally: error: .*VMX' 'QEMU without KVM: no VMX'
+
+# firmware VALUE - let Bochs' BIOS write this (an octet, hex) to IA32_FEATURE_CONTROL, where it writes 5
+firmware() {
+    mkdir -p "$scratch/bios"
+    export BOCHS_SHARE=$scratch/bios
+    ln -sf /usr/share/bochs/VGABIOS-lgpl-latest "$BOCHS_SHARE"
+    LC_ALL=C sed "s/\x0f\x32\(\x66\{0,1\}\x83\xc8\)\x05\x0f\x30/\x0f\x32\1\x$1\x0f\x30/g" \
+        /usr/share/bochs/BIOS-bochs-latest >"$BOCHS_SHARE/BIOS-bochs-latest"
+}
+firmware 01
+refused 'VMX locked by the firmware' '(firmware|BIOS|FEATURE_CONTROL)'
+firmware 00
+boot --options 'exits=kvm stats=none' --kernel "$B/fixtures/elf.bin"
+is "$status" 0 'VMX neither enabled nor locked by the firmware: Tally enables it'
+unset BOCHS_SHARE
+
+# ---- Options -----------------------------------------------------------------------------------------------
+
+refused 'unknown option' "unknown option 'colour=red'.*exits=.*stats=" --options 'colour=red'
+refused 'unknown value' 'exits=some.*minimal.*kvm.*all' --options 'exits=some' --vga "$scratch/vga"
+like '^tally: error: .*exits=some' 'unknown value: the line on the screen' "$scratch/vga"
+
+# ---- Guests ------------------------------------------------------------------------------------------------
+
+elf=$B/fixtures/elf.bin
+boot --kernel "$elf" --options stats=none
+is "$status" 0 'the ELF that is damaged below is good'
+
+# damaged OFFSET OCTETS - a copy of the ELF with these octets (as for printf) at OFFSET
+damaged() {
+    cp "$elf" "$scratch/damaged.elf"
+    # shellcheck disable=SC2059
+    printf "$2" | dd of="$scratch/damaged.elf" bs=1 seek="$1" conv=notrunc status=none
+    echo "$scratch/damaged.elf"
+}
+
+echo 'just a text' >"$scratch/text"
+head -c 2000 "$elf" >"$scratch/truncated.elf"
+: >"$scratch/empty"
+
+refused 'no guest' 'module' --no-guest
+refused 'a guest that is a text' 'multiboot' --kernel "$scratch/text"
+refused 'an empty guest' '(multiboot|empty)' --kernel "$scratch/empty"
+refused 'an ELF without a multiboot header' 'multiboot' --kernel "$(damaged 116 '\0\0\0\0')"
+refused 'a truncated ELF' '(truncated|beyond|outside|end of the file)' --kernel "$scratch/truncated.elf"
+refused 'an ELF for another machine' '(machine|processor|x86|386)' --kernel "$(damaged 18 '\050')"
+refused 'an ELF whose segments overlap' 'overlap' --kernel "$(damaged 96 '\0\0\020\0')"
+refused 'an ELF with more in the file than in memory' '(file|memory)' --kernel "$(damaged 72 '\001\0\0\0')"
+refused 'an ELF whose entry is nowhere' 'entry' --kernel "$(damaged 24 '\0\0\0\020')"
+refused 'a guest that does not fit' '(fit|memory|RAM)' --kernel "$(damaged 107 '\060')"
+refused 'a guest where there is no RAM' '(fit|memory|RAM)' --kernel "$(damaged 99 '\360')"
+refused 'too little memory' 'memory' --mem 2
+
+done_testing
