@@ -101,7 +101,7 @@ void timeline_sample(u64 now)
 {
     if (!try_lock())
         return;
-    if (timeline_sample_due(now)) {
+    if (now >= timeline_due) {
         timeline_due = now - (now - run_facts.start_tsc) % timeline.interval + timeline.interval;
         record_sample(now);
     }

@@ -13,14 +13,15 @@ extern u64 timeline_due;
 /* Starts the time line with the next exit, every `interval` ticks; it is kept in `buffer`. */
 void timeline_init(void *buffer, size_t size, u64 interval);
 
-/* Asked after every exit, so only a comparison. */
-static inline bool timeline_sample_due(u64 now)
-{
-    return now >= timeline_due;
-}
-
-/* Notes the sums over all vCPUs. Any CPU may call it at any time: one of them takes the sample. */
+/* Notes the sums over all vCPUs, if that is due. Any CPU may call it: one takes the sample. */
 void timeline_sample(u64 now);
+
+/* For every exit, so that it costs a comparison while no sample is due. */
+static inline void timeline_tick(u64 now)
+{
+    if (unlikely(now >= timeline_due))
+        timeline_sample(now);
+}
 
 /* Notes a mark, of whose name MARK_NAME letters are read at most; returns how many marks there have
  * been, 0 while the time line is off. */

@@ -2,6 +2,7 @@
 #ifndef TALLY_VMX_VCPU_H
 #define TALLY_VMX_VCPU_H
 
+#include "exits/cpuid.h"
 #include "stats/counters.h"
 #include "x86/registers.h"
 #include "x86/vmx.h"
@@ -42,6 +43,7 @@ struct vcpu {
     struct controls controls;
     u64 pending_interrupts[4]; /* acknowledged external interrupts not yet injected, by vector */
     struct statistics stats;
+    struct cpuid_cache cpuid_cache;
 } __attribute__((aligned(64)));
 
 /* What a handler wants done. Events are queued with vmx/events.h before returning EXIT_RETRY. */
