@@ -1,0 +1,383 @@
+// link: tests/unit/fake_vmcs.c tests/unit/fake_events.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c
+/* The software walk of the guest's page tables, mode by mode and right by right. */
+#include "fake_events.h"
+#include "fake_vmcs.h"
+
+#include <string.h>
+
+#include "vmx/guest_memory.h"
+#include "x86/registers.h"
+
+#define P 1ull
+#define W 2ull
+#define U 4ull
+#define A 0x20ull
+#define D 0x40ull
+#define LARGE 0x80ull
+#define NX BIT(63)
+
+#define TABLES 0x10000 /* one page a level, the root first */
+#define TABLE(n) (TABLES + 0x1000ull * (n))
+#define DATA 0x20000ull
+
+static struct guest_fault fault;
+static u64 physical;
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake_events_reset();
+    paging_features = (struct paging_features){40, true};
+    fault = (struct guest_fault){0};
+    physical = 0;
+    return 0;
+}
+
+static u64 entry(unsigned table, unsigned index)
+{
+    u64 value;
+    memcpy(&value, &fake_ram[TABLE(table) + 8 * index], 8);
+    return value;
+}
+
+static void set_entry(unsigned table, unsigned index, u64 value)
+{
+    memcpy(&fake_ram[TABLE(table) + 8 * index], &value, 8);
+}
+
+static void set_entry32(unsigned table, unsigned index, u32 value)
+{
+    memcpy(&fake_ram[TABLE(table) + 4 * index], &value, 4);
+}
+
+static bool translate(u64 linear, enum access access, unsigned cpl)
+{
+    return guest_translate(linear, access, cpl, &physical, &fault);
+}
+
+static void assert_page_fault(u64 linear, enum access access, unsigned cpl, u32 error_code)
+{
+    assert_false(translate(linear, access, cpl));
+    assert_int_equal(fault.vector, VECTOR_PF);
+    assert_int_equal(fault.error_code, error_code);
+    assert_int_equal(fault.address, linear);
+}
+
+/* 4-level paging: linear 0x40201000 + … by entries 0, 1, 1, 1 of the four tables. */
+#define LINEAR 0x40201123ull
+
+static void four_levels(u64 upper, u64 leaf)
+{
+    fake_guest(GUEST_64BIT);
+    fake_set(GUEST_CR3, TABLE(0) | 0x18);
+    set_entry(0, 0, TABLE(1) | upper);
+    set_entry(1, 1, TABLE(2) | upper);
+    set_entry(2, 1, TABLE(3) | upper);
+    set_entry(3, 1, DATA | leaf);
+}
+
+static void add_cr4(u64 bits)
+{
+    fake_set(GUEST_CR4, fake_get(GUEST_CR4) | bits);
+}
+
+static void paging_off(void **state)
+{
+    (void)state;
+    fake_guest(GUEST_16BIT);
+    assert_true(translate(0x12345, ACCESS_WRITE, 0));
+    assert_int_equal(physical, 0x12345);
+}
+
+static void walks_four_levels(void **state)
+{
+    (void)state;
+    four_levels(P | W | U, P | W | U);
+    assert_true(translate(LINEAR, ACCESS_READ, 3));
+    assert_int_equal(physical, DATA + 0x123);
+    assert_int_equal(entry(0, 0), TABLE(1) | P | W | U | A);
+    assert_int_equal(entry(3, 1), DATA | P | W | U | A);
+    assert_true(translate(LINEAR, ACCESS_WRITE, 3));
+    assert_int_equal(entry(3, 1), DATA | P | W | U | A | D);
+    assert_int_equal(entry(2, 1), TABLE(3) | P | W | U | A);
+}
+
+static void walks_five_levels(void **state)
+{
+    (void)state;
+    four_levels(P | W, P | W);
+    add_cr4(CR4_LA57);
+    fake_set(GUEST_CR3, TABLE(4));
+    set_entry(4, 3, TABLE(0) | P | W);
+    assert_true(translate(3ull << 48 | LINEAR, ACCESS_READ, 0));
+    assert_int_equal(physical, DATA + 0x123);
+    assert_false(translate(1ull << 56, ACCESS_READ, 0));
+    assert_int_equal(fault.vector, VECTOR_GP);
+}
+
+static void large_pages(void **state)
+{
+    (void)state;
+    four_levels(P | W, P);
+    set_entry(2, 1, 0x0000004000000000 | LARGE | BIT(12) | P);
+    assert_true(translate(LINEAR, ACCESS_READ, 0));
+    assert_int_equal(physical, 0x4000001123);
+    set_entry(1, 1, 0x80000000 | LARGE | P);
+    assert_true(translate(LINEAR, ACCESS_READ, 0));
+    assert_int_equal(physical, 0x80201123);
+    paging_features.pages_1g = false;
+    assert_page_fault(LINEAR, ACCESS_READ, 0, 9);
+}
+
+static void reserved_bits(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned table, index;
+        u64 bit;
+        bool no_nxe;
+    } rows[] = {
+        {0, 0, LARGE, false}, {0, 0, BIT(40), false},         {3, 1, BIT(51), false},
+        {3, 1, NX, true},     {2, 1, LARGE | BIT(13), false}, {1, 1, LARGE | BIT(29), false},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        four_levels(P | W, P | W);
+        if (rows[i].no_nxe)
+            fake_set(GUEST_IA32_EFER, EFER_LME | EFER_LMA);
+        set_entry(rows[i].table, rows[i].index, entry(rows[i].table, rows[i].index) | rows[i].bit);
+        assert_page_fault(LINEAR, ACCESS_READ, 0, 9);
+    }
+    four_levels(P | W, P | W | BIT(62) | BIT(52)); /* ignored */
+    assert_true(translate(LINEAR, ACCESS_READ, 0));
+}
+
+static void rights(void **state)
+{
+    (void)state;
+    static const struct {
+        u64 upper, leaf, cr4;
+        enum access access;
+        unsigned cpl;
+        int error_code; /* -1: allowed */
+    } rows[] = {
+        {0, P, 0, ACCESS_READ, 0, 0},
+        {0, P, 0, ACCESS_WRITE, 3, 6},
+        {P, P, 0, ACCESS_READ, 0, -1},
+        {P | W, P | W | U, 0, ACCESS_READ, 3, 5},
+        {P | U, P | W | U, 0, ACCESS_WRITE, 3, 7},
+        {P | W, P, 0, ACCESS_WRITE, 0, 3}, /* WP */
+        {P | W | U, P | W | U, 0, ACCESS_WRITE, 3, -1},
+        {P | W | U, P | W | U | NX, 0, ACCESS_FETCH, 3, 0x15},
+        {P | W | U | NX, P | W | U, 0, ACCESS_FETCH, 0, 0x11},
+        {P | W | U, P | W | U, CR4_SMEP, ACCESS_FETCH, 0, 0x11},
+        {P | W | U, P | W | U, CR4_SMEP, ACCESS_FETCH, 3, -1},
+        {P | W | U, P | W | U, CR4_SMAP, ACCESS_READ, 0, 1},
+        {P | W | U, P | W | U, CR4_SMAP, ACCESS_READ, 3, -1},
+        {P | W | U, P | W | U, CR4_SMAP, ACCESS_WRITE, IMPLICIT_SUPERVISOR, 3},
+        {P | W, P | W | U, CR4_SMAP, ACCESS_WRITE, 0, -1},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        four_levels(rows[i].upper, rows[i].leaf);
+        add_cr4(rows[i].cr4);
+        if (rows[i].error_code < 0)
+            assert_true(translate(LINEAR, rows[i].access, rows[i].cpl));
+        else
+            assert_page_fault(LINEAR, rows[i].access, rows[i].cpl, (u32)rows[i].error_code);
+    }
+}
+
+static void write_protect_off(void **state)
+{
+    (void)state;
+    four_levels(P, P);
+    fake_set(GUEST_CR0, fake_get(GUEST_CR0) & ~CR0_WP);
+    assert_true(translate(LINEAR, ACCESS_WRITE, 0));
+    assert_int_equal(entry(3, 1), DATA | P | A | D);
+}
+
+static void alignment_check_opens_smap(void **state)
+{
+    (void)state;
+    four_levels(P | W | U, P | W | U);
+    add_cr4(CR4_SMAP);
+    fake_set(GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_AC);
+    assert_true(translate(LINEAR, ACCESS_READ, 0));
+    assert_page_fault(LINEAR, ACCESS_READ, IMPLICIT_SUPERVISOR, 1);
+}
+
+static void protection_keys(void **state)
+{
+    (void)state;
+    four_levels(P | W | U, P | W | U | 5ull << 59);
+    add_cr4(CR4_PKE);
+    fake_cpu.pkru = 2u << 10; /* no writes with key 5 */
+    assert_true(translate(LINEAR, ACCESS_READ, 3));
+    assert_page_fault(LINEAR, ACCESS_WRITE, 3, 0x27);
+    assert_page_fault(LINEAR, ACCESS_WRITE, 0, 0x23);
+    fake_cpu.pkru = 1u << 10;
+    assert_page_fault(LINEAR, ACCESS_READ, 0, 0x21);
+    assert_true(translate(LINEAR, ACCESS_FETCH, 3));
+}
+
+static void walks_32bit(void **state)
+{
+    (void)state;
+    fake_guest(GUEST_32BIT);
+    fake_set(GUEST_CR0, fake_get(GUEST_CR0) | CR0_PG | CR0_WP);
+    fake_set(GUEST_CR3, TABLE(0));
+    set_entry32(0, 1, TABLE(1) | P | W | U | LARGE); /* without PSE the bit is ignored */
+    set_entry32(1, 2, DATA | P | U);
+    assert_true(translate(0x402345, ACCESS_READ, 3));
+    assert_int_equal(physical, DATA + 0x345);
+    assert_page_fault(0x402345, ACCESS_WRITE, 3, 7);
+    assert_page_fault(0x403000, ACCESS_FETCH, 3, 4); /* no I bit without NX and SMEP */
+
+    add_cr4(CR4_PSE);
+    set_entry32(0, 1, 0xC0000000 | 0xFE000 | LARGE | P); /* PSE-36: bits 39:32 */
+    assert_true(translate(0x402345, ACCESS_READ, 0));
+    assert_int_equal(physical, 0x7FC0002345);
+    set_entry32(0, 1, 0xC0000000 | BIT(21) | LARGE | P);
+    assert_page_fault(0x402345, ACCESS_READ, 0, 9);
+    paging_features.physical_address_width = 36;
+    set_entry32(0, 1, 0xC0000000 | BIT(17) | LARGE | P);
+    assert_page_fault(0x402345, ACCESS_READ, 0, 9);
+}
+
+static void walks_pae(void **state)
+{
+    (void)state;
+    static const u64 pdpt[4] = {0, TABLE(1) | P, 0, 0};
+    fake_guest(GUEST_32BIT);
+    fake_set(GUEST_CR0, fake_get(GUEST_CR0) | CR0_PG);
+    add_cr4(CR4_PAE);
+    memcpy(&fake_ram[TABLE(0)], pdpt, sizeof(pdpt));
+    assert_true(guest_load_pdptes(TABLE(0)));
+    set_entry(1, 1, TABLE(2) | P | W | U);
+    set_entry(2, 1, DATA | P | W | U);
+    assert_true(translate(LINEAR, ACCESS_WRITE, 3));
+    assert_int_equal(physical, DATA + 0x123);
+    assert_page_fault(0x1000, ACCESS_READ, 0, 0);
+    set_entry(2, 1, DATA | P | BIT(52));
+    assert_page_fault(LINEAR, ACCESS_READ, 0, 9);
+}
+
+static void copies_cross_pages(void **state)
+{
+    (void)state;
+    static const char text[] = "across";
+    char back[sizeof(text)];
+    four_levels(P | W | U, P | W | U);
+    set_entry(3, 2, (DATA + 0x5000) | P | W | U);
+    u64 linear = (LINEAR | 0xFFF) - 2;
+    assert_true(guest_write(linear, text, sizeof(text), 0, &fault));
+    assert_memory_equal(&fake_ram[DATA + 0xFFD], "acr", 3);
+    assert_memory_equal(&fake_ram[DATA + 0x5000], "oss", 4);
+    assert_true(guest_read(linear, back, sizeof(back), 3, &fault));
+    assert_string_equal(back, text);
+
+    set_entry(3, 2, 0);
+    fake_ram[DATA + 0xFFD] = 'x';
+    assert_false(guest_write(linear, text, sizeof(text), 0, &fault));
+    assert_int_equal(fault.address, (LINEAR & ~0xFFFull) + 0x1000);
+    assert_int_equal(fake_ram[DATA + 0xFFD], 'x');
+}
+
+static void no_ram_reads_as_ones(void **state)
+{
+    (void)state;
+    u16 value = 0;
+    fake_guest(GUEST_32BIT);
+    assert_true(guest_write(0xFEE00000, &value, 2, 0, &fault));
+    assert_true(guest_read(0xFEE00000, &value, 2, 0, &fault));
+    assert_int_equal(value, 0xFFFF);
+}
+
+static void segments(void **state)
+{
+    (void)state;
+    enum { EXPAND_DOWN = 0xC097, CODE_ONLY = 0xC099, READ_ONLY = 0xC091 };
+    static const struct {
+        enum fake_mode mode;
+        enum segment segment;
+        u32 rights, limit; /* rights 0: the mode's own */
+        u64 base, offset;
+        unsigned address_size;
+        enum access access;
+        int vector; /* 0: allowed */
+        u64 linear;
+    } rows[] = {
+        {GUEST_64BIT, DS, 0, 0, 0x5000, 0x1000, 8, ACCESS_WRITE, 0, 0x1000},
+        {GUEST_64BIT, FS, 0, 0, 0x5000, 0x1000, 8, ACCESS_WRITE, 0, 0x6000},
+        {GUEST_64BIT, DS, 0, 0, 0, 0xFFFFFFFF00001000, 4, ACCESS_WRITE, 0, 0x1000},
+        {GUEST_64BIT, DS, 0, 0, 0, 0x7FFFFFFFFFFD, 8, ACCESS_READ, VECTOR_GP, 0},
+        {GUEST_64BIT, SS, 0, 0, 0, 0x800000000000, 8, ACCESS_READ, VECTOR_SS, 0},
+        {GUEST_32BIT, DS, 0, 0xFFFFFFFF, 0xFFFFF000, 0x2000, 4, ACCESS_READ, 0, 0x1000},
+        {GUEST_32BIT, DS, 0, 0xFFF, 0, 0xFFC, 4, ACCESS_READ, 0, 0xFFC},
+        {GUEST_32BIT, DS, 0, 0xFFF, 0, 0xFFD, 4, ACCESS_READ, VECTOR_GP, 0},
+        {GUEST_32BIT, SS, EXPAND_DOWN, 0xFFF, 0, 0xFFF, 4, ACCESS_READ, VECTOR_SS, 0},
+        {GUEST_32BIT, SS, EXPAND_DOWN, 0xFFF, 0, 0x1000, 4, ACCESS_WRITE, 0, 0x1000},
+        {GUEST_32BIT, DS, READ_ONLY, ~0u, 0, 0, 4, ACCESS_WRITE, VECTOR_GP, 0},
+        {GUEST_32BIT, CS, CODE_ONLY, ~0u, 0, 0, 4, ACCESS_READ, VECTOR_GP, 0},
+        {GUEST_32BIT, ES, AR_UNUSABLE, ~0u, 0, 0, 4, ACCESS_READ, VECTOR_GP, 0},
+        {GUEST_16BIT, CS, 0, 0xFFFF, 0xF0000, 0x1FFF0, 2, ACCESS_WRITE, 0, 0xFFFF0},
+        {GUEST_16BIT, DS, 0, 0xFFFF, 0, 0x10000, 4, ACCESS_READ, VECTOR_GP, 0},
+        {GUEST_V8086, CS, 0, 0xFFFF, 0x100, 2, 2, ACCESS_WRITE, 0, 0x102},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        u64 linear = 0;
+        fake_guest(rows[i].mode);
+        fake_set(GUEST_ES_BASE + 2 * rows[i].segment, rows[i].base);
+        fake_set(GUEST_ES_LIMIT + 2 * rows[i].segment, rows[i].limit);
+        if (rows[i].rights)
+            fake_set(GUEST_ES_ACCESS_RIGHTS + 2 * rows[i].segment, rows[i].rights);
+        fault = (struct guest_fault){0};
+        bool allowed = guest_linear_address(rows[i].segment, rows[i].offset, rows[i].address_size,
+                                            4, rows[i].access, &linear, &fault);
+        assert_int_equal(allowed, rows[i].vector == 0);
+        assert_int_equal(fault.vector, rows[i].vector);
+        if (allowed)
+            assert_int_equal(linear, rows[i].linear);
+    }
+}
+
+static void operands(void **state)
+{
+    (void)state;
+    u32 no_index = BIT(22), no_base = BIT(27);
+    fake_vcpu.gpr[RBX] = 0x100000010;
+    fake_vcpu.gpr[RCX] = 0x20;
+    u32 info = 2 | 2 << 7 | RCX << 18 | RBX << 23 | GS << 15;
+    assert_int_equal(operand_offset(&fake_vcpu, info, 5), 0x100000095);
+    assert_int_equal(operand_segment(info), GS);
+    assert_int_equal(operand_address_size(info), 8);
+    info = 1 << 7 | RBX << 23 | no_index;
+    assert_int_equal(operand_offset(&fake_vcpu, info, ~0ull), 0xF);
+    info = (u32)(2 << 7 | RSP << 23) | no_index;
+    assert_int_equal(operand_offset(&fake_vcpu, info, 8), FAKE_RSP + 8);
+    info = 2 << 7 | no_index | no_base;
+    assert_int_equal(operand_offset(&fake_vcpu, info, 0x1234), 0x1234);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+    const struct CMUnitTest tests[] = {
+        TEST(paging_off),
+        TEST(walks_four_levels),
+        TEST(walks_five_levels),
+        TEST(large_pages),
+        TEST(reserved_bits),
+        TEST(rights),
+        TEST(write_protect_off),
+        TEST(alignment_check_opens_smap),
+        TEST(protection_keys),
+        TEST(walks_32bit),
+        TEST(walks_pae),
+        TEST(copies_cross_pages),
+        TEST(no_ram_reads_as_ones),
+        TEST(segments),
+        TEST(operands),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
