@@ -127,11 +127,11 @@ GUEST_FILES = $(if $(filter linux,$(GUEST)),deps-linux)
 
 .PHONY: run run-native report
 run: deps-build deps-run  ## boot Tally with its guest, stream the console, end with the guest's verdict
-	@$(MAKE) --no-print-directory tally guest $(B)/probe.bin $(GUEST_FILES) >&2
+	@$(MAKE) --no-print-directory -s tally guest $(B)/probe.bin $(GUEST_FILES) >&2
 	@tools/run --environment
 
 run-native: deps-build deps-run  ## boot the guest bare, without Tally
-	@$(MAKE) --no-print-directory guest $(B)/probe.bin $(GUEST_FILES) >&2
+	@$(MAKE) --no-print-directory -s guest $(B)/probe.bin $(GUEST_FILES) >&2
 	@tools/run --environment --native
 
 report: deps-report  ## pictures and a page from a saved console: make report LOG=console.log
@@ -145,7 +145,7 @@ deps-build deps-run deps-test deps-check deps-linux deps-report: deps-%:
 
 .PHONY: test test-programs bench size check format
 test: deps-build deps-run deps-test  ## unit tests and system tests; last line: N passed, N failed
-	@$(MAKE) --no-print-directory all test-programs >&2
+	@$(MAKE) --no-print-directory -s all test-programs >&2
 	@tests/run $(TESTS)
 
 test-programs: $(UNIT_TESTS) $(FIXTURES)
@@ -161,7 +161,7 @@ $(B)/host/%.o: %.c $(B)/flags
 	gcc $(CFLAGS_host) -MMD -MP -c -o $@ $<
 
 bench: deps-build deps-run  ## round trips in ticks from inside a guest in Bochs, and the size of the image
-	@$(MAKE) --no-print-directory tally guest >&2
+	@$(MAKE) --no-print-directory -s tally guest >&2
 	@tools/bench
 
 size: $(B)/tally.elf $(B)/guest.elf  ## bytes of the images, and of Tally's parts
