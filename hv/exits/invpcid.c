@@ -1,13 +1,7 @@
-/* INVLPG (exit 14) and INVPCID (58), by INVVPID: it knows no PCIDs, so it flushes those of all. */
+/* INVPCID (exit 58), by INVVPID: it knows no PCIDs, so it flushes those of all. */
 #include "exits/exits.h"
 #include "vmx/guest_memory.h"
 #include "vmx/invalidate.h"
-
-enum exit_action exit_invlpg(struct vcpu *vcpu)
-{
-    flush_guest_page(vcpu, vmread(EXIT_QUALIFICATION));
-    return EXIT_ADVANCE;
-}
 
 enum invpcid_type {
     INVPCID_ADDRESS,

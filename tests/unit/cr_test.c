@@ -1,5 +1,5 @@
 // link: tests/unit/fake_vmcs.c tests/unit/fake_events.c hv/exits/control_registers.c
-// hv/vmx/guest_memory.c hv/vmx/guest_paging.c
+// link: hv/vmx/guest_memory.c hv/vmx/guest_paging.c
 /* Control-register accesses, with few bits owned and with all. */
 #include "fake_events.h"
 #include "fake_vmcs.h"
