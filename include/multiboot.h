@@ -61,6 +61,31 @@ struct multiboot_mmap_entry {
 
 #define MULTIBOOT2_HEADER_MAGIC 0xE85250D6u
 #define MULTIBOOT2_BOOTLOADER_MAGIC 0x36D76289u
+#define MULTIBOOT2_SEARCH 32768
+
+struct multiboot2_header { /* tags follow, on 8-byte boundaries */
+    u32 magic, architecture, header_length, checksum;
+};
+
+struct multiboot2_header_tag {
+    u16 type, flags;
+    u32 size;
+};
+#define MULTIBOOT2_HEADER_TAG_OPTIONAL 1
+
+enum multiboot2_header_tag_type {
+    MULTIBOOT2_HEADER_TAG_END = 0,
+    MULTIBOOT2_HEADER_TAG_INFORMATION_REQUEST = 1,
+    MULTIBOOT2_HEADER_TAG_ADDRESS = 2,
+    MULTIBOOT2_HEADER_TAG_ENTRY_ADDRESS = 3,
+    MULTIBOOT2_HEADER_TAG_CONSOLE_FLAGS = 4,
+    MULTIBOOT2_HEADER_TAG_FRAMEBUFFER = 5,
+    MULTIBOOT2_HEADER_TAG_MODULE_ALIGN = 6,
+    MULTIBOOT2_HEADER_TAG_EFI_BOOT_SERVICES = 7,
+    MULTIBOOT2_HEADER_TAG_ENTRY_EFI32 = 8,
+    MULTIBOOT2_HEADER_TAG_ENTRY_EFI64 = 9,
+    MULTIBOOT2_HEADER_TAG_RELOCATABLE = 10,
+};
 
 enum multiboot2_tag_type {
     MULTIBOOT2_TAG_END = 0,

@@ -1,0 +1,26 @@
+/* How a guest gets into memory: multiboot 1 and 2 kernels, Linux bzImages. */
+#ifndef TALLY_LOAD_LOAD_H
+#define TALLY_LOAD_LOAD_H
+
+#include "platform/boot_info.h"
+
+/* The registers with which the guest's first CPU starts, in 32-bit protected mode without paging,
+ * interrupts off. All segments are flat; the GDT lies in guest memory, for guests that load a
+ * segment register before they have their own. General registers not named here are 0. */
+struct guest_start {
+    const char *protocol; /* for people: "multiboot", "multiboot 2", "Linux" */
+    u32 entry, eax, ebx, esi;
+    u32 gdt_base;
+    u16 gdt_limit, code_selector, data_selector;
+};
+
+/*
+ * Puts the guest into memory: the first module is its kernel, the others are its own modules.
+ * `guest_map` is the guest's memory map; the loader may mark a page in it as ACPI's. Tally itself
+ * is at [tally_base, tally_base + tally_size), everything else is reached by physical().
+ * False: nothing can be started, and `error` says why in one line.
+ */
+bool load_guest(const struct boot_info *info, struct memory_map *guest_map, u64 tally_base,
+                u64 tally_size, struct guest_start *start, char *error, size_t error_size);
+
+#endif
