@@ -1,0 +1,55 @@
+#!/bin/bash
+# The ways to boot Tally: by GRUB with both protocols, by QEMU's own loader, from the image with the menu.
+. "$(dirname "$0")/../lib/tap.sh"
+
+elf=$B/fixtures/elf.bin                 # a guest that ends at once: all passed
+
+boot --protocol multiboot2 --kernel "$elf"
+is "$status" 0 'Bochs: GRUB, multiboot 2'
+like '^tally: exits [1-9]' 'multiboot 2: the report'
+
+boot --kernel "$B/fixtures/kernel.bin a=b,c d" --module "/dev/null" --options 'stats=json'
+is "$status" 0 'a guest with address fields instead of ELF'
+
+echo 'a file' >"$scratch/file"
+boot --kernel "$B/fixtures/kernel.bin one two=2" --module "$scratch/file x=1,2 y" --module "$scratch/file"
+is "$status" 0 'a guest with modules'
+like '^command line: .*one two=2$' 'the guest gets its command line'
+like '^module: .*x=1,2 y begins: a file$' 'the guest gets its modules and their command lines'
+like '^module: .* begins: a file$' 'a module without arguments, too'
+
+boot --kernel "$B/fixtures/kernel.bin verdict=11"
+is "$status" 1 "a guest's bad verdict comes through"
+boot --kernel "$B/fixtures/kernel.bin fault"
+is "$status" 3 "a guest's triple fault has its own status"
+like '^tally: exits [1-9]' 'and a report'
+boot --kernel "$B/fixtures/kernel.bin hang"
+isnt "$status" 124 'a guest that halts for good ends the run'
+like '^tally: exits [1-9]' 'with a report'
+
+# QEMU without KVM has no VMX, so Tally refuses: but it has been loaded, and it speaks.
+for machine in pc q35 microvm; do
+    boot --platform tcg --direct --qemu "-machine $machine"
+    is "$status" 2 "QEMU's own loader, $machine: the status"
+    like '^tally: error: .*VMX' "QEMU's own loader, $machine: Tally speaks"
+done
+boot --platform tcg --protocol multiboot2
+like '^tally: error: .*VMX' 'QEMU: GRUB, multiboot 2'
+
+boot --platform tcg --iso "$B/tally.iso" --timeout 90
+is "$status" 2 'the image with the menu boots its first entry by itself'
+like '^tally: error: .*VMX' 'the menu: Tally speaks'
+# The same image as a disk, as on a USB stick.
+boot --platform tcg --iso "$B/tally.iso" --timeout 90 \
+    --qemu "-drive file=$B/tally.iso,format=raw,snapshot=on -boot c"
+like '^tally: error: .*VMX' 'the image boots from a disk'
+
+firmware=/usr/share/ovmf/OVMF.fd
+if [ -f "$firmware" ] && [ -d /usr/lib/grub/x86_64-efi ]; then
+    boot --platform tcg --iso "$B/tally.iso" --timeout 120 --qemu "-bios $firmware"
+    like '^tally: error: .*VMX' 'the image boots by UEFI'
+else
+    skip 'needs ovmf and grub-efi-amd64-bin' 'the image boots by UEFI'
+fi
+
+done_testing
