@@ -22,7 +22,7 @@ struct tss {
     u8 io_map_end;
 } __attribute__((packed));
 
-enum gate_access { GATE_INTERRUPT = 0x8E };
+enum gate_access { GATE_INTERRUPT = 0x8E, GATE_PRESENT = 0x80 };
 enum interrupt_stack { STACK_TRAPS = 1, STACK_NMI = 2 };
 
 u64 gdt[GDT_SIZE / 8] __attribute__((aligned(16)));
@@ -49,6 +49,14 @@ void set_gate(u32 vector, void (*handler)(void), u32 dpl)
         .offset_middle = (u16)(offset >> 16),
         .offset_high = (u32)(offset >> 32),
     };
+}
+
+void set_gate_present(u32 vector, bool present)
+{
+    if (present)
+        idt[vector].access |= GATE_PRESENT;
+    else
+        idt[vector].access &= (u8)~GATE_PRESENT;
 }
 
 static void fill_gdt(void)

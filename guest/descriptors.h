@@ -42,6 +42,9 @@ void descriptors_init(void);
 /* Points vector `vector` of the IDT at `handler`; ring 3 may raise it by INT n if `dpl` is 3. */
 void set_gate(u32 vector, void (*handler)(void), u32 dpl);
 
+/* Makes a gate of the IDT present or not. */
+void set_gate_present(u32 vector, bool present);
+
 /* A segment descriptor from base, limit and the access rights of the SDM's bits 23:8 (G, D, L … type). */
 u64 segment_descriptor(u32 base, u32 limit, u32 access);
 

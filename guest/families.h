@@ -11,5 +11,7 @@ void test_debug_registers(void);
 void test_instructions(void);
 void test_xsetbv(void);
 void test_vmx_instructions(void);
+void test_exceptions(void);
+void test_debug_exceptions(void);
 
 #endif

@@ -24,6 +24,8 @@ static const struct family families[] = {
     {"instructions", test_instructions},
     {"xsetbv", test_xsetbv},
     {"vmx_instructions", test_vmx_instructions},
+    {"exceptions", test_exceptions},
+    {"debug_exceptions", test_debug_exceptions},
 };
 
 #define PIC_MASTER_MASK 0x21

@@ -254,7 +254,7 @@ static void help(void)
     for (u32 n = 0; n < EXIT_REASONS; n++)
         defined += reasons[n].defined;
     printf("usage: tally-top [-1c] [-i SECONDS] [-n TIMES] [COMMAND [ARGUMENT...]]\n"
-           "       tally-mark NAME | -t\n"
+           "       tally-mark [-t] NAME\n"
            "Show the VM exits that Tally counts, most frequent first, every second.\n"
            "  -1          once: all since the start\n"
            "  -c          comma-separated: seconds,reason,name,count,per_second,cycles\n"
@@ -262,7 +262,7 @@ static void help(void)
            "  -n TIMES    end after so many intervals\n"
            "  COMMAND     run it and show the exits of that time; ends with its status\n"
            "tally-mark sets a mark of 1 to 16 letters in the time line (Tally's option sample=MS);\n"
-           "with -t it prints the TSC, also without Tally.\n"
+           "with -t it prints the TSC first, without Tally, too.\n"
            "Own cost: 1 CPUID at the start, 1 for the heading, and for each reading %u and one more\n"
            "for each reason that happened. They are not in the numbers shown.\n"
            "Exit status: 0; 1 not under Tally or marks are off; 2 wrong usage.\n",
@@ -286,9 +286,10 @@ static int mark(int argc, char **argv)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+";
     u32 name[4] = {0};
-    if (argc == 2 && !strcmp(argv[1], "-t")) {
+    if (argc > 1 && !strcmp(argv[1], "-t")) {
         printf("tsc %llu\n", (unsigned long long)__builtin_ia32_rdtsc());
-        return STATUS_OK;
+        fflush(stdout);
+        argc--, argv++;
     }
     if (argc != 2 || !*argv[1] || argv[1][0] == '-')
         return usage("tally-mark takes one name", "");
