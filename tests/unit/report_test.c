@@ -1,0 +1,167 @@
+// link: hv/stats/report.c hv/stats/counters.c hv/stats/leaves.c hv/stats/timeline.c
+// link: hv/lib/print.c
+/* The report: its rows, its sums, its columns, and JSON that a parser takes. */
+#include "stats/report.h"
+#include "capture.h"
+#include "stats/counters.h"
+#include "stats/leaves.h"
+
+static struct statistics boot_cpu, other_cpu;
+
+static int setup(void **state)
+{
+    (void)state;
+    statistics_register(&boot_cpu);
+    statistics_register(&other_cpu);
+    run_facts = (struct run_facts){.profile_name = "all", .cpu = "A \"CPU\" \\ 1", .tsc_khz = 7};
+    return 0;
+}
+
+static int clear(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < REASON_SLOTS; i++)
+        boot_cpu.reason[i] = other_cpu.reason[i] = NO_EXITS;
+    boot_cpu.reason[EXIT_CPUID] = (struct reason_counter){1200, 98000, 60, 1234};
+    other_cpu.reason[EXIT_CPUID] = (struct reason_counter){3, 765, 65, 500};
+    boot_cpu.reason[EXIT_HLT] = (struct reason_counter){7, 900, 100, 200};
+    boot_cpu.reason[EXIT_RDTSC] = (struct reason_counter){7, 900, 100, 200};
+    boot_cpu.reason[EXIT_IO_INSTRUCTION] = (struct reason_counter){.count = 1, .min = ~0ull};
+    capture_start();
+    return 0;
+}
+
+static void line_is(unsigned n, const char *expected)
+{
+    const char *line = captured_line(n);
+    if (!line)
+        fail_msg("no line %u", n);
+    assert_string_equal(line, expected);
+}
+
+static void the_table(void **state)
+{
+    (void)state;
+    report_print(REPORT_TABLE);
+    line_is(0, "tally: exits 1218  cycles 100565  vcpus 2");
+    line_is(1, "tally:   reason                            count  count%        cycles  cycles%"
+               "      min     avg     max");
+    line_is(2, "tally:     10 CPUID                         1203   98.8%         98765    98.2%"
+               "       60      82    1234");
+    line_is(3, "tally:     12 HLT                              7    0.6%           900     0.9%"
+               "      100     128     200");
+    line_is(4, "tally:     16 RDTSC                            7    0.6%           900     0.9%"
+               "      100     128     200");
+    line_is(5, "tally:     30 IO_INSTRUCTION                   1    0.1%             0     0.0%"
+               "        0       0       0");
+    line_is(6, "tally:        sum                           1218  100.0%        100565   100.0%"
+               "       60      82    1234");
+    assert_null(captured_line(7));
+}
+
+static void columns_hold_for_large_numbers(void **state)
+{
+    (void)state;
+    boot_cpu.reason[EXIT_RDTSC] = (struct reason_counter){1ull << 63, 1ull << 63, 1, 1ull << 62};
+    boot_cpu.reason[EXIT_REASONS] = (struct reason_counter){1ull << 62, 1ull << 60, 1, 9};
+    report_print(REPORT_TABLE);
+    size_t length = strlen(captured_line(1));
+    for (unsigned n = 2; captured_line(n); n++)
+        assert_int_equal(strlen(captured_line(n)), length);
+    assert_non_null(strstr(captured_line(2), "16 RDTSC "));
+    assert_non_null(strstr(captured_line(2), " 9223372036854775808   66.7% "));
+    assert_non_null(strstr(captured_line(3), "86 UNDEFINED "));
+    assert_non_null(strstr(captured_line(3), " 4611686018427387904   33.3% "));
+}
+
+static void a_run_without_exits(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < REASON_SLOTS; i++)
+        boot_cpu.reason[i] = other_cpu.reason[i] = NO_EXITS;
+    report_print(REPORT_TABLE);
+    line_is(0, "tally: exits 0  cycles 0  vcpus 2");
+    line_is(2, "tally:        sum                              0    0.0%             0     0.0%"
+               "        0       0       0");
+}
+
+static void each_vcpu_has_a_block(void **state)
+{
+    (void)state;
+    report_print(REPORT_TABLE | REPORT_PER_CPU);
+    line_is(7, "tally: vcpu 0  exits 1215  cycles 99800");
+    line_is(14, "tally: vcpu 1  exits 3  cycles 765");
+    assert_non_null(strstr(captured_line(16), " 10 CPUID "));
+    line_is(17, "tally:        sum                              3  100.0%           765   100.0%"
+                "       65     255     500");
+    assert_null(captured_line(18));
+}
+
+static void json(void **state)
+{
+    (void)state;
+    report_print(REPORT_JSON);
+    assert_non_null(strstr(captured_line(0), "{\"tally\":\"begin\",\"version\":\""));
+    assert_non_null(strstr(captured_line(0), "\",\"vcpus\":2,\"profile\":\"all\",\"cpu\":"
+                                             "\"A \\\"CPU\\\" \\\\ 1\",\"tsc_khz\":7,\"tsc\":"));
+    line_is(1, "{\"reason\":10,\"name\":\"CPUID\",\"count\":1203,\"cycles\":98765,\"min\":60,"
+               "\"max\":1234}");
+    line_is(4, "{\"reason\":30,\"name\":\"IO_INSTRUCTION\",\"count\":1,\"cycles\":0,\"min\":0,"
+               "\"max\":0}");
+    line_is(5, "{\"tally\":\"end\",\"exits\":1218,\"cycles\":100565}");
+    assert_null(captured_line(6));
+}
+
+static void json_rows_add_up_to_the_end_line(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < REASON_SLOTS; i++) {
+        boot_cpu.reason[i] = (struct reason_counter){i * i % 97, i * 1000003ull, i, 9999};
+        other_cpu.reason[i] = (struct reason_counter){(u64)i << 40, (u64)i << 50, i, 9999};
+    }
+    report_print(REPORT_JSON | REPORT_PER_CPU);
+
+    u64 count = 0, cycles = 0, of_vcpus = 0, last_count = ~0ull;
+    unsigned n = 1;
+    for (; captured_line(n); n++) {
+        const char *line = captured_line(n);
+        assert_json_object(line);
+        if (strncmp(line, "{\"vcpu\":", 8) == 0) {
+            of_vcpus += json_number(line, "count");
+        } else if (strncmp(line, "{\"reason\":", 10) == 0) {
+            assert_true(json_number(line, "count") <= last_count);
+            last_count = json_number(line, "count");
+            count += last_count;
+            cycles += json_number(line, "cycles");
+        }
+    }
+    const char *end = captured_line(n - 1);
+    assert_true(json_number(end, "exits") == count);
+    assert_true(json_number(end, "cycles") == cycles);
+    assert_true(of_vcpus == count);
+    assert_json_object(captured_line(0));
+}
+
+static void formats_are_as_asked(void **state)
+{
+    (void)state;
+    report_print(0);
+    assert_string_equal(captured, "");
+    report_print(REPORT_TABLE | REPORT_JSON);
+    for (unsigned n = 0; captured_line(n); n++)
+        assert_true(strncmp(captured_line(n), n < 7 ? "tally: " : "{\"", n < 7 ? 7 : 2) == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_table, clear),
+        cmocka_unit_test_setup(columns_hold_for_large_numbers, clear),
+        cmocka_unit_test_setup(a_run_without_exits, clear),
+        cmocka_unit_test_setup(each_vcpu_has_a_block, clear),
+        cmocka_unit_test_setup(json, clear),
+        cmocka_unit_test_setup(json_rows_add_up_to_the_end_line, clear),
+        cmocka_unit_test_setup(formats_are_as_asked, clear),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}

@@ -1,0 +1,155 @@
+// link: hv/stats/timeline.c hv/stats/counters.c hv/lib/print.c
+/* The time line: what is noted when, what comes out, and what happens when it is full. */
+#include "stats/timeline.h"
+#include "capture.h"
+#include "stats/counters.h"
+#include "stats/leaves.h"
+
+struct run_facts run_facts = {.start_tsc = 1000000};
+
+#define START 1000000ull
+#define INTERVAL 1000
+
+static struct statistics boot_cpu, other_cpu;
+static u8 buffer[1 << 16];
+
+static int setup(void **state)
+{
+    (void)state;
+    statistics_register(&boot_cpu);
+    statistics_register(&other_cpu);
+    return 0;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < REASON_SLOTS; i++)
+        boot_cpu.reason[i] = other_cpu.reason[i] = NO_EXITS;
+    timeline_init(buffer, sizeof(buffer), INTERVAL);
+    capture_start();
+    return 0;
+}
+
+static void printed(const char *expected)
+{
+    capture_start();
+    timeline_print();
+    assert_string_equal(captured, expected);
+}
+
+static void off_until_it_is_started(void **state)
+{
+    (void)state;
+    timeline_tick(START);
+    timeline_tick(~0ull - 1);
+    assert_int_equal(timeline_mark("mark", START), 0);
+    printed("");
+}
+
+static void samples_keep_to_the_interval(void **state)
+{
+    (void)state;
+    boot_cpu.reason[EXIT_CPUID].count = 1;
+    timeline_tick(START + 5); /* the first exit */
+    timeline_tick(START + 999);
+    boot_cpu.reason[EXIT_CPUID].count = 300;
+    other_cpu.reason[EXIT_CPUID].count = 40;
+    other_cpu.reason[EXIT_HLT].count = 1ull << 40;
+    timeline_tick(START + 1700); /* late: the next is due at 2000 all the same */
+    timeline_tick(START + 1999);
+    other_cpu.reason[EXIT_REASONS].count = 1;
+    timeline_tick(START + 2000);
+    timeline_tick(START + 9000); /* nothing new */
+    printed("{\"sample\":0,\"tsc\":5,\"exits\":{\"10\":1}}\n"
+            "{\"sample\":1,\"tsc\":1700,\"exits\":{\"10\":340,\"12\":1099511627776}}\n"
+            "{\"sample\":2,\"tsc\":2000,\"exits\":{\"10\":340,\"12\":1099511627776,\"86\":1}}\n"
+            "{\"sample\":3,\"tsc\":9000,\"exits\":{\"10\":340,\"12\":1099511627776,\"86\":1}}\n");
+}
+
+static void printing_again_prints_the_same(void **state)
+{
+    (void)state;
+    boot_cpu.reason[EXIT_CPUID].count = 2;
+    timeline_tick(START);
+    printed("{\"sample\":0,\"tsc\":0,\"exits\":{\"10\":2}}\n");
+    printed("{\"sample\":0,\"tsc\":0,\"exits\":{\"10\":2}}\n");
+}
+
+static void marks(void **state)
+{
+    (void)state;
+    const char no_end[MARK_NAME] = {'s', 'i', 'x', 't', 'e', 'e', 'n', ' ',
+                                    'l', 'e', 't', 't', 'e', 'r', 's', '!'};
+    assert_int_equal(timeline_mark("kernel", START + 10), 1);
+    timeline_tick(START + 20);
+    assert_int_equal(timeline_mark(no_end, START + 30), 2);
+    assert_int_equal(timeline_mark("", START + 25), 3); /* another CPU, another clock */
+    assert_int_equal(timeline_mark("\"\\\n\xFF", START + 40), 4);
+    printed("{\"mark\":\"kernel\",\"tsc\":10}\n"
+            "{\"sample\":0,\"tsc\":20,\"exits\":{}}\n"
+            "{\"mark\":\"sixteen letters!\",\"tsc\":30}\n"
+            "{\"mark\":\"\",\"tsc\":30}\n"
+            "{\"mark\":\"\\\"\\\\??\",\"tsc\":40}\n");
+}
+
+static void a_full_buffer_keeps_the_beginning(void **state)
+{
+    (void)state;
+    unsigned samples = 0, lines = 0;
+    timeline_init(buffer, 1200, INTERVAL);
+    for (; samples < 500; samples++) {
+        boot_cpu.reason[EXIT_CPUID].count += 1000;
+        timeline_tick(START + samples * INTERVAL);
+    }
+    assert_int_equal(timeline_mark("late", START + 600000), 1);
+
+    capture_start();
+    timeline_print();
+    while (captured_line(lines + 1)) {
+        const char *line = captured_line(lines);
+        assert_json_object(line);
+        assert_int_equal(json_number(line, "sample"), lines);
+        assert_int_equal(json_number(line, "tsc"), lines * INTERVAL);
+        assert_int_equal(json_number(line, "10"), 1000 * (lines + 1));
+        lines++;
+    }
+    char expected[100];
+    snprintf(expected, sizeof(expected), "{\"timeline\":\"full\",\"tsc\":%u,\"lost\":%u}",
+             lines * INTERVAL, samples - lines + 1);
+    assert_string_equal(captured_line(lines), expected);
+    assert_true(lines > 20);
+}
+
+static void a_buffer_is_never_overrun(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < 3000; size += 7) {
+        u8 *heap = malloc(size); /* watched by the address sanitizer */
+        timeline_init(heap, size, INTERVAL);
+        for (unsigned sample = 0; sample < 10; sample++) {
+            for (unsigned i = 0; i < REASON_SLOTS; i++)
+                boot_cpu.reason[i].count += 1ull << 60;
+            timeline_tick(START + ((u64)sample << 60));
+            timeline_mark("sixteen letters!", START);
+        }
+        capture_start();
+        timeline_print();
+        for (unsigned n = 0; captured_line(n); n++)
+            assert_json_object(captured_line(n));
+        free(heap);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(off_until_it_is_started),
+        cmocka_unit_test_setup(samples_keep_to_the_interval, begin),
+        cmocka_unit_test_setup(printing_again_prints_the_same, begin),
+        cmocka_unit_test_setup(marks, begin),
+        cmocka_unit_test_setup(a_full_buffer_keeps_the_beginning, begin),
+        cmocka_unit_test_setup(a_buffer_is_never_overrun, begin),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
