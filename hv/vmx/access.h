@@ -5,21 +5,30 @@
 #include "types.h"
 #include "x86/vmcs.h"
 
+/* Stops: VMWRITE refused a field, which only a bug in Tally can cause. */
+__attribute__((noreturn)) void vmwrite_failed(u32 field, u64 value);
+
 #ifdef TALLY_HOST
 
 u64 vmread(enum vmcs_field field);
 void vmwrite(enum vmcs_field field, u64 value);
+bool vmread_safe(enum vmcs_field field, u64 *value);
 
 #else
-
-/* Stops: VMWRITE refused a field, which only a bug in Tally can cause. */
-__attribute__((noreturn)) void vmwrite_failed(u32 field, u64 value);
 
 static inline u64 vmread(enum vmcs_field field)
 {
     u64 value;
     __asm__ volatile("vmread %1, %0" : "=rm"(value) : "r"((u64)field) : "cc");
     return value;
+}
+
+/* For fields that this CPU may lack: false then. */
+static inline bool vmread_safe(enum vmcs_field field, u64 *value)
+{
+    bool read;
+    __asm__ volatile("vmread %2, %1" : "=@cca"(read), "=rm"(*value) : "r"((u64)field));
+    return read;
 }
 
 static inline void vmwrite(enum vmcs_field field, u64 value)

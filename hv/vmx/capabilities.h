@@ -23,6 +23,9 @@ struct vmx_capabilities {
     u8 physical_bits, linear_bits;
 };
 
+/* Those of the machine that Tally runs on: filled at start, the same on all CPUs. */
+extern struct vmx_capabilities vmx_capabilities;
+
 /*
  * Fills `c` by `read_msr` (rdmsr; host tests bring recorded values). Reads only the MSRs that the
  * others say exist. `address_sizes` is CPUID.80000008H:EAX.

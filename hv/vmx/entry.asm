@@ -91,6 +91,7 @@ vmx_check_work_end:
 
 failed: pushfq                          ; VMfail: the guest did not run, there is nothing to save
         pop rdi
+        mov rsi, rsp
         call vmx_instruction_failed
         ud2
 

@@ -25,14 +25,14 @@ static unsigned writes[0x8000], total_writes, total_reads;
 bool fake_legal_encoding(u32 field)
 {
     static const u8 highest[4][4] = {
-  /*            control read-only guest host */
-  /* 16-bit */ {0x06, 0x00, 0x12, 0x0C},
- /* 64-bit */
-   {0x52, 0x06, 0x34, 0x1C},
- /* 32-bit */
-   {0x24, 0x0E, 0x2E, 0x00},
- /* natural */
-   {0x0E, 0x0A, 0x2E, 0x1C},
+        /*            control read-only guest host */
+        /* 16-bit */ {0x06, 0x00, 0x12, 0x0C},
+        /* 64-bit */
+        {0x52, 0x06, 0x34, 0x1C},
+        /* 32-bit */
+        {0x24, 0x0E, 0x2E, 0x00},
+        /* natural */
+        {0x0E, 0x0A, 0x2E, 0x1C},
     };
     unsigned width = field >> 13 & 3, type = field >> 10 & 3, index = field & 0x3FE;
     if (field >> 15 || (field & 1 << 12) || (width == 0 && type == 1))
@@ -45,12 +45,9 @@ bool fake_legal_encoding(u32 field)
 static u64 truncate(u32 field, u64 value)
 {
     switch (field >> 13 & 3) {
-    case 0:
-        return (u16)value;
-    case 2:
-        return (u32)value;
-    default:
-        return value;
+    case 0: return (u16)value;
+    case 2: return (u32)value;
+    default: return value;
     }
 }
 
@@ -75,6 +72,12 @@ WEAK void vmwrite(enum vmcs_field field, u64 value)
     writes[field]++;
     total_writes++;
     fields[field] = truncate(field, value);
+}
+
+WEAK bool vmread_safe(enum vmcs_field field, u64 *value)
+{
+    *value = vmread(field);
+    return true;
 }
 
 u64 fake_get(enum vmcs_field field)
@@ -181,27 +184,14 @@ void fake_guest(enum fake_mode mode)
     u32 flat = 0xFFFFFFFF;
     fake_set(GUEST_RFLAGS, RFLAGS_FIXED | (mode == GUEST_V8086 ? RFLAGS_VM : 0));
     switch (mode) {
-    case GUEST_64BIT:
-        set_segments(0x08, 0x10, flat, CODE_64, DATA_32);
-        break;
-    case GUEST_64BIT_USER:
-        set_segments(0x1B, 0x23, flat, CODE_64 | USER, DATA_32 | USER);
-        break;
+    case GUEST_64BIT: set_segments(0x08, 0x10, flat, CODE_64, DATA_32); break;
+    case GUEST_64BIT_USER: set_segments(0x1B, 0x23, flat, CODE_64 | USER, DATA_32 | USER); break;
     case GUEST_COMPATIBILITY:
-    case GUEST_32BIT_USER:
-        set_segments(0x1B, 0x23, flat, CODE_32 | USER, DATA_32 | USER);
-        break;
-    case GUEST_32BIT:
-        set_segments(0x08, 0x10, flat, CODE_32, DATA_32);
-        break;
-    case GUEST_16BIT:
-        set_real_mode_segments(DATA_16);
-        break;
-    case GUEST_V8086:
-        set_real_mode_segments(V8086_SEGMENT);
-        break;
-    default:
-        fail_msg("no such mode");
+    case GUEST_32BIT_USER: set_segments(0x1B, 0x23, flat, CODE_32 | USER, DATA_32 | USER); break;
+    case GUEST_32BIT: set_segments(0x08, 0x10, flat, CODE_32, DATA_32); break;
+    case GUEST_16BIT: set_real_mode_segments(DATA_16); break;
+    case GUEST_V8086: set_real_mode_segments(V8086_SEGMENT); break;
+    default: fail_msg("no such mode");
     }
     set_segment(LDTR, 0, 0, 0, AR_UNUSABLE);
     set_segment(TR, 0x28, 0x6000, 0x67, TSS_BUSY_32);
