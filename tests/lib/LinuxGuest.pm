@@ -1,0 +1,110 @@
+# Boots Linux under Tally in Bochs, types into its shell, and checks what the leaves and the report say.
+package LinuxGuest;
+use strict;
+use warnings;
+use Exporter 'import';
+use File::Temp 'tempdir';
+use IPC::Open2;
+use Test::More;
+our @EXPORT = qw(boot_linux check_leaves check_report outputs);
+
+my %undefined = map { $_ => 1 } 35, 38, 42, 71, 82, 83, 86 .. 90;
+
+# boot_linux(options => TALLY'S, cpus => N, append => KERNEL'S, run => [LINE, ...]) types the lines and powers
+# off. Returns the exit status and the console's text.
+sub boot_linux {
+    my %o = (options => '', cpus => 1, append => '', timeout => 600, @_);
+    my $dir = tempdir(CLEANUP => 1);
+    local $ENV{APPEND} = $o{append};
+    open my $script, '>', "$dir/script" or die;
+    print $script "$_\n" for @{$o{run}}, 'poweroff -f';
+    close $script;
+    my $status = system("tests/lib/console -b $o{timeout} -t $o{timeout} -o $dir/log "
+          . "tools/run --platform bochs --guest linux --cpus $o{cpus} --timeout $o{timeout} --interactive "
+          . "--options '$o{options}' <$dir/script 2>$dir/errors") >> 8;
+    my $log = slurp("$dir/log");
+    if ($status) {
+        diag "status $status";
+        diag $_ for (split /\n/, slurp("$dir/errors"));
+        diag $_ for grep { defined } (split /\n/, $log)[-15 .. -1];
+    }
+    return ($status, $log);
+}
+
+sub slurp {
+    my ($name) = @_;
+    local $/;
+    open my $file, '<', $name or return '';
+    return <$file> // '';
+}
+
+# outputs(LOG) - for each typed line what it printed, in order
+sub outputs {
+    my ($log) = @_;
+    my (undef, @parts) = split /^.*?(?:root\@tally# |user\@tally\$ )/m, $log;
+    s/^[^\n]*\n// for @parts;
+    return @parts;
+}
+
+# check_leaves(TEXT) - the answers of Debian's cpuid, as the script /tally/leaves asks for them
+sub check_leaves {
+    my ($text) = @_;
+    my (@total, @cycles, %count, %cost);
+    my ($bad, $sum, $cost_sum) = (0, 0, 0);
+    while ($text =~ /0x4fffff(\w\w) 0x(\w+): eax=0x(\w+) ebx=0x(\w+) ecx=0x(\w+) edx=0x(\w+)/g) {
+        my ($leaf, $n, $eax, $ebx, $ecx, $edx) = (lc $1, map { hex } $2, $3, $4, $5, $6);
+        my $wide = $ebx * 2**32 + $ecx;
+        if ($leaf eq 'ff') {
+            push @total, $eax;
+            $bad++ if $ebx || $ecx || $edx;
+        } elsif ($leaf eq 'fe') {
+            push @cycles, $wide;
+            $bad++ if $eax || $edx;
+        } elsif ($undefined{$n}) {
+            $bad++ if $eax || $ebx || $ecx || $edx != 0xFFFFFFFF;
+            $count{$n} = 0 if $leaf eq 'fd';
+        } elsif ($leaf eq 'fd') {
+            $bad++ if $ebx || $ecx || $edx;
+            $sum += $count{$n} = $eax;
+        } elsif ($leaf eq 'fc') {
+            $bad++ if $eax || $edx;
+            $cost_sum += $cost{$n} = $wide;
+        }
+    }
+    is(scalar(keys %count), 91, 'cpuid answered for 0 to 90');
+    is($bad, 0, 'each register as the contract says');
+    is(scalar(@total), 2, 'the totals were read before and after');
+    cmp_ok($total[0], '<', $total[1], 'the count grows');
+    cmp_ok($cycles[0], '<', $cycles[1], 'the cycles grow');
+    # Each reason was read between the two totals, and counters never fall.
+    cmp_ok($sum, '>=', $total[0], 'the sum over the reasons is not below the first total');
+    cmp_ok($sum, '<=', $total[1], '... nor above the last');
+    cmp_ok($cost_sum, '>=', $cycles[0], 'the sum of the cycles is not below the first total');
+    cmp_ok($cost_sum, '<=', $cycles[1], '... nor above the last');
+    cmp_ok($count{10}, '>', 1000, 'CPUID exits were counted');
+    return %count;
+}
+
+# check_report(LOG, COUNTS) - the JSON report at the end, and that it is not below what was read inside
+sub check_report {
+    my ($log, %seen) = @_;
+    my ($begin) = $log =~ /^(\{"tally":"begin".*)$/m;
+    my ($exits, $cycles) = $log =~ /^\{"tally":"end","exits":(\d+),"cycles":(\d+)\}$/m;
+    ok($begin, 'the report begins');
+    ok(defined $exits, 'the report ends') or return;
+    my ($count_sum, $cycle_sum, $below) = (0, 0, 0);
+    while ($log =~ /^\{"reason":(\d+),"name":"\w+","count":(\d+),"cycles":(\d+),"min":(\d+),"max":(\d+)\}$/mg) {
+        $count_sum += $2;
+        $cycle_sum += $3;
+        $below++ if exists $seen{$1} && $2 < $seen{$1};
+    }
+    is($count_sum, $exits, 'counts add up to the total');
+    is($cycle_sum, $cycles, 'cycles add up to the total');
+    is($below, 0, 'no count is below what the guest read');
+    my @times = $log =~ /^\{"(?:sample|mark)":.*?"tsc":(\d+)/mg;
+    cmp_ok(scalar(@times), '>', 5, 'the time line has samples');
+    is_deeply(\@times, [sort { $a <=> $b } @times], 'in order of time');
+    return $exits;
+}
+
+1;

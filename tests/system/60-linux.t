@@ -1,0 +1,40 @@
+#!/usr/bin/perl
+# Linux boots under Tally to a shell; Debian's cpuid, tally-top and an unprivileged user read the leaves.
+use strict;
+use warnings;
+use LinuxGuest;
+use Test::More;
+
+for my $profile (qw(kvm minimal)) {
+    subtest "one CPU, exits=$profile" => sub {
+        my ($status, $log) = boot_linux(
+            options => "exits=$profile stats=table,json sample=50",
+            run     => [
+                'tally-mark login; echo "status $?"',
+                'su - user',
+                'id -u; leaves; cpuid -1 -l 0x4fffffff; cpuid -1 -l 0x4ffffffe',
+                'tally-top -1; echo "status $?"',
+                'tally-top -c -n 2 -i 0.2; echo "status $?"',
+                'tally-top -c true; echo "status $?"',
+                'tally-top -i x; echo "status $?"',
+                'exit',
+                'dmesg',
+            ]
+        );
+        is($status, 0, 'power-off ends the run with status 0');
+        my @out = outputs($log);
+        is(scalar(@out), 10, 'the shell answered each line') or return;
+        like($out[0], qr/^status 0$/m, 'a mark is set');
+        like($out[2], qr/^1000$/m, 'an unprivileged user');
+        my %count = check_leaves($out[2]);
+        like($out[3], qr/^ *10 CPUID +\d+.*^ *sum of these.*^status 0$/ms, 'tally-top shows a table');
+        like($out[4], qr/^\d\.\d+,10,CPUID,|^\d\.\d+,\d+,\w+,\d+,[\d.]+,\d+$/m, '... CSV over time');
+        like($out[5], qr/^[\d.]+,10,CPUID,\d+,.*^status 0$/ms, '... what a command costs');
+        like($out[6], qr/not a number.*^status 2$/ms, '... a useful error');
+        unlike($out[8], qr/WARNING:|BUG:|Oops|Call Trace/, 'the kernel has nothing to complain about');
+        check_report($log, %count);
+        like($log, qr/^\{"mark":"init",.*^\{"mark":"login",/ms, 'the marks are in the time line');
+    };
+}
+
+done_testing;
