@@ -13,5 +13,6 @@ void test_xsetbv(void);
 void test_vmx_instructions(void);
 void test_exceptions(void);
 void test_debug_exceptions(void);
+void test_interrupts(void);
 
 #endif

@@ -36,6 +36,7 @@ struct instruction_test {
     struct expected_exits exits;
     struct expected_exits then; /* those of another reason, besides */
     bool optional_control;   /* a CPU may lack the control that makes it exit */
+    bool others_exit;        /* exits of further reasons are left open */
     bool count_unstated;     /* how often it exits is up to the implementation */
     bool tally_only;         /* what is promised holds under Tally only */
     bool (*available)(void); /* NULL: every CPU has it */

@@ -1,4 +1,5 @@
 /* The guest test kernel: runs the families of tests that the command line asks for. */
+#include "bench.h"
 #include "console.h"
 #include "x86/instructions.h"
 #include "descriptors.h"
@@ -26,6 +27,7 @@ static const struct family families[] = {
     {"vmx_instructions", test_vmx_instructions},
     {"exceptions", test_exceptions},
     {"debug_exceptions", test_debug_exceptions},
+    {"interrupts", test_interrupts},
 };
 
 #define PIC_MASTER_MASK 0x21
@@ -79,6 +81,7 @@ static void triple_fault(void)
     struct descriptor_table_register nothing = {0, 0};
 
     note("triple fault follows");
+    console_drain();
     __asm__ volatile("lidt %0; int3" : : "m"(nothing));
 }
 
@@ -97,6 +100,9 @@ void main(u32 magic, const struct multiboot_info *information)
     print("TAP version 13\n");
     if (option_given("triple-fault"))
         triple_fault();
-    run_families();
+    if (option_given("bench"))
+        bench();
+    else
+        run_families();
     finish();
 }

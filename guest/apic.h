@@ -1,0 +1,29 @@
+/* The local APIC (xAPIC, memory-mapped), the PIC and the PIT, as sources of interrupts. */
+#ifndef GUEST_APIC_H
+#define GUEST_APIC_H
+
+#include "types.h"
+
+enum interrupt_source_vector {
+    VECTOR_PIT = 0x30, /* the PIC's IRQ 0 */
+    VECTOR_TIMER = 0x50,
+    VECTOR_LOW = 0x61,
+    VECTOR_HIGH = 0x71,
+    VECTOR_SPURIOUS = 0xFF,
+};
+
+void apic_init(void);
+void apic_eoi(void);
+/* One interrupt VECTOR_TIMER after `ticks` of the APIC's clock. */
+void apic_timer_start(u32 ticks);
+void apic_timer_stop(void);
+void apic_self_ipi(u32 vector);
+/* An NMI to this CPU itself. */
+void apic_self_nmi(void);
+
+/* One interrupt VECTOR_PIT after `ticks` of 838 ns; pit_stop() closes the PIC again. */
+void pit_start(u16 ticks);
+void pit_stop(void);
+void pic_eoi(void);
+
+#endif
