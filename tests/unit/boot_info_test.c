@@ -1,0 +1,232 @@
+// link: hv/platform/boot_info.c hv/platform/memory_map.c
+/* What the boot loader tells, from information made by hand, and from damaged information. */
+#include "platform/boot_info.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arena.h"
+
+#define INFO 0x9000ull
+
+static struct boot_info info;
+
+static const void *at(u64 address)
+{
+    assert_true(address < ARENA_SIZE);
+    return arena + address;
+}
+
+/* Writes a string at *end and moves *end behind it. */
+static u32 put(u64 *end, const void *what, size_t size)
+{
+    u64 place = align_up(*end, 8);
+    memcpy(arena + place, what, size);
+    *end = place + size;
+    return (u32)place;
+}
+
+static u32 put_text(u64 *end, const char *text)
+{
+    return put(end, text, strlen(text) + 1);
+}
+
+static u64 make_1(const char *loader)
+{
+    u64 end = INFO + sizeof(struct multiboot_info);
+    struct multiboot_module modules[] = {
+        {0x200000, 0x234567, put_text(&end, "guest.elf a b"), 0},
+        {0x300000, 0x300000, 0, 0},
+        {0x400000, 0x500000, put_text(&end, "initrd"), 0},
+    };
+    struct multiboot_mmap_entry map[] = {
+        {20, 0, 0x9FC00, MEMORY_RAM},
+        {20, 0x9FC00, 0x400, MEMORY_RESERVED},
+        {20, MIB, 127 * MIB, MEMORY_RAM},
+        {20, 0xFEC00000, 0x1000, 77},
+    };
+    struct multiboot_info mbi = {
+        .flags = MULTIBOOT_INFO_CMDLINE | MULTIBOOT_INFO_MODS | MULTIBOOT_INFO_MEM_MAP |
+                 MULTIBOOT_INFO_BOOT_LOADER_NAME | MULTIBOOT_INFO_FRAMEBUFFER,
+        .cmdline = put_text(&end, "tally.elf  exits=all stats=json"),
+        .mods_count = 3,
+        .mods_addr = put(&end, modules, sizeof(modules)),
+        .mmap_length = sizeof(map),
+        .mmap_addr = put(&end, map, sizeof(map)),
+        .boot_loader_name = put_text(&end, loader),
+        .framebuffer_addr = 0xE0000000,
+        .framebuffer_width = 800,
+        .framebuffer_type = MULTIBOOT_FRAMEBUFFER_RGB,
+        .color_info = {16, 8, 8, 8, 0, 8},
+    };
+    memcpy(arena + INFO, &mbi, sizeof(mbi));
+    return end;
+}
+
+static void put_tag(u64 *end, u32 type, const void *body, u32 size)
+{
+    struct multiboot2_tag tag = {type, (u32)sizeof(tag) + size};
+    put(end, &tag, sizeof(tag));
+    memcpy(arena + *end, body, size);
+    *end += size;
+}
+
+static u64 make_2(void)
+{
+    u64 end = INFO + sizeof(struct multiboot2_info);
+    struct {
+        u32 start, end;
+        char text[8];
+    } module = {0x200000, 0x234567, "a b"};
+    struct {
+        u32 size, version;
+        struct multiboot2_mmap_entry entry[3];
+    } map = {24, 0, {{0, 0xA0000, MEMORY_RAM, 0}, {MIB, GIB, MEMORY_RAM, 0}, {GIB, MIB, 4, 0}}};
+    u8 rsdp[36] = "RSD PTR old", rsdp2[36] = "RSD PTR new";
+    struct multiboot2_framebuffer fb = {.addr = 0x100000000, .width = 1024, .bpp = 32, .type = 1};
+    put_tag(&end, MULTIBOOT2_TAG_CMDLINE, "exits=kvm", 10);
+    put_tag(&end, MULTIBOOT2_TAG_BOOT_LOADER_NAME, "GRUB 2.06", 10);
+    put_tag(&end, MULTIBOOT2_TAG_MODULE, &module, sizeof(module));
+    put_tag(&end, MULTIBOOT2_TAG_MMAP, &map, sizeof(map));
+    put_tag(&end, MULTIBOOT2_TAG_EFI_MMAP, "", 1);
+    put_tag(&end, MULTIBOOT2_TAG_ACPI_NEW, rsdp2, sizeof(rsdp2));
+    put_tag(&end, MULTIBOOT2_TAG_ACPI_OLD, rsdp, 20);
+    put_tag(&end, MULTIBOOT2_TAG_FRAMEBUFFER, (u8 *)&fb + 8, sizeof(fb) - 8);
+    put_tag(&end, 99, "unknown", 7);
+    put_tag(&end, MULTIBOOT2_TAG_END, "", 0);
+    struct multiboot2_info header = {(u32)(end - INFO), 0};
+    memcpy(arena + INFO, &header, sizeof(header));
+    return end;
+}
+
+static int new_arena(void **state)
+{
+    (void)state;
+    arena_clear();
+    arena_ram(0, 5 * GIB);
+    return 0;
+}
+
+static void multiboot_1(void **state)
+{
+    (void)state;
+    make_1("GRUB 2.06");
+    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+    assert_string_equal(info.command_line, "tally.elf  exits=all stats=json");
+    assert_string_equal(info.loader, "GRUB 2.06");
+    assert_int_equal(info.module_count, 3);
+    assert_int_equal(info.module[0].start, 0x200000);
+    assert_int_equal(info.module[0].size, 0x34567);
+    assert_string_equal(info.module[0].command_line, "guest.elf a b");
+    assert_string_equal(info.module[1].command_line, "");
+    assert_int_equal(info.map.count, 4);
+    assert_true(memory_map_is_ram(&info.map, MIB, 127 * MIB));
+    assert_int_equal(info.map.range[3].type, 77);
+    assert_int_equal(info.framebuffer.width, 800);
+    assert_int_equal(info.framebuffer.color_info[0], 16);
+    assert_false(info.efi);
+}
+
+static void qemu_puts_file_names_first(void **state)
+{
+    (void)state;
+    make_1("qemu");
+    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+    assert_string_equal(info.command_line, "exits=all stats=json");
+    assert_string_equal(info.module[0].command_line, "a b");
+    assert_string_equal(info.module[1].command_line, "");
+    assert_string_equal(info.module[2].command_line, "");
+}
+
+static void multiboot_1_without_a_map(void **state)
+{
+    (void)state;
+    struct multiboot_info mbi = {
+        .flags = MULTIBOOT_INFO_MEMORY, .mem_lower = 639, .mem_upper = 64 * 1024};
+    memcpy(arena + INFO, &mbi, sizeof(mbi));
+    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+    assert_true(memory_map_is_ram(&info.map, 0, 639 * KIB));
+    assert_int_equal(memory_map_top_of_ram(&info.map), 65 * MIB);
+    assert_string_equal(info.command_line, "");
+    memset(arena + INFO, 0, sizeof(mbi));
+    assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at),
+                        "the boot loader gave no memory map");
+}
+
+static void multiboot_2(void **state)
+{
+    (void)state;
+    make_2();
+    assert_null(boot_info_read(&info, MULTIBOOT2_BOOTLOADER_MAGIC, INFO, at));
+    assert_string_equal(info.command_line, "exits=kvm");
+    assert_string_equal(info.loader, "GRUB 2.06");
+    assert_int_equal(info.module_count, 1);
+    assert_int_equal(info.module[0].size, 0x34567);
+    assert_string_equal(info.module[0].command_line, "a b");
+    assert_int_equal(info.map.count, 3);
+    assert_int_equal(info.map.range[2].base, GIB); /* the higher type won */
+    assert_string_equal(info.rsdp, "RSD PTR new");
+    assert_true(info.efi);
+    assert_int_equal(info.framebuffer.addr, 0x100000000);
+    assert_int_equal(info.framebuffer.bpp, 32);
+}
+
+static void wrong_loader(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(boot_info_read(&info, 0x12345678, INFO, at), "multiboot"));
+}
+
+static void long_command_lines(void **state)
+{
+    (void)state;
+    struct multiboot_info mbi = {.flags = MULTIBOOT_INFO_MEMORY | MULTIBOOT_INFO_CMDLINE,
+                                 .cmdline = 0x10000};
+    memcpy(arena + INFO, &mbi, sizeof(mbi));
+    memset(arena + 0x10000, 'x', COMMAND_LINE_MAX - 1);
+    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+    assert_int_equal(strlen(info.command_line), COMMAND_LINE_MAX - 1);
+    memset(arena + 0x10000, 'x', COMMAND_LINE_MAX);
+    assert_non_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+}
+
+static void damaged_information(void **state)
+{
+    (void)state;
+    srandom(3);
+    unsigned good = 0;
+    for (unsigned i = 0; i < 100000; i++) {
+        bool second = i % 2;
+        u64 end = second ? make_2() : make_1(i % 4 ? "qemu" : "GRUB");
+        for (unsigned n = 1 + (unsigned)random() % 4; n > 0; n--)
+            arena[INFO + (u64)random() % (end - INFO)] = (u8)(random() % 3   ? random()
+                                                              : random() % 2 ? 0
+                                                                             : 0xFF);
+        u32 magic = second ? MULTIBOOT2_BOOTLOADER_MAGIC : MULTIBOOT_BOOTLOADER_MAGIC;
+        const char *error = boot_info_read(&info, magic, INFO, at);
+        good += !error;
+        if (error)
+            assert_true(strlen(error) > 10);
+        for (unsigned m = 0; !error && m < info.module_count; m++)
+            assert_true(strlen(info.module[m].command_line) < COMMAND_LINE_MAX);
+    }
+    assert_in_range(good, 20000, 99000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(multiboot_1, new_arena),
+        cmocka_unit_test_setup(qemu_puts_file_names_first, new_arena),
+        cmocka_unit_test_setup(multiboot_1_without_a_map, new_arena),
+        cmocka_unit_test_setup(multiboot_2, new_arena),
+        cmocka_unit_test_setup(wrong_loader, new_arena),
+        cmocka_unit_test_setup(long_command_lines, new_arena),
+        cmocka_unit_test_setup(damaged_information, new_arena),
+    };
+    return cmocka_run_group_tests_name("boot_info", tests, NULL, NULL);
+}
