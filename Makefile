@@ -123,28 +123,28 @@ force:
 RUN_VARIABLES := PLATFORM GUEST KERNEL MODULES OPTIONS CPU CPUS MEM TIMEOUT INTERACTIVE \
     APPEND INITRD LINUX_IMAGE
 export $(RUN_VARIABLES)
-GUEST_FILES = $(if $(filter linux,$(GUEST)),deps-linux)
+RUN_DEPENDENCIES = build run $(if $(filter linux,$(GUEST)),linux)
 
 .PHONY: run run-native report
-run: deps-build deps-run  ## boot Tally with its guest, stream the console, end with the guest's verdict
-	@$(MAKE) --no-print-directory -s tally guest $(B)/probe.bin $(GUEST_FILES) >&2
+run:  ## boot Tally with its guest, stream the console, end with the guest's verdict
+	@tools/deps $(RUN_DEPENDENCIES)
+	@$(MAKE) --no-print-directory -s tally guest $(B)/probe.bin >&2
 	@tools/run --environment
 
-run-native: deps-build deps-run  ## boot the guest bare, without Tally
-	@$(MAKE) --no-print-directory -s guest $(B)/probe.bin $(GUEST_FILES) >&2
+run-native:  ## boot the guest bare, without Tally
+	@tools/deps $(RUN_DEPENDENCIES)
+	@$(MAKE) --no-print-directory -s guest $(B)/probe.bin >&2
 	@tools/run --environment --native
 
-report: deps-report  ## pictures and a page from a saved console: make report LOG=console.log
+report:  ## pictures and a page from a saved console: make report LOG=console.log
+	@tools/deps report
 	@tools/report $(LOG)
-
-.PHONY: deps-%
-deps-build deps-run deps-test deps-check deps-linux deps-report: deps-%:
-	@tools/deps $*
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
 .PHONY: test test-programs bench size check format
-test: deps-build deps-run deps-test  ## unit tests and system tests; last line: N passed, N failed
+test:  ## unit tests and system tests; last line: N passed, N failed
+	@tools/deps build run test
 	@$(MAKE) --no-print-directory -s all test-programs >&2
 	@tests/run $(TESTS)
 
@@ -160,18 +160,20 @@ $(B)/host/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	gcc $(CFLAGS_host) -MMD -MP -c -o $@ $<
 
-bench: deps-build deps-run  ## round trips in ticks from inside a guest in Bochs, and the size of the image
+bench:  ## round trips in ticks from inside a guest in Bochs, and the size of the image
+	@tools/deps build run
 	@$(MAKE) --no-print-directory -s tally guest >&2
 	@tools/bench
 
 size: $(B)/tally.elf $(B)/guest.elf  ## bytes of the images, and of Tally's parts
 	@tools/size
 
-FORMATTED = $(shell git ls-files '*.c' '*.h')
-check: deps-check  ## clang-format, clang-tidy, cppcheck, shellcheck
+check:  ## clang-format, clang-tidy, cppcheck, shellcheck
+	@tools/deps check
 	@tools/check $(CHECKS)
 
-format: deps-check  ## let clang-format have its way
+format:  ## let clang-format have its way
+	@tools/deps check
 	@git ls-files '*.c' '*.h' | xargs -r clang-format -i
 
 .PHONY: clean help
