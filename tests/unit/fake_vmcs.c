@@ -118,6 +118,7 @@ static void clear_logs(void)
 
 enum {
     PAGE_TABLES = FAKE_RAM - 3 * 4096,
+    PAE_PDPT = PAGE_TABLES + 2048,
     CODE_64 = 0xA09B, /* G, L, present code, accessed, DPL 0 */
     CODE_32 = 0xC09B,
     CODE_16 = 0x9B,
@@ -155,7 +156,9 @@ static void map_identity(void)
 {
     u64 pml4[1] = {(PAGE_TABLES + 4096) | 7}, pdpt[1] = {(PAGE_TABLES + 8192) | 7};
     u64 directory[1] = {0x87 | 0x60}; /* 2 MiB at 0, accessed and dirty */
+    u64 pae_pdpt[1] = {(PAGE_TABLES + 8192) | 1};
     memcpy(&fake_ram[PAGE_TABLES], pml4, sizeof(pml4));
+    memcpy(&fake_ram[PAE_PDPT], pae_pdpt, sizeof(pae_pdpt));
     memcpy(&fake_ram[PAGE_TABLES + 4096], pdpt, sizeof(pdpt));
     memcpy(&fake_ram[PAGE_TABLES + 8192], directory, sizeof(directory));
 }
@@ -178,8 +181,12 @@ void fake_guest(enum fake_mode mode)
     bool long_mode = mode <= GUEST_COMPATIBILITY;
     if (long_mode)
         set_control_registers(CR0_PG | CR0_PE | CR0_WP, CR4_PAE, EFER_LME | EFER_LMA | EFER_NXE);
+    else if (mode == GUEST_PAE)
+        set_control_registers(CR0_PG | CR0_PE | CR0_WP, CR4_PAE, 0);
     else
         set_control_registers(mode == GUEST_16BIT ? 0 : CR0_PE, 0, 0);
+    fake_set(GUEST_CR3, mode == GUEST_PAE ? PAE_PDPT : PAGE_TABLES);
+    fake_set(GUEST_PDPTE0, mode == GUEST_PAE ? (PAGE_TABLES + 8192) | 1 : 0);
 
     u32 flat = 0xFFFFFFFF;
     fake_set(GUEST_RFLAGS, RFLAGS_FIXED | (mode == GUEST_V8086 ? RFLAGS_VM : 0));
@@ -188,6 +195,7 @@ void fake_guest(enum fake_mode mode)
     case GUEST_64BIT_USER: set_segments(0x1B, 0x23, flat, CODE_64 | USER, DATA_32 | USER); break;
     case GUEST_COMPATIBILITY:
     case GUEST_32BIT_USER: set_segments(0x1B, 0x23, flat, CODE_32 | USER, DATA_32 | USER); break;
+    case GUEST_PAE:
     case GUEST_32BIT: set_segments(0x08, 0x10, flat, CODE_32, DATA_32); break;
     case GUEST_16BIT: set_real_mode_segments(DATA_16); break;
     case GUEST_V8086: set_real_mode_segments(V8086_SEGMENT); break;
@@ -479,7 +487,6 @@ void fake_reset(void)
     set_host();
     map_identity();
     fake_guest(GUEST_64BIT);
-    fake_set(GUEST_CR3, PAGE_TABLES);
     fake_set(GUEST_RIP, FAKE_RIP);
     fake_set(GUEST_RSP, FAKE_RSP);
     fake_set(GUEST_DR7, DR7_FIXED);

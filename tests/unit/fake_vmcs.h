@@ -42,6 +42,7 @@ enum fake_mode {
     GUEST_COMPATIBILITY, /* IA-32e, 32-bit code, CPL 3 */
     GUEST_32BIT,         /* protected mode, paging off, CPL 0 */
     GUEST_32BIT_USER,
+    GUEST_PAE,   /* protected mode, PAE paging, CPL 0 */
     GUEST_16BIT, /* real mode */
     GUEST_V8086,
     FAKE_MODES,
@@ -55,8 +56,8 @@ extern struct vcpu fake_vcpu; /* its controls are the ones of the VMCS, profile 
 extern u8 fake_ram[FAKE_RAM]; /* guest-physical 0 and up, behind guest_ram() */
 extern struct vmx_capabilities fake_capabilities; /* Bochs' broadwell_ult */
 
-/* Clears all of this file's state. The guest's paging is on only in IA-32e mode, where 2 MiB from
- * linear 0 are mapped to themselves by page tables in the last pages of fake_ram. */
+/* Clears all of this file's state. Where the guest's paging is on, 2 MiB from linear 0 are mapped
+ * to themselves for all privilege levels, by page tables in the last pages of fake_ram. */
 void fake_reset(void);
 void fake_guest(enum fake_mode mode);
 
