@@ -11,12 +11,12 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-#define BIT(n) (1ull << (n))
+#define BIT(n) ((u64)1 << (n))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-#define KIB 1024ull
+#define KIB ((u64)1024)
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 #define PAGE_SIZE (4 * KIB)

@@ -1,6 +1,5 @@
 #include "cpu/cpu.h"
 #include "cpu/traps.h"
-#include "lib/fatal.h"
 #include "mm/frames.h"
 #include "mm/paging.h"
 #include "x86/instructions.h"
@@ -26,18 +25,39 @@ static void set_up_tables(struct cpu *cpu)
         cpu->tss.ist[i] = (u64)cpu->ist[i] + IST_SIZE;
 }
 
+static struct cpu boot_cpu;
+
+struct cpu *cpu_init_boot(void)
+{
+    traps_init();
+    set_up_tables(&boot_cpu);
+    cpus[cpu_count++] = &boot_cpu;
+    cpu_load_tables(&boot_cpu);
+    return &boot_cpu;
+}
+
+static void finish(struct cpu *cpu, u32 apic_id)
+{
+    make_guard_page(cpu->trap_guard);
+    make_guard_page(cpu->stack_guard);
+    cpu->vcpu.apic_id = apic_id;
+    cpu->vmxon_region = frame_alloc();
+    cpu->vmcs = frame_alloc();
+}
+
+void cpu_finish_boot(u32 apic_id)
+{
+    finish(&boot_cpu, apic_id);
+}
+
 struct cpu *cpu_allocate(u32 apic_id)
 {
     struct cpu *cpu = frame_alloc();
     for (u64 page = 1; page < sizeof(struct cpu) / PAGE_SIZE; page++)
         frame_alloc(); /* frames come one after the other */
-    make_guard_page(cpu->trap_guard);
-    make_guard_page(cpu->stack_guard);
     set_up_tables(cpu);
+    finish(cpu, apic_id);
     cpu->vcpu.index = cpu_count;
-    cpu->vcpu.apic_id = apic_id;
-    cpu->vmxon_region = frame_alloc();
-    cpu->vmcs = frame_alloc();
     cpus[cpu_count++] = cpu;
     return cpu;
 }

@@ -45,8 +45,17 @@ _Static_assert(offsetof(struct cpu, vcpu) % 64 == 0, "a vCPU begins on a cache l
 extern unsigned cpu_count; /* CPUs that run, the boot CPU is 0 */
 extern struct cpu *cpus[CPUS_MAX];
 
-/* Allocates a CPU's block, with guard pages in place. */
+/* The boot CPU's block is part of the image, so that traps are caught from the first line on. */
+struct cpu *cpu_init_boot(void);
+
+/* Once Tally has moved: the boot CPU's guard pages and VMX regions. */
+void cpu_finish_boot(u32 apic_id);
+
+/* Allocates another CPU's block, with guard pages in place. */
 struct cpu *cpu_allocate(u32 apic_id);
+
+/* Frames that each further CPU takes. */
+#define CPU_FRAMES (sizeof(struct cpu) / PAGE_SIZE + 2)
 
 /* Loads the descriptor tables of the CPU that runs this. */
 void cpu_load_tables(struct cpu *cpu);

@@ -48,6 +48,11 @@ void traps_init(void)
     set_gate(VECTOR_NMI, (u64)nmi_gate, IST_NMI);
 }
 
+u64 traps_base(void)
+{
+    return (u64)idt;
+}
+
 void traps_load(void)
 {
     const struct descriptor_table_register idtr = {sizeof(idt) - 1, (u64)idt};

@@ -14,6 +14,9 @@ struct trap_frame {
 /* Fills the IDT, once. */
 void traps_init(void);
 
+/* Linear address of the IDT, for HOST_IDTR_BASE. */
+u64 traps_base(void);
+
 /* LIDT on the CPU that runs this. */
 void traps_load(void);
 

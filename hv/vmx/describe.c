@@ -76,7 +76,7 @@ void controls_describe(const struct vmx_capabilities *c, const struct controls *
         (u32)(c->misc & VMX_MISC_TIMER_RATE), (u32)(c->misc >> 16 & 0x1FF),
         512 * ((u32)(c->misc >> 25 & 7) + 1), c->vmfunc);
     say("caps: CR0 fixed to 1 %08lx, to 0 %08lx; CR4 fixed to 1 %08lx, to 0 %08lx", c->cr0_fixed0,
-        (u32)~c->cr0_fixed1, c->cr4_fixed0, (u32)~c->cr4_fixed1);
+        ~c->cr0_fixed1 & 0xFFFFFFFF, c->cr4_fixed0, ~c->cr4_fixed1 & 0xFFFFFFFF);
     say("caps: exception bitmap %08x, CR0 mask %016lx, CR4 mask %016lx", used->exception_bitmap,
         used->cr0_mask, used->cr4_mask);
 }

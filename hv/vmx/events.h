@@ -37,8 +37,24 @@ void redeliver_event(struct vcpu *vcpu);
 /* An external interrupt that Tally acknowledged: injected now or as soon as the guest can take it. */
 void queue_interrupt(struct vcpu *vcpu, u8 vector);
 
+/* Injects the highest of the pending interrupts if the guest can take it now, and has an exit made
+ * at the next window for those that remain. Whether one was injected. */
+bool deliver_pending_interrupt(struct vcpu *vcpu);
+
+/* Interrupt-window and NMI-window exiting, on or off. */
+void set_interrupt_window(struct vcpu *vcpu, bool on);
+void set_nmi_window(struct vcpu *vcpu, bool on);
+
 /* An NMI for the guest: injected now or by NMI window. */
 void queue_nmi(struct vcpu *vcpu);
+
+/* `info` is an exit's interruption information or qualification, with bit 12: NMI unblocking due to
+ * IRET. SDM vol. 3, 'Information About NMI Unblocking Due to IRET'. */
+void restore_nmi_blocking(const struct vcpu *vcpu, u64 info);
+
+/* After an exit that injected nothing: a vCPU that slept sleeps on. Hardware saves the activity
+ * state so that this changes nothing; Bochs 2.7 saves 'active'. */
+void sleep_on(const struct vcpu *vcpu);
 
 /* Steps over the instruction that was carried out: RIP, blocking by STI and MOV SS, RF, TF. */
 void advance_rip(struct vcpu *vcpu);

@@ -12,6 +12,7 @@
 
 u32 port_in(u16 port, unsigned size);
 void port_out(u16 port, unsigned size, u32 value);
+void live_set_cr2(u64 value);
 u64 live_cr8(void);
 void live_set_cr8(u64 value);
 void live_set_cache_bits(u64 cr0);
@@ -36,6 +37,11 @@ static inline void port_out(u16 port, unsigned size, u32 value)
         outw(port, (u16)value);
     else
         outl(port, value);
+}
+
+static inline void live_set_cr2(u64 value)
+{
+    write_cr2(value);
 }
 
 static inline u64 live_cr8(void)

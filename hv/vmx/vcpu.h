@@ -7,13 +7,16 @@
 #include "x86/registers.h"
 #include "x86/vmx.h"
 
-/* Reasons to call vcpu_work() before the next entry; set by the CPU itself and by its NMI gate. */
+/* Set by the NMI gate; vmx/entry.asm looks at it last, just before VMRESUME. */
 enum vcpu_work {
-    WORK_NMI = 1 << 0,         /* an NMI arrived while Tally ran */
-    WORK_KICK = 1 << 1,        /* another CPU wants something, see vcpu.kick */
-    WORK_SMI_BLOCKING = 1 << 2, /* clear interruptibility bit 2 (left set by Bochs 2.7 after SIPI) */
-    WORK_INVEPT = 1 << 3,      /* the EPT lost rights: flush */
-    WORK_REARM = 1 << 4,       /* give back an exit control that was off for one instruction */
+    WORK_NMI = 1 << 0, /* an NMI arrived in root operation */
+};
+
+/* What dispatch_exit() has to do at its end, at this exit and maybe at the next ones. */
+enum vcpu_chore {
+    CHORE_REARM_LATER = 1 << 0,  /* an exit control is off for one instruction, until the next exit */
+    CHORE_REARM = 1 << 1,        /* give it back */
+    CHORE_SMI_BLOCKING = 1 << 2, /* every time, on a CPU that a SIPI leaves with SMIs blocked */
 };
 
 /* The controls in force, as last written to the VMCS. vmx/controls.h negotiates them. */
@@ -34,12 +37,15 @@ struct vcpu {
     u64 gpr[GPRS]; /* in the SDM's order; [RSP] lives in the VMCS: use vcpu_gpr() */
     u64 exit_tsc;  /* at the exit in progress */
     u32 work;      /* enum vcpu_work */
+    u32 chores;    /* enum vcpu_chore */
     u32 exit_reason; /* the whole word of the exit in progress */
     u32 vectoring;   /* IDT-vectoring information of the exit in progress; 0: none */
     u32 index;       /* 0 is the boot CPU */
     u32 apic_id;
+    u32 kick; /* enum kick: what other CPUs want, see vmx/kick.h */
     u16 vpid;
     bool halted; /* activity HLT was asked for and no event has been injected since */
+    bool parked; /* only an NMI, INIT or SIPI can wake it: HLT with IF = 0, or wait-for-SIPI */
     struct controls controls;
     u64 pending_interrupts[4]; /* acknowledged external interrupts not yet injected, by vector */
     struct statistics stats;
@@ -57,6 +63,9 @@ enum exit_action {
  * outside 64-bit mode the caller truncates, the upper halves are undefined there. */
 u64 vcpu_gpr(const struct vcpu *vcpu, unsigned number);
 void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, u64 value);
+
+/* The chores of this exit. */
+void vcpu_do_chores(struct vcpu *vcpu);
 
 /* Enters the guest for the first time (VMLAUNCH) and never returns. */
 __attribute__((noreturn)) void vcpu_run(struct vcpu *vcpu);

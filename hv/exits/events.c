@@ -1,0 +1,121 @@
+/* Reasons 0 to 8: events that reach the guest or come from outside. docs/exits.md has the rules. */
+#include "cpu/traps.h"
+#include "exits/exits.h"
+#include "lib/print.h"
+#include "vmx/kick.h"
+#include "vmx/live_state.h"
+#include "vmx/startup.h"
+
+/* The exit came before these were updated. SDM vol. 3, 'Debug Exceptions'. */
+static void update_debug_registers(u64 qualification)
+{
+    u64 dr6 = live_debug_register(6) & ~0xFull;
+    dr6 |= qualification & (0xF | DR6_BD | DR6_BS);
+    if (qualification & DR6_RTM) /* inverted in DR6 */
+        dr6 &= ~DR6_RTM;
+    live_set_debug_register(6, dr6 | (DR6_FIXED & ~DR6_RTM));
+    vmwrite(GUEST_DR7, vmread(GUEST_DR7) & ~DR7_GD);
+    vmwrite(GUEST_IA32_DEBUGCTL, vmread(GUEST_IA32_DEBUGCTL) & ~DEBUGCTL_LBR);
+}
+
+/* A single step inside a shadow needs a pending BS, or the next entry fails (SDM vol. 3, 'Checks on
+ * Guest Non-Register State'). */
+static void repair_single_step_in_shadow(void)
+{
+    u64 shadow = BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
+    if ((vmread(GUEST_INTERRUPTIBILITY) & shadow) && (vmread(GUEST_RFLAGS) & RFLAGS_TF) &&
+        !(vmread(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
+        vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS,
+                vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+}
+
+static enum exit_action reflect_hardware_exception(struct vcpu *vcpu, unsigned vector)
+{
+    u32 error_code = (u32)vmread(VM_EXIT_INTERRUPTION_ERROR_CODE);
+    if (vector == VECTOR_PF)
+        return inject_page_fault(vcpu, vmread(EXIT_QUALIFICATION), error_code);
+    if (vector == VECTOR_DB) {
+        update_debug_registers(vmread(EXIT_QUALIFICATION));
+        repair_single_step_in_shadow();
+    }
+    return inject_exception(vcpu, vector, error_code);
+}
+
+static enum exit_action take_nmi(struct vcpu *vcpu)
+{
+    unblock_nmi();
+    if (!take_kick(vcpu))
+        queue_nmi(vcpu);
+    sleep_on(vcpu);
+    return EXIT_RETRY;
+}
+
+enum exit_action exit_exception_nmi(struct vcpu *vcpu)
+{
+    u32 info = (u32)vmread(VM_EXIT_INTERRUPTION_INFO);
+    switch ((info & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT) {
+    case TYPE_NMI:
+        return take_nmi(vcpu);
+    case TYPE_HARDWARE_EXCEPTION:
+        if ((info & INTERRUPTION_VECTOR) != VECTOR_DF)
+            restore_nmi_blocking(vcpu, info);
+        return reflect_hardware_exception(vcpu, info & INTERRUPTION_VECTOR);
+    default: /* INT1, INT3, INTO: the same event again, with the length of its instruction */
+        inject_event(vcpu, info & ~(u32)INTERRUPTION_NMI_UNBLOCKING, 0,
+                     (u32)vmread(VM_EXIT_INSTRUCTION_LENGTH));
+        return EXIT_RETRY;
+    }
+}
+
+/* Acknowledged on exit; the guest's own EOI reaches the real APIC. */
+enum exit_action exit_external_interrupt(struct vcpu *vcpu)
+{
+    queue_interrupt(vcpu, (u8)vmread(VM_EXIT_INTERRUPTION_INFO));
+    sleep_on(vcpu);
+    return EXIT_RETRY;
+}
+
+enum exit_action exit_triple_fault(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    say("the guest's CPU %u shut down by a triple fault at RIP %lx", vcpu->index,
+        vmread(GUEST_RIP));
+    say("  cr0 %lx  cr3 %lx  cr4 %lx  efer %lx  cs %lx  ss %lx  rsp %lx  rflags %lx",
+        vmread(GUEST_CR0), vmread(GUEST_CR3), vmread(GUEST_CR4), vmread(GUEST_IA32_EFER),
+        vmread(GUEST_CS_SELECTOR), vmread(GUEST_SS_SELECTOR), vmread(GUEST_RSP),
+        vmread(GUEST_RFLAGS));
+    return EXIT_STOP;
+}
+
+/* INIT restarts the boot CPU from the reset vector, which ends the run like any reset. */
+enum exit_action exit_init_signal(struct vcpu *vcpu)
+{
+    return take_init(vcpu);
+}
+
+enum exit_action exit_sipi(struct vcpu *vcpu)
+{
+    take_sipi(vcpu, (u8)vmread(EXIT_QUALIFICATION));
+    return EXIT_RETRY;
+}
+
+/* Only with the dual-monitor treatment of SMM, which Tally does not set up. */
+enum exit_action exit_smi(struct vcpu *vcpu)
+{
+    say("exit %u: an SMI without dual-monitor treatment cannot happen",
+        vcpu->exit_reason & EXIT_REASON_BASIC);
+    return EXIT_STOP;
+}
+
+enum exit_action exit_interrupt_window(struct vcpu *vcpu)
+{
+    deliver_pending_interrupt(vcpu);
+    return EXIT_RETRY;
+}
+
+enum exit_action exit_nmi_window(struct vcpu *vcpu)
+{
+    set_nmi_window(vcpu, false);
+    queue_nmi(vcpu);
+    return EXIT_RETRY;
+}

@@ -1,0 +1,23 @@
+/* Reason 12. */
+#include "exits/exits.h"
+#include "vmx/startup.h"
+
+/*
+ * The vCPU sleeps in activity state HLT until an event wakes it, in hardware. RIP moves first: the
+ * shadow of STI must be gone, both for a pending interrupt and for the activity state. Interrupt-
+ * window exiting is never on in HLT with IF = 1: what is pending is injected instead.
+ */
+enum exit_action exit_hlt(struct vcpu *vcpu)
+{
+    advance_rip(vcpu);
+    if (deliver_pending_interrupt(vcpu))
+        return EXIT_RETRY;
+    if (vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS)
+        return EXIT_RETRY; /* the single-step trap of this HLT wakes it at once */
+    vcpu->halted = true;
+    vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
+    if (vmread(GUEST_RFLAGS) & RFLAGS_IF)
+        return EXIT_RETRY;
+    __atomic_store_n(&vcpu->parked, true, __ATOMIC_SEQ_CST);
+    return all_parked() ? EXIT_STOP : EXIT_RETRY;
+}

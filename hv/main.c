@@ -1,0 +1,170 @@
+/* Bring-up as a story: from the boot loader's hands to the guest's first instruction. */
+#include "cpu/cpu.h"
+#include "exits/msr.h"
+#include "exits/stop.h"
+#include "lib/fatal.h"
+#include "lib/string.h"
+#include "load/load.h"
+#include "mm/frames.h"
+#include "mm/paging.h"
+#include "options.h"
+#include "platform/acpi.h"
+#include "platform/apic.h"
+#include "platform/boot_info.h"
+#include "platform/console.h"
+#include "platform/power.h"
+#include "platform/tsc.h"
+#include "stats/leaves.h"
+#include "stats/timeline.h"
+#include "vmx/bitmaps.h"
+#include "vmx/capabilities.h"
+#include "vmx/controls.h"
+#include "vmx/memory.h"
+#include "vmx/vmcs.h"
+#include "x86/msr.h"
+
+__attribute__((noreturn)) void main(u32 magic, u32 information);
+
+static struct boot_info info;
+static struct options options;
+static struct vmx_capabilities capabilities;
+static struct controls controls;
+static struct memory_map guest_map;
+static struct guest_start start;
+static struct memory_range own; /* where Tally lives after its move */
+static u64 top;                 /* end of what the direct map and the EPT cover from the start */
+static u32 cpu_ids[CPUS_MAX];
+static unsigned cpus_present;
+static char error[256];
+
+static const void *boot_memory(u64 address)
+{
+    return physical(address);
+}
+
+static void read_what_the_loader_told(u32 magic, u32 information)
+{
+    const char *problem = boot_info_read(&info, magic, information, boot_memory);
+    if (problem)
+        fatal("%s", problem);
+    console_show_on_screen(!info.efi);
+    if (!options_parse(&options, info.command_line, error, sizeof(error)))
+        fatal("%s", error);
+    if (!info.module_count && !options.caps)
+        fatal("no guest: give a kernel as the first module (GRUB: module, QEMU: -initrd)");
+}
+
+static void look_at_the_machine(void)
+{
+    acpi_init(info.rsdp);
+    tsc_init();
+    cpus_present = acpi_cpus(cpu_ids, CPUS_MAX);
+    if (!cpus_present)
+        cpu_ids[cpus_present++] = apic_id();
+    if (options.cpus && cpus_present > options.cpus)
+        cpus_present = options.cpus;
+    top = align_up(memory_map_top_of_ram(&info.map), PAGE_1G);
+    if (top < 4 * GIB)
+        top = 4 * GIB;
+}
+
+static void look_at_vmx(void)
+{
+    const char *problem = vmx_check();
+    if (problem)
+        fatal("%s", problem);
+    vmx_capabilities_read(&capabilities, rdmsr, cpuid(0x80000008, 0).eax);
+    problem = controls_negotiate(&capabilities, options.profile, &controls, error, sizeof(error));
+    if (problem)
+        fatal("%s", problem);
+}
+
+#define OTHER_FRAMES 8 /* bitmaps and the like */
+
+static u64 sample_buffer_size(void)
+{
+    return options.sample_ms ? 4 * MIB : 0;
+}
+
+static u64 own_size(void)
+{
+    u64 frames = guest_memory_frames(capabilities.ept_vpid, top) + cpus_present * CPU_FRAMES +
+                 sample_buffer_size() / PAGE_SIZE + OTHER_FRAMES;
+    u64 size = image_size() + frames * PAGE_SIZE;
+    size = align_up(size, PAGE_2M);
+    return align_up(size + paging_frames(size, top) * PAGE_SIZE, PAGE_2M);
+}
+
+static void move_to_the_top(void)
+{
+    struct memory_range used[MODULES_MAX + 1] = {{0, IMAGE_PHYSICAL + image_size(), 0}};
+    unsigned count = 1;
+    for (unsigned i = 0; i < info.module_count; i++)
+        used[count++] = (struct memory_range){info.module[i].start, info.module[i].size, 0};
+    own.size = own_size();
+    own.base = memory_map_find(&info.map, own.size, PAGE_2M, MIB, 4 * GIB, used, count);
+    if (!own.base)
+        fatal("too little memory: Tally needs %lu KiB in one piece below 4 GiB beside the guest",
+              own.size / KIB);
+    move_to(own.base, own.size, top);
+    cpu_finish_boot(apic_id());
+}
+
+static void load_the_guest(void)
+{
+    guest_map = info.map;
+    memory_map_set(&guest_map, own.base, own.size, MEMORY_RESERVED);
+    if (!load_guest(&info, &guest_map, own.base, own.size, &start, error, sizeof(error)))
+        fatal("%s", error);
+}
+
+static void prepare_the_exits(void)
+{
+    guest_memory_init(capabilities.ept_vpid, top, own.base, own.size);
+    bitmaps_init(options.profile == PROFILE_KVM);
+    msr_intercept(options.profile);
+    power_watched_ports(intercept_port);
+    intercept_port(COM1);
+    stop_init(options.report);
+}
+
+static void start_counting(void)
+{
+    static const char *const names[] = {"minimal", "kvm", "all"};
+    run_facts.profile = options.profile;
+    run_facts.profile_name = names[options.profile];
+    run_facts.tsc_khz = tsc_khz();
+    for (u32 i = 0; i < 3; i++) {
+        struct cpuid_result part = cpuid(0x80000002 + i, 0);
+        memcpy(run_facts.cpu + 16 * i, &part, sizeof(part));
+    }
+    statistics_register(&cpus[0]->vcpu.stats);
+    run_facts.start_tsc = rdtsc();
+}
+
+static __attribute__((noreturn)) void show_capabilities(void)
+{
+    controls_describe(&capabilities, &controls);
+    power_end(VERDICT_PASSED);
+}
+
+void main(u32 magic, u32 information)
+{
+    struct cpu *cpu = cpu_init_boot();
+    console_init(true);
+    read_what_the_loader_told(magic, information);
+    look_at_the_machine();
+    look_at_vmx();
+    if (options.caps)
+        show_capabilities();
+    move_to_the_top();
+    load_the_guest();
+    prepare_the_exits();
+    cpu->vcpu.controls = controls;
+    vmx_enable(cpu, &capabilities);
+    vmcs_init(cpu, &capabilities, guest_memory_ept_pointer());
+    vmcs_set_start_state(&cpu->vcpu, &start);
+    console_hand_over();
+    start_counting();
+    vcpu_run(&cpu->vcpu);
+}

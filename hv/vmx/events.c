@@ -1,0 +1,234 @@
+#include "vmx/events.h"
+#include "vmx/access.h"
+#include "vmx/guest_state.h"
+#include "vmx/live_state.h"
+
+#define INSTRUCTION_LENGTH_MASK 0xF
+
+static enum interruption_type type_of(u32 info)
+{
+    return (info & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT;
+}
+
+static bool is_software_event(u32 info)
+{
+    return type_of(info) >= TYPE_SOFTWARE_INTERRUPT && type_of(info) <= TYPE_SOFTWARE_EXCEPTION;
+}
+
+static bool entry_is_taken(void)
+{
+    return vmread(VM_ENTRY_INTERRUPTION_INFO) & INTERRUPTION_VALID;
+}
+
+/* An event wakes a halted vCPU; hardware allows only some events to be injected into HLT. */
+static void wake(struct vcpu *vcpu)
+{
+    if (vcpu->halted) {
+        vcpu->halted = vcpu->parked = false;
+        vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+    }
+}
+
+void inject_event(struct vcpu *vcpu, u32 info, u32 error_code, u32 instruction_length)
+{
+    wake(vcpu);
+    vmwrite(VM_ENTRY_INTERRUPTION_INFO, info | INTERRUPTION_VALID);
+    if (info & INTERRUPTION_ERROR_CODE)
+        vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, error_code & 0xFFFF); /* 31:16 must be 0 */
+    if (is_software_event(info))
+        vmwrite(VM_ENTRY_INSTRUCTION_LENGTH, instruction_length);
+}
+
+static bool has_error_code(enum exception_vector vector)
+{
+    return (BIT(VECTOR_DF) | BIT(VECTOR_TS) | BIT(VECTOR_NP) | BIT(VECTOR_SS) | BIT(VECTOR_GP) |
+            BIT(VECTOR_PF) | BIT(VECTOR_AC) | BIT(VECTOR_CP)) &
+           BIT(vector);
+}
+
+/* SDM vol. 3, 'Interrupt 8—Double Fault Exception': classes of exceptions. */
+static bool is_contributory(unsigned vector)
+{
+    return (BIT(VECTOR_DE) | BIT(VECTOR_TS) | BIT(VECTOR_NP) | BIT(VECTOR_SS) | BIT(VECTOR_GP) |
+            BIT(VECTOR_CP)) &
+           BIT(vector);
+}
+
+static bool makes_double_fault(unsigned first, unsigned second)
+{
+    bool second_counts = is_contributory(second) || second == VECTOR_PF;
+    return (is_contributory(first) && is_contributory(second)) ||
+           (first == VECTOR_PF && second_counts);
+}
+
+/* An exception arose while another event was being delivered: what becomes of the first one. */
+static enum exit_action merge(struct vcpu *vcpu, enum exception_vector *vector, u32 *error_code)
+{
+    u32 first = vcpu->vectoring;
+    vcpu->vectoring = 0;
+    switch (type_of(first)) {
+    case TYPE_EXTERNAL_INTERRUPT:
+        vcpu->pending_interrupts[(first & 0xFF) / 64] |= BIT(first % 64);
+        set_interrupt_window(vcpu, true);
+        break;
+    case TYPE_NMI:
+        vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_NMI);
+        set_nmi_window(vcpu, true);
+        break;
+    case TYPE_HARDWARE_EXCEPTION:
+        if ((first & INTERRUPTION_VECTOR) == VECTOR_DF &&
+            (is_contributory(*vector) || *vector == VECTOR_PF))
+            return EXIT_STOP;
+        if (makes_double_fault(first & INTERRUPTION_VECTOR, *vector)) {
+            *vector = VECTOR_DF;
+            *error_code = 0;
+        }
+        break;
+    default: /* a software event executes again by itself */
+        break;
+    }
+    return EXIT_RETRY;
+}
+
+enum exit_action inject_exception(struct vcpu *vcpu, enum exception_vector vector, u32 error_code)
+{
+    if (vcpu->vectoring && merge(vcpu, &vector, &error_code) == EXIT_STOP)
+        return EXIT_STOP;
+    u32 info = vector | TYPE_HARDWARE_EXCEPTION << INTERRUPTION_TYPE_SHIFT;
+    if (has_error_code(vector) && (vmread(GUEST_CR0) & CR0_PE))
+        info |= INTERRUPTION_ERROR_CODE;
+    inject_event(vcpu, info, error_code, 0);
+    return EXIT_RETRY;
+}
+
+enum exit_action inject_page_fault(struct vcpu *vcpu, u64 address, u32 error_code)
+{
+    live_set_cr2(address);
+    return inject_exception(vcpu, VECTOR_PF, error_code);
+}
+
+void redeliver_event(struct vcpu *vcpu)
+{
+    u32 info = vcpu->vectoring & ~(u32)INTERRUPTION_NMI_UNBLOCKING; /* undefined here */
+    vcpu->vectoring = 0;
+    if (type_of(info) == TYPE_NMI) /* the delivery sets it again */
+        vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_NMI);
+    u32 error_code = info & INTERRUPTION_ERROR_CODE ? (u32)vmread(IDT_VECTORING_ERROR_CODE) : 0;
+    u32 length = is_software_event(info) ? (u32)vmread(VM_EXIT_INSTRUCTION_LENGTH) : 0;
+    inject_event(vcpu, info, error_code, length);
+}
+
+static void set_window(struct vcpu *vcpu, u32 control, bool on)
+{
+    u32 proc = on ? vcpu->controls.proc | control : vcpu->controls.proc & ~control;
+    if (proc != vcpu->controls.proc) {
+        vcpu->controls.proc = proc;
+        vmwrite(PRIMARY_PROCBASED_CONTROLS, proc);
+    }
+}
+
+void set_interrupt_window(struct vcpu *vcpu, bool on)
+{
+    set_window(vcpu, PROC_INTERRUPT_WINDOW_EXITING, on);
+}
+
+void set_nmi_window(struct vcpu *vcpu, bool on)
+{
+    set_window(vcpu, PROC_NMI_WINDOW_EXITING, on);
+}
+
+static bool can_take_interrupt(void)
+{
+    return (vmread(GUEST_RFLAGS) & RFLAGS_IF) &&
+           !(vmread(GUEST_INTERRUPTIBILITY) & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)) &&
+           !entry_is_taken();
+}
+
+/* The highest pending vector is taken out of the set; -1 if there is none. */
+static int take_pending(struct vcpu *vcpu)
+{
+    for (int word = 3; word >= 0; word--) {
+        u64 set = vcpu->pending_interrupts[word];
+        if (set) {
+            int bit = 63 - __builtin_clzll(set);
+            vcpu->pending_interrupts[word] &= ~BIT(bit);
+            return word * 64 + bit;
+        }
+    }
+    return -1;
+}
+
+static bool any_pending(const struct vcpu *vcpu)
+{
+    const u64 *set = vcpu->pending_interrupts;
+    return set[0] | set[1] | set[2] | set[3];
+}
+
+bool deliver_pending_interrupt(struct vcpu *vcpu)
+{
+    bool deliver = any_pending(vcpu) && can_take_interrupt();
+    if (deliver)
+        inject_event(vcpu, (u32)take_pending(vcpu), 0, 0); /* type 0: external interrupt */
+    set_interrupt_window(vcpu, any_pending(vcpu));
+    return deliver;
+}
+
+void queue_interrupt(struct vcpu *vcpu, u8 vector)
+{
+    vcpu->pending_interrupts[vector / 64] |= BIT(vector % 64);
+    deliver_pending_interrupt(vcpu);
+}
+
+void queue_nmi(struct vcpu *vcpu)
+{
+    u64 blocking = BLOCKING_BY_NMI | BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
+    if ((vmread(GUEST_INTERRUPTIBILITY) & blocking) || entry_is_taken()) {
+        set_nmi_window(vcpu, true);
+        return;
+    }
+    inject_event(vcpu, VECTOR_NMI | TYPE_NMI << INTERRUPTION_TYPE_SHIFT, 0, 0);
+}
+
+/* An IRET that faulted had already ended the blocking of NMIs: block them again. */
+void restore_nmi_blocking(const struct vcpu *vcpu, u64 info)
+{
+    if ((info & INTERRUPTION_NMI_UNBLOCKING) && !vcpu->vectoring)
+        vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) | BLOCKING_BY_NMI);
+}
+
+void sleep_on(const struct vcpu *vcpu)
+{
+    if (vcpu->halted)
+        vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
+}
+
+/* Only where RIP crossed 4 GiB does it matter whether it is a 32-bit one. */
+static u64 next_rip(void)
+{
+    u64 old = vmread(GUEST_RIP);
+    u64 rip = old + (vmread(VM_EXIT_INSTRUCTION_LENGTH) & INSTRUCTION_LENGTH_MASK);
+    if (unlikely((old ^ rip) >> 32) && !guest_64bit_code())
+        rip = (u32)rip;
+    return rip;
+}
+
+static void finish_flags(u64 rflags)
+{
+    if (rflags & RFLAGS_RF)
+        vmwrite(GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+    if ((rflags & RFLAGS_TF) && !(vmread(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
+        vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS,
+                vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+}
+
+void advance_rip(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    vmwrite(GUEST_RIP, next_rip());
+    u64 blocking = vmread(GUEST_INTERRUPTIBILITY);
+    if (unlikely(blocking & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)))
+        vmwrite(GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
+    u64 rflags = vmread(GUEST_RFLAGS);
+    if (unlikely(rflags & (RFLAGS_RF | RFLAGS_TF)))
+        finish_flags(rflags);
+}

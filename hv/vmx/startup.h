@@ -1,0 +1,16 @@
+/* INIT, SIPI and the sleep of which nothing but these wakes. */
+#ifndef TALLY_VMX_STARTUP_H
+#define TALLY_VMX_STARTUP_H
+
+#include "vmx/vcpu.h"
+
+/* INIT reached the vCPU. The boot CPU starts again at the reset vector, which ends the run. */
+enum exit_action take_init(struct vcpu *vcpu);
+
+/* SIPI reached it in wait-for-SIPI: it starts in real mode at `vector` << 12. */
+void take_sipi(struct vcpu *vcpu, u8 vector);
+
+/* Whether all vCPUs are parked. */
+bool all_parked(void);
+
+#endif

@@ -1,0 +1,56 @@
+#include "vmx/vcpu.h"
+#include "lib/fatal.h"
+#include "vmx/access.h"
+#include "vmx/events.h"
+#include "vmx/kick.h"
+
+void vmx_launch(struct vcpu *vcpu) __attribute__((noreturn));
+void vcpu_do_work(struct vcpu *vcpu);
+
+u64 vcpu_gpr(const struct vcpu *vcpu, unsigned number)
+{
+    return number == RSP ? vmread(GUEST_RSP) : vcpu->gpr[number];
+}
+
+void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, u64 value)
+{
+    if (number == RSP)
+        vmwrite(GUEST_RSP, value);
+    else
+        vcpu->gpr[number] = value;
+}
+
+void vcpu_run(struct vcpu *vcpu)
+{
+    vmx_launch(vcpu);
+}
+
+/* Called from vmx/entry.asm while vcpu->work is not 0. */
+void vcpu_do_work(struct vcpu *vcpu)
+{
+    __atomic_fetch_and(&vcpu->work, ~(u32)WORK_NMI, __ATOMIC_SEQ_CST);
+    if (!take_kick(vcpu))
+        queue_nmi(vcpu);
+}
+
+void vcpu_do_chores(struct vcpu *vcpu)
+{
+    if (vcpu->chores & CHORE_SMI_BLOCKING)
+        vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_SMI);
+    if (vcpu->chores & CHORE_REARM) {
+        vcpu->chores &= ~(u32)CHORE_REARM;
+        vmwrite(XSS_EXITING_BITMAP, vcpu->controls.xss_exiting);
+    }
+    if (vcpu->chores & CHORE_REARM_LATER) {
+        vcpu->chores &= ~(u32)CHORE_REARM_LATER;
+        vcpu->chores |= CHORE_REARM;
+    }
+}
+
+#ifndef TALLY_HOST
+void vmwrite_failed(u32 field, u64 value)
+{
+    fatal("VMWRITE of %lx to field %x failed, error %lu: a bug in Tally", value, field,
+          vmread(VM_INSTRUCTION_ERROR));
+}
+#endif

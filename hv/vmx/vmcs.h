@@ -1,0 +1,25 @@
+/* VMXON, and a VMCS filled with the host's state and the guest's first state. */
+#ifndef TALLY_VMX_VMCS_H
+#define TALLY_VMX_VMCS_H
+
+#include "cpu/cpu.h"
+#include "load/load.h"
+#include "vmx/capabilities.h"
+
+/* NULL, or one line that says why this CPU cannot run VMX at all: no VMX, switched off by the
+ * firmware. Unlocked IA32_FEATURE_CONTROL is set and locked. */
+const char *vmx_check(void);
+
+/* VMXON on this CPU and makes its VMCS current. */
+void vmx_enable(struct cpu *cpu, const struct vmx_capabilities *capabilities);
+
+/* Everything in the VMCS that does not depend on where the guest starts. */
+void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *capabilities, u64 ept_pointer);
+
+/* The boot CPU's first state: 32-bit protected mode, paging off, flat segments. */
+void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start);
+
+/* The state after INIT, waiting for a SIPI. SDM vol. 3, 'Processor State After Reset'. */
+void vmcs_set_init_state(struct vcpu *vcpu);
+
+#endif
