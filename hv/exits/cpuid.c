@@ -2,7 +2,6 @@
 #include "exits/exits.h"
 #include "lib/string.h"
 #include "stats/leaves.h"
-#include "x86/msr.h"
 
 /* Feature bits that the guest does not see, or sees only with a secondary control in force. */
 struct hidden_bits {
@@ -24,6 +23,8 @@ struct hidden_bits {
 
 /* clang-format off */
 static const struct hidden_bits hidden_bits[] = {
+    {0x1, ANY_SUBLEAF, IN_ECX, BIT(2) | BIT(4), 0}, /* 64-bit and CPL-qualified debug store */
+    {0x1, ANY_SUBLEAF, IN_EDX, BIT(21), 0},        /* debug store: by linear address, Tally's too */
     {0x1, ANY_SUBLEAF, IN_ECX, BIT(3), 0},         /* MONITOR: MWAIT would not wait */
     {0x1, ANY_SUBLEAF, IN_ECX, BIT(5), 0},         /* VMX: not offered */
     {0x1, ANY_SUBLEAF, IN_ECX, BIT(6), 0},         /* SMX: a measured launch ends VMX operation */
@@ -197,18 +198,6 @@ enum exit_action exit_cpuid(struct vcpu *vcpu)
     if (likely(holds(entry, leaf, subleaf) && entry->kind == CPUID_CONSTANT))
         return answer(vcpu, &entry->result);
     return slow_path(vcpu);
-}
-
-bool msr_changes_cpuid(u32 msr)
-{
-    switch (msr) {
-    case IA32_APIC_BASE:      /* CPUID.1:EDX[9] */
-    case IA32_BIOS_UPDT_TRIG: /* an update may bring features */
-    case IA32_MISC_ENABLE:    /* MONITOR, execute disable, the highest leaf */
-    case TSX_FORCE_ABORT:     /* RTM */
-    case IA32_TSX_CTRL: /* RTM, HLE */ return true;
-    default: return false;
-    }
 }
 
 void cpuid_forget(struct cpuid_cache *cache)

@@ -28,8 +28,7 @@ struct cpuid_cache {
 /* Whether leaf 0x40000000 and CPUID.1:ECX[31] show Tally to the guest; they do unless told. */
 void cpuid_announce(bool announce);
 
-/* A WRMSR to one of these may change what CPUID says: forget the answers when it is done. */
-bool msr_changes_cpuid(u32 msr);
+/* For after a WRMSR that switches features: the next answers come from the CPU again. */
 void cpuid_forget(struct cpuid_cache *cache);
 
 #endif

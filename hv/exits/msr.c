@@ -119,14 +119,22 @@ static bool write_efer(struct vcpu *vcpu, u32 msr, u64 value)
     return true;
 }
 
+/* Features come or go with it: CPUID's answers are asked for anew. */
+static bool write_features(struct vcpu *vcpu, u32 msr, u64 value)
+{
+    if (!wrmsr_safe(msr, value))
+        return false;
+    cpuid_forget(&vcpu->cpuid_cache);
+    return true;
+}
+
 /* The page stays where Tally's page tables and EPT expect it; hardware judges the mode. */
 static bool write_apic_base(struct vcpu *vcpu, u32 msr, u64 value)
 {
-    (void)vcpu;
     u64 flags = APIC_BASE_BSP | APIC_BASE_X2APIC | APIC_BASE_ENABLE;
     if ((value ^ rdmsr(msr)) & ~flags)
         return false;
-    return wrmsr_safe(msr, value);
+    return write_features(vcpu, msr, value); /* CPUID.1:EDX[9] follows the enable bit */
 }
 
 /* The stamp of this exit moves along, or its cycles would be nonsense. */
@@ -171,9 +179,11 @@ static const struct msr_rule rules[] = {
     {IA32_SGXLEPUBKEYHASH0, IA32_SGXLEPUBKEYHASH3, read_fault, write_fault, ALWAYS},
     {IA32_SMM_MONITOR_CTL, IA32_SMM_MONITOR_CTL, read_fault, write_fault, ALWAYS},
     {IA32_SMBASE, IA32_SMBASE, read_fault, write_fault, ALWAYS},
+    {TSX_FORCE_ABORT, TSX_FORCE_ABORT, read_hardware, write_features, ALWAYS_WRITE},
+    {IA32_TSX_CTRL, IA32_TSX_CTRL, read_hardware, write_features, ALWAYS_WRITE},
     {IA32_SYSENTER_CS, IA32_SYSENTER_CS, read_vmcs, write_vmcs_32, IF_INTERCEPTED},
     {IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, read_vmcs, write_judged, IF_INTERCEPTED},
-    {IA32_MISC_ENABLE, IA32_MISC_ENABLE, read_misc_enable, write_hardware, ALWAYS},
+    {IA32_MISC_ENABLE, IA32_MISC_ENABLE, read_misc_enable, write_features, ALWAYS},
     {IA32_DEBUGCTL, IA32_DEBUGCTL, read_vmcs, write_judged, IF_INTERCEPTED},
     {IA32_SMRR_PHYSBASE, IA32_SMRR_PHYSMASK, read_hardware, write_fault, ALWAYS_WRITE},
     {IA32_PAT, IA32_PAT, read_vmcs, write_judged, IF_INTERCEPTED},
