@@ -137,8 +137,8 @@ static void restore(void)
 static const struct instruction_test single_steps[] = {
     STEP("step over NOP", nops, IN_ALL, 1),
     STEP("step over CPUID", cpuid, IN_ALL, 2, .exits = EXITS(CPUID, MINIMAL, 1)),
-    STEP("step over RDMSR", rdmsr, IN(64), 2, .rcx = IA32_EFER, .count_unstated = true),
-    STEP("step over WRMSR", wrmsr, IN(64), 2, .rcx = IA32_STAR, .count_unstated = true),
+    STEP("step over RDMSR", rdmsr, IN(64), 2, .rcx = IA32_EFER, .exits = EXITS(RDMSR, KVM, 1)),
+    STEP("step over WRMSR", wrmsr, IN(64), 2, .rcx = IA32_STAR, .exits = EXITS(WRMSR, ALL, 1)),
     STEP("step over IN", in_al, IN(64) | IN(32), 1, .rdx = 0x80,
          .exits = EXITS(IO_INSTRUCTION, KVM, 1)),
     STEP_WITH(step_over_cr0, single_step, "step over MOV CR0", swap_cr0, IN(64), 3),

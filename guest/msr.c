@@ -77,21 +77,24 @@ static void restore_efer(void)
 }
 
 /* Addresses are written to registers that nothing uses here; the rest is put back. */
-#define BAD_WRITE(name, msr, value)                                                                \
+#define BAD_WRITE(name, msr, value, profile)                                                       \
     {                                                                                              \
-        name, CODE(wrmsr), .rcx = msr, VALUE(value), .fault = FAULT(GP), .count_unstated = true    \
+        name, CODE(wrmsr), .rcx = msr, VALUE(value), .fault = FAULT(GP),                           \
+                           .exits = EXITS(WRMSR, profile, 1)                                       \
     }
+#define WRITE_AND_READ(profile)                                                                    \
+    .exits = EXITS(WRMSR, profile, 1), .then = EXITS(RDMSR, profile, 1)
 #define GOOD_WRITE(name, msr)                                                                      \
     {                                                                                              \
-        name, CODE(wrmsr_rdmsr), .rcx = msr, VALUE(ADDRESS), .count_unstated = true,               \
+        name, CODE(wrmsr_rdmsr), .rcx = msr, VALUE(ADDRESS), WRITE_AND_READ(ALL),                  \
             .check = reads_address                                                                 \
     }
 
 static const struct instruction_test instructions[] = {
     {"RDMSR IA32_EFER", CODE(rdmsr), .modes = IN_RING_0, .rcx = STALE | IA32_EFER, .rax = STALE,
-     .rdx = STALE, .count_unstated = true, .check = efer},
+     .rdx = STALE, .exits = EXITS(RDMSR, KVM, 1), .check = efer},
     {"RDMSR IA32_APIC_BASE", CODE(rdmsr), .modes = IN_RING_0, .rcx = IA32_APIC_BASE,
-     .count_unstated = true, .check = apic_base},
+     .exits = EXITS(RDMSR, KVM, 1), .check = apic_base},
     {"RDMSR IA32_EFER", CODE(rdmsr), .modes = IN_RING_3, .rcx = IA32_EFER, .rax = STALE,
      .rdx = STALE, .fault = FAULT(GP), .check = registers_kept},
     {"WRMSR IA32_EFER", CODE(wrmsr), .modes = IN_RING_3, .rcx = IA32_EFER, .fault = FAULT(GP)},
@@ -103,13 +106,13 @@ static const struct instruction_test instructions[] = {
     {"RDMSR of a missing MSR in neither range", CODE(rdmsr), .modes = IN_RING_3,
      .rcx = IN_NEITHER_RANGE, .fault = FAULT(GP)},
     {"RDMSR of a missing low MSR", CODE(rdmsr), .rcx = MISSING_LOW, .fault = FAULT(GP),
-     .count_unstated = true},
+     .exits = EXITS(RDMSR, KVM, 1)},
     {"RDMSR of a missing high MSR", CODE(rdmsr), .rcx = MISSING_HIGH, .fault = FAULT(GP),
-     .count_unstated = true},
+     .exits = EXITS(RDMSR, KVM, 1)},
     {"WRMSR of a missing low MSR", CODE(wrmsr), .rcx = MISSING_LOW, .fault = FAULT(GP),
-     .count_unstated = true},
+     .exits = EXITS(WRMSR, KVM, 1)},
     {"WRMSR of a missing high MSR", CODE(wrmsr), .rcx = MISSING_HIGH, .fault = FAULT(GP),
-     .count_unstated = true},
+     .exits = EXITS(WRMSR, KVM, 1)},
 
     GOOD_WRITE("WRMSR IA32_KERNEL_GS_BASE", IA32_KERNEL_GS_BASE),
     GOOD_WRITE("WRMSR IA32_FS_BASE", IA32_FS_BASE),
@@ -120,21 +123,21 @@ static const struct instruction_test instructions[] = {
     GOOD_WRITE("WRMSR IA32_SYSENTER_ESP", IA32_SYSENTER_ESP),
     GOOD_WRITE("WRMSR IA32_SYSENTER_EIP", IA32_SYSENTER_EIP),
     {"WRMSR IA32_PAT", CODE(wrmsr_rdmsr), .rcx = IA32_PAT, VALUE(PAT_REVERSED),
-     .count_unstated = true, .check = reads_pat, .restore = restore_pat},
+     WRITE_AND_READ(KVM), .check = reads_pat, .restore = restore_pat},
     {"WRMSR IA32_EFER sets SCE", CODE(wrmsr_rdmsr), .rcx = IA32_EFER,
-     .count_unstated = true, .prepare = prepare_efer_sce, .check = efer_sce,
+     WRITE_AND_READ(KVM), .prepare = prepare_efer_sce, .check = efer_sce,
      .restore = restore_efer},
 
-    BAD_WRITE("WRMSR IA32_KERNEL_GS_BASE, not canonical", IA32_KERNEL_GS_BASE, NOT_CANONICAL),
-    BAD_WRITE("WRMSR IA32_FS_BASE, not canonical", IA32_FS_BASE, NOT_CANONICAL),
-    BAD_WRITE("WRMSR IA32_LSTAR, not canonical", IA32_LSTAR, NOT_CANONICAL),
-    BAD_WRITE("WRMSR IA32_SYSENTER_EIP, not canonical", IA32_SYSENTER_EIP, NOT_CANONICAL),
-    BAD_WRITE("WRMSR IA32_PAT, type 2", IA32_PAT, 0x0007040600070402),
-    BAD_WRITE("WRMSR IA32_EFER, reserved bit", IA32_EFER, EFER_LME | EFER_LMA | BIT(1)),
-    BAD_WRITE("WRMSR IA32_EFER clears LME under paging", IA32_EFER, EFER_LMA),
-    BAD_WRITE("WRMSR IA32_APIC_BASE, reserved bit", IA32_APIC_BASE, BIT(63)),
-    BAD_WRITE("WRMSR IA32_MTRRCAP, read only", IA32_MTRRCAP, 0),
-    BAD_WRITE("WRMSR IA32_FEATURE_CONTROL, locked", IA32_FEATURE_CONTROL, 0),
+    BAD_WRITE("WRMSR IA32_KERNEL_GS_BASE, not canonical", IA32_KERNEL_GS_BASE, NOT_CANONICAL, ALL),
+    BAD_WRITE("WRMSR IA32_FS_BASE, not canonical", IA32_FS_BASE, NOT_CANONICAL, ALL),
+    BAD_WRITE("WRMSR IA32_LSTAR, not canonical", IA32_LSTAR, NOT_CANONICAL, ALL),
+    BAD_WRITE("WRMSR IA32_SYSENTER_EIP, not canonical", IA32_SYSENTER_EIP, NOT_CANONICAL, ALL),
+    BAD_WRITE("WRMSR IA32_PAT, type 2", IA32_PAT, 0x0007040600070402, KVM),
+    BAD_WRITE("WRMSR IA32_EFER, reserved bit", IA32_EFER, EFER_LME | EFER_LMA | BIT(1), KVM),
+    BAD_WRITE("WRMSR IA32_EFER clears LME under paging", IA32_EFER, EFER_LMA, KVM),
+    BAD_WRITE("WRMSR IA32_APIC_BASE, reserved bit", IA32_APIC_BASE, BIT(63), MINIMAL),
+    BAD_WRITE("WRMSR IA32_MTRRCAP, read only", IA32_MTRRCAP, 0, KVM),
+    BAD_WRITE("WRMSR IA32_FEATURE_CONTROL, locked", IA32_FEATURE_CONTROL, 0, MINIMAL),
 };
 
 /* Only Tally makes a CPU whose firmware locked VMX off and whose VMX MSRs are missing. */
