@@ -27,7 +27,6 @@ __attribute__((noreturn)) void main(u32 magic, u32 information);
 
 static struct boot_info info;
 static struct options options;
-static struct vmx_capabilities capabilities;
 static struct controls controls;
 static struct memory_map guest_map;
 static struct guest_start start;
@@ -68,27 +67,36 @@ static void look_at_the_machine(void)
         top = 4 * GIB;
 }
 
+static __attribute__((noreturn)) void show_capabilities(const char *problem)
+{
+    controls_describe(&vmx_capabilities, &controls);
+    if (problem)
+        fatal("%s", problem);
+    power_end(VERDICT_PASSED);
+}
+
 static void look_at_vmx(void)
 {
     const char *problem = vmx_check();
     if (problem)
         fatal("%s", problem);
-    vmx_capabilities_read(&capabilities, rdmsr, cpuid(0x80000008, 0).eax);
-    problem = controls_negotiate(&capabilities, options.profile, &controls, error, sizeof(error));
+    vmx_capabilities_read(&vmx_capabilities, rdmsr, cpuid(0x80000008, 0).eax);
+    problem = controls_negotiate(&vmx_capabilities, options.profile, &controls, error, sizeof(error));
+    if (options.caps)
+        show_capabilities(problem);
     if (problem)
         fatal("%s", problem);
+    char lacking[512];
+    if (controls_lacking(&vmx_capabilities, options.profile, lacking, sizeof(lacking)))
+        say("this CPU lacks: %s", lacking);
 }
 
 #define OTHER_FRAMES 8 /* bitmaps and the like */
-
-static u64 sample_buffer_size(void)
-{
-    return options.sample_ms ? 4 * MIB : 0;
-}
+#define SAMPLE_FRAMES (4 * MIB / PAGE_SIZE)
 
 static u64 own_size(void)
 {
-    u64 frames = guest_memory_frames(capabilities.ept_vpid, top) + cpus_present * CPU_FRAMES +
+    u64 frames = guest_memory_frames(vmx_capabilities.ept_vpid, top) + cpus_present * CPU_FRAMES +
                  sample_buffer_size() / PAGE_SIZE + OTHER_FRAMES;
     u64 size = image_size() + frames * PAGE_SIZE;
     size = align_up(size, PAGE_2M);
@@ -120,12 +128,13 @@ static void load_the_guest(void)
 
 static void prepare_the_exits(void)
 {
-    guest_memory_init(capabilities.ept_vpid, top, own.base, own.size);
+    guest_memory_init(vmx_capabilities.ept_vpid, top, own.base, own.size);
     bitmaps_init(options.profile == PROFILE_KVM);
     msr_intercept(options.profile);
     power_watched_ports(intercept_port);
     intercept_port(COM1);
     stop_init(options.report);
+    cpuid_announce(options.announce);
 }
 
 static void start_counting(void)
@@ -140,12 +149,9 @@ static void start_counting(void)
     }
     statistics_register(&cpus[0]->vcpu.stats);
     run_facts.start_tsc = rdtsc();
-}
-
-static __attribute__((noreturn)) void show_capabilities(void)
-{
-    controls_describe(&capabilities, &controls);
-    power_end(VERDICT_PASSED);
+    if (options.sample_ms)
+        timeline_init(frames_alloc(SAMPLE_FRAMES), SAMPLE_FRAMES * PAGE_SIZE,
+                      (u64)options.sample_ms * tsc_khz());
 }
 
 void main(u32 magic, u32 information)
@@ -155,14 +161,12 @@ void main(u32 magic, u32 information)
     read_what_the_loader_told(magic, information);
     look_at_the_machine();
     look_at_vmx();
-    if (options.caps)
-        show_capabilities();
     move_to_the_top();
     load_the_guest();
     prepare_the_exits();
     cpu->vcpu.controls = controls;
-    vmx_enable(cpu, &capabilities);
-    vmcs_init(cpu, &capabilities, guest_memory_ept_pointer());
+    vmx_enable(cpu, &vmx_capabilities);
+    vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
     vmcs_set_start_state(&cpu->vcpu, &start);
     console_hand_over();
     start_counting();

@@ -43,39 +43,39 @@ struct profile_plan {
 static const struct profile_plan plans[] = {
     [PROFILE_MINIMAL] =
         {
-                           .word[WORD_PIN] = {.required = PIN_BASE},
-                           .word[WORD_PROC] = {.required = PROC_USE_IO_BITMAPS | PROC_USE_MSR_BITMAPS |
+            .word[WORD_PIN] = {.required = PIN_BASE},
+            .word[WORD_PROC] = {.required = PROC_USE_IO_BITMAPS | PROC_USE_MSR_BITMAPS |
                                             PROC_ACTIVATE_SECONDARY,
                                 .later = PROC_LATER},
-                           .word[WORD_PROC2] = {.required = PROC2_BASE, .wanted = PROC2_INSTRUCTIONS},
-                           .word[WORD_EXIT] = {.required = EXIT_BASE},
-                           .word[WORD_ENTRY] = ENTRY_PLAN,
-                           .exceptions = EXCEPTIONS_BASE,
-                           .cr0_guest = ~0ull,
-                           .cr4_guest = ~0ull,
-                           },
+            .word[WORD_PROC2] = {.required = PROC2_BASE, .wanted = PROC2_INSTRUCTIONS},
+            .word[WORD_EXIT] = {.required = EXIT_BASE},
+            .word[WORD_ENTRY] = ENTRY_PLAN,
+            .exceptions = EXCEPTIONS_BASE,
+            .cr0_guest = ~0ull,
+            .cr4_guest = ~0ull,
+        },
     [PROFILE_KVM] =
         {
-                           .word[WORD_PIN] = {.required = PIN_BASE | PIN_EXTERNAL_INTERRUPT_EXITING},
-                           .word[WORD_PROC] = {.required = PROC_UNCONDITIONAL_IO_EXITING | PROC_USE_MSR_BITMAPS |
+            .word[WORD_PIN] = {.required = PIN_BASE | PIN_EXTERNAL_INTERRUPT_EXITING},
+            .word[WORD_PROC] = {.required = PROC_UNCONDITIONAL_IO_EXITING | PROC_USE_MSR_BITMAPS |
                                             PROC_ACTIVATE_SECONDARY,
                                 .wanted = PROC_HLT_EXITING | PROC_MWAIT_EXITING |
                                           PROC_MONITOR_EXITING | PROC_RDPMC_EXITING |
                                           PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING,
                                 .later = PROC_LATER},
-                           .word[WORD_PROC2] = {.required = PROC2_BASE,
+            .word[WORD_PROC2] = {.required = PROC2_BASE,
                                  .wanted = PROC2_INSTRUCTIONS | PROC2_WBINVD_EXITING},
-                           .word[WORD_EXIT] = {.required = EXIT_BASE | EXIT_ACKNOWLEDGE_INTERRUPT},
-                           .word[WORD_ENTRY] = ENTRY_PLAN,
-                           .exceptions = EXCEPTIONS_BASE | BIT(VECTOR_UD) | BIT(VECTOR_MC),
-                           .cr0_guest = CR0_TS,
-                           .cr4_guest = CR4_PVI | CR4_TSD | CR4_DE | CR4_PGE | CR4_PCE | CR4_OSFXSR |
+            .word[WORD_EXIT] = {.required = EXIT_BASE | EXIT_ACKNOWLEDGE_INTERRUPT},
+            .word[WORD_ENTRY] = ENTRY_PLAN,
+            .exceptions = EXCEPTIONS_BASE | BIT(VECTOR_UD) | BIT(VECTOR_MC),
+            .cr0_guest = CR0_TS,
+            .cr4_guest = CR4_PVI | CR4_TSD | CR4_DE | CR4_PGE | CR4_PCE | CR4_OSFXSR |
                          CR4_OSXMMEXCPT | CR4_FSGSBASE,
-                           },
+        },
     [PROFILE_ALL] =
         {
-                           .word[WORD_PIN] = {.required = PIN_BASE | PIN_EXTERNAL_INTERRUPT_EXITING},
-                           .word[WORD_PROC] = {.required = PROC_UNCONDITIONAL_IO_EXITING | PROC_ACTIVATE_SECONDARY,
+            .word[WORD_PIN] = {.required = PIN_BASE | PIN_EXTERNAL_INTERRUPT_EXITING},
+            .word[WORD_PROC] = {.required = PROC_UNCONDITIONAL_IO_EXITING | PROC_ACTIVATE_SECONDARY,
                                 .wanted = PROC_HLT_EXITING | PROC_INVLPG_EXITING |
                                           PROC_MWAIT_EXITING | PROC_RDPMC_EXITING |
                                           PROC_RDTSC_EXITING | PROC_CR3_LOAD_EXITING |
@@ -83,17 +83,17 @@ static const struct profile_plan plans[] = {
                                           PROC_CR8_STORE_EXITING | PROC_MOV_DR_EXITING |
                                           PROC_MONITOR_EXITING | PROC_PAUSE_EXITING,
                                 .later = PROC_LATER},
-                           .word[WORD_PROC2] = {.required = PROC2_BASE,
+            .word[WORD_PROC2] = {.required = PROC2_BASE,
                                  .wanted = PROC2_INSTRUCTIONS | PROC2_DESCRIPTOR_TABLE_EXITING |
                                            PROC2_WBINVD_EXITING | PROC2_RDRAND_EXITING |
                                            PROC2_RDSEED_EXITING | PROC2_ENABLE_VMFUNC |
                                            PROC2_ENABLE_PCONFIG | PROC2_BUS_LOCK_DETECTION},
-                           .word[WORD_EXIT] = {.required = EXIT_BASE | EXIT_ACKNOWLEDGE_INTERRUPT},
-                           .word[WORD_ENTRY] = ENTRY_PLAN,
-                           .exceptions = 0xFFFFFFFF,
-                           .xss_exiting = ~0ull,
-                           .proc3 = PROC3_ENABLE_MSRLIST,
-                           },
+            .word[WORD_EXIT] = {.required = EXIT_BASE | EXIT_ACKNOWLEDGE_INTERRUPT},
+            .word[WORD_ENTRY] = ENTRY_PLAN,
+            .exceptions = 0xFFFFFFFF,
+            .xss_exiting = ~0ull,
+            .proc3 = PROC3_ENABLE_MSRLIST,
+        },
 };
 
 /* Reserved controls that read as 1; their meaning is what a CPU without the control does. */
@@ -144,11 +144,11 @@ static const char *check_ept(const struct vmx_capabilities *c, char *error, size
         u64 bits;
         const char *name;
     } needs[] = {
-        {EPT_CAP_WALK_4,     "EPT with a page walk of 4 levels"   },
-        {EPT_CAP_WB,         "EPT structures in write-back memory"},
-        {EPT_CAP_2M,         "EPT pages of 2 MiB"                 },
-        {EPT_CAP_INVEPT,     "INVEPT"                             },
-        {EPT_CAP_INVEPT_ALL, "INVEPT of all contexts"             },
+        {EPT_CAP_WALK_4, "EPT with a page walk of 4 levels"},
+        {EPT_CAP_WB, "EPT structures in write-back memory"},
+        {EPT_CAP_2M, "EPT pages of 2 MiB"},
+        {EPT_CAP_INVEPT, "INVEPT"},
+        {EPT_CAP_INVEPT_ALL, "INVEPT of all contexts"},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(needs); i++) {
         if (!(c->ept_vpid & needs[i].bits)) {
@@ -206,6 +206,20 @@ const char *controls_negotiate(const struct vmx_capabilities *c, enum tally_prof
         out->xss_exiting = plan->xss_exiting;
     own_control_registers(c, plan, out);
     return NULL;
+}
+
+size_t controls_lacking(const struct vmx_capabilities *c, enum tally_profile profile, char *buffer,
+                        size_t size)
+{
+    size_t length = 0;
+    buffer[0] = 0;
+    for (unsigned word = 0; word < CONTROL_WORDS; word++) {
+        u32 lacking = plans[profile].word[word].wanted & ~c->word[word].allowed;
+        for (; lacking && length < size; lacking &= lacking - 1)
+            length += format_string(buffer + length, size - length, "%s%s", length ? ", " : "",
+                                    control_name(word, (unsigned)__builtin_ctz(lacking)));
+    }
+    return length;
 }
 
 void controls_write(const struct controls *controls)

@@ -26,6 +26,13 @@ const char *controls_negotiate(const struct vmx_capabilities *c, enum tally_prof
                                struct controls *out, char *error, size_t size);
 
 /*
+ * Writes the SDM's names of the controls that the profile wants and the CPU lacks into `buffer`,
+ * with commas between. Returns the length of the whole list, 0 if nothing is lacking.
+ */
+size_t controls_lacking(const struct vmx_capabilities *c, enum tally_profile profile, char *buffer,
+                        size_t size);
+
+/*
  * Writes the words, masks and those bitmaps that belong to a control alone (XSS, ENCLS, ENCLV,
  * PCONFIG exiting; VM functions) to the current VMCS. Leaves addresses, counts and injection alone.
  */

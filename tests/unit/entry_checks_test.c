@@ -72,7 +72,7 @@ struct row {
 #define PROC2_LEGAL                                                                                \
     ((u32)PROC2_ENABLE_EPT | (u32)PROC2_UNRESTRICTED_GUEST | (u32)PROC2_ENABLE_VPID |              \
      (u32)PROC2_ENABLE_RDTSCP | (u32)PROC2_ENABLE_INVPCID)
-#define EXIT_LEGAL 0x3C6FFF
+#define EXIT_LEGAL 0x3F6FFF
 #define ENTRY_LEGAL 0xD3FF
 #define EVENT(type, vector) (INTERRUPTION_VALID | (type) << 8 | (vector))
 #define NOT_CANONICAL 0x0000800000000000ull
