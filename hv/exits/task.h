@@ -1,0 +1,42 @@
+/* The parts of a task switch. SDM vol. 3, 'Task Management'. */
+#ifndef TALLY_EXITS_TASK_H
+#define TALLY_EXITS_TASK_H
+
+#include "vmx/guest_memory.h"
+#include "vmx/segments.h"
+
+#define TASK_GPRS 8     /* EAX to EDI */
+#define TASK_SEGMENTS 6 /* ES to GS, as in enum segment */
+
+/* The registers of a task, as both formats of TSS hold them. */
+struct task {
+    bool wide; /* in a 32-bit TSS */
+    bool trap; /* T: a debug exception once the task runs */
+    u32 cr3, eip, eflags;
+    u32 gpr[TASK_GPRS];
+    u16 segment[TASK_SEGMENTS], ldt;
+};
+
+/* The lowest limit of a TSS. */
+u32 task_minimum_limit(bool wide);
+
+/* task_state.c: reads a TSS at a linear address. */
+bool task_read(u64 tss, bool wide, struct task *task, struct guest_fault *fault);
+
+/* Whether task_write() will succeed. */
+bool task_can_write(u64 tss, bool wide, struct guest_fault *fault);
+
+/* Writes what a switch saves: neither CR3 nor LDTR nor stacks. */
+bool task_write(u64 tss, const struct task *task, struct guest_fault *fault);
+
+/*
+ * task_segments.c: takes the old task's segments away before anything can fault in the new one:
+ * the state is then one that VM entry takes, at the new privilege level. A virtual-8086 task has
+ * its segments at once.
+ */
+void task_drop_segments(const struct task *task);
+
+/* Loads LDTR and the segment registers; what was not loaded when a fault comes stays unusable. */
+bool task_load_segments(const struct task *task, struct guest_fault *fault);
+
+#endif
