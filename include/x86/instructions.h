@@ -24,6 +24,34 @@ static inline u64 rdtsc(void)
     return (u64)high << 32 | low;
 }
 
+static inline void pause(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
+
+struct descriptor_table_register {
+    u16 limit;
+    u64 base;
+} __attribute__((packed));
+_Static_assert(sizeof(struct descriptor_table_register) == 10, "operand of LGDT and SGDT");
+
+#ifdef TALLY_HOST
+
+/* Host tests bring their own of what only an operating system may execute. */
+u64 rdmsr(u32 msr);
+void wrmsr(u32 msr, u64 value);
+u64 read_cr0(void);
+u64 read_cr4(void);
+u8 inb(u16 port);
+void outb(u16 port, u8 value);
+void outw(u16 port, u16 value);
+void outl(u16 port, u32 value);
+void cli(void);
+void hlt(void);
+void wbinvd(void);
+
+#else
+
 /* For MSRs that are known to exist; a fault in here stops Tally. See cpu/safe.h for the others. */
 static inline u64 rdmsr(u32 msr)
 {
@@ -92,11 +120,6 @@ static inline void hlt(void)
     __asm__ volatile("hlt" : : : "memory");
 }
 
-static inline void pause(void)
-{
-    __asm__ volatile("pause" : : : "memory");
-}
-
 static inline void wbinvd(void)
 {
     __asm__ volatile("wbinvd" : : : "memory");
@@ -106,12 +129,6 @@ static inline void invlpg(u64 address)
 {
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
-
-struct descriptor_table_register {
-    u16 limit;
-    u64 base;
-} __attribute__((packed));
-_Static_assert(sizeof(struct descriptor_table_register) == 10, "operand of LGDT and SGDT");
 
 static inline void lgdt(const struct descriptor_table_register *r)
 {
@@ -127,5 +144,7 @@ static inline void ltr(u16 selector)
 {
     __asm__ volatile("ltr %0" : : "r"(selector));
 }
+
+#endif
 
 #endif

@@ -363,7 +363,49 @@ WEAK void *guest_ram(u64 physical, size_t size)
     return size <= FAKE_RAM && physical <= FAKE_RAM - size ? &fake_ram[physical] : NULL;
 }
 
+/* x86/instructions.h: MSRs that are known to exist, and the rest of what user code may not do. */
+
+WEAK u64 rdmsr(u32 msr)
+{
+    u64 value;
+    if (!fake_msr_get(msr, &value))
+        fail_msg("RDMSR of %#x, which the test has not set", msr);
+    return value;
+}
+
+WEAK void wrmsr(u32 msr, u64 value)
+{
+    u64 old = rdmsr(msr);
+    (void)old;
+    fake_msr(msr, value);
+}
+
+WEAK u64 read_cr0(void)
+{
+    return fake_cpu.cr0;
+}
+
+WEAK u64 read_cr4(void)
+{
+    return fake_get(HOST_CR4);
+}
+
+WEAK void wbinvd(void)
+{
+    fake_cpu.wbinvds++;
+}
+
+WEAK void cli(void)
+{
+}
+
+WEAK void hlt(void)
+{
+    fail_msg("Tally halts the CPU");
+}
+
 /* vmx/live_state.h */
+void live_set_cr2(u64 value);
 u32 port_in(u16 port, unsigned size);
 void port_out(u16 port, unsigned size, u32 value);
 u64 live_cr8(void);
@@ -402,6 +444,11 @@ WEAK u64 live_cr8(void)
 WEAK void live_set_cr8(u64 value)
 {
     fake_cpu.cr8 = value;
+}
+
+WEAK void live_set_cr2(u64 value)
+{
+    fake_cpu.cr2 = value;
 }
 
 WEAK void live_set_cache_bits(u64 cr0)

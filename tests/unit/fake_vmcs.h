@@ -75,7 +75,7 @@ struct fake_port_access {
 };
 
 struct fake_cpu {
-    u64 cr0, cr8, dr[8], xcr0, tsc;
+    u64 cr0, cr2, cr8, dr[8], xcr0;
     u32 pkru;
     u32 port_value; /* what the next IN reads */
     struct fake_port_access ports[64];
