@@ -156,16 +156,11 @@ static enum exit_action mov_to(struct vcpu *vcpu, unsigned number, u64 value)
     if (!guest_64bit_code())
         value = (u32)value;
     switch (number) {
-    case 0:
-        return write_guest_cr0(vcpu, value);
-    case 3:
-        return write_guest_cr3(vcpu, value);
-    case 4:
-        return write_guest_cr4(vcpu, value);
-    case 8:
-        return write_guest_cr8(vcpu, value);
-    default:
-        return inject_ud(vcpu);
+    case 0: return write_guest_cr0(vcpu, value);
+    case 3: return write_guest_cr3(vcpu, value);
+    case 4: return write_guest_cr4(vcpu, value);
+    case 8: return write_guest_cr8(vcpu, value);
+    default: return inject_ud(vcpu);
     }
 }
 
@@ -173,14 +168,10 @@ static enum exit_action mov_to(struct vcpu *vcpu, unsigned number, u64 value)
 static u64 read_guest_cr(unsigned number)
 {
     switch (number) {
-    case 0:
-        return guest_visible_cr0();
-    case 3:
-        return vmread(GUEST_CR3);
-    case 4:
-        return guest_visible_cr4();
-    default:
-        return live_cr8();
+    case 0: return guest_visible_cr0();
+    case 3: return vmread(GUEST_CR3);
+    case 4: return guest_visible_cr4();
+    default: return live_cr8();
     }
 }
 
@@ -212,13 +203,9 @@ enum exit_action exit_cr_access(struct vcpu *vcpu)
     unsigned gpr = qualification >> QUALIFICATION_GPR_SHIFT & 15;
 
     switch (qualification >> QUALIFICATION_TYPE_SHIFT & 3) {
-    case MOV_TO_CR:
-        return mov_to(vcpu, number, vcpu_gpr(vcpu, gpr));
-    case MOV_FROM_CR:
-        return mov_from(vcpu, number, gpr);
-    case TYPE_CLTS:
-        return clts();
-    default:
-        return lmsw(vcpu, qualification >> QUALIFICATION_LMSW_SHIFT);
+    case MOV_TO_CR: return mov_to(vcpu, number, vcpu_gpr(vcpu, gpr));
+    case MOV_FROM_CR: return mov_from(vcpu, number, gpr);
+    case TYPE_CLTS: return clts();
+    default: return lmsw(vcpu, qualification >> QUALIFICATION_LMSW_SHIFT);
     }
 }

@@ -66,7 +66,7 @@ enum exit_action exit_gdtr_idtr_access(struct vcpu *vcpu)
     enum table_instruction instruction = INFO_IDENTITY(info);
     bool load = instruction == TABLE_LGDT || instruction == TABLE_LIDT;
     bool idt = instruction == TABLE_SIDT || instruction == TABLE_LIDT;
-    struct guest_fault fault;
+    struct guest_fault fault = {0};
 
     if (load && guest_cpl() != 0)
         return inject_gp(vcpu, 0);
@@ -164,7 +164,7 @@ enum exit_action exit_ldtr_tr_access(struct vcpu *vcpu)
     enum selector_instruction instruction = INFO_IDENTITY(info);
     bool load = instruction == SELECTOR_LLDT || instruction == SELECTOR_LTR;
     bool task = instruction == SELECTOR_STR || instruction == SELECTOR_LTR;
-    struct guest_fault fault;
+    struct guest_fault fault = {0};
 
     if (load && guest_cpl() != 0)
         return inject_gp(vcpu, 0);

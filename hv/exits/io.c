@@ -35,8 +35,8 @@ static const struct {
     u16 first, last;
     bool (*out)(u16 port, unsigned size, u32 value);
 } filters[] = {
-    {COM1,   COM1_LAST, com1_out        },
-    {0x0000, 0xFFFF,    power_filter_out}, /* ACPI's ports are known only at run time */
+    {COM1, COM1_LAST, com1_out},
+    {0x0000, 0xFFFF, power_filter_out}, /* ACPI's ports are known only at run time */
 };
 
 /* False: the write would end the machine and has not been done. */

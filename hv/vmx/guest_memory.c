@@ -109,12 +109,9 @@ static bool type_allows(u32 rights, enum access access)
 {
     bool code = rights & BIT(3), read_or_write = rights & BIT(1);
     switch (access) {
-    case ACCESS_READ:
-        return !code || read_or_write;
-    case ACCESS_WRITE:
-        return !code && read_or_write;
-    default:
-        return code;
+    case ACCESS_READ: return !code || read_or_write;
+    case ACCESS_WRITE: return !code && read_or_write;
+    default: return code;
     }
 }
 

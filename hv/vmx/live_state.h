@@ -67,36 +67,22 @@ static inline void live_set_cache_bits(u64 cr0)
 static inline u64 live_debug_register(unsigned number)
 {
     switch (number) {
-    case 0:
-        return read_dr0();
-    case 1:
-        return read_dr1();
-    case 2:
-        return read_dr2();
-    case 3:
-        return read_dr3();
-    default:
-        return read_dr6();
+    case 0: return read_dr0();
+    case 1: return read_dr1();
+    case 2: return read_dr2();
+    case 3: return read_dr3();
+    default: return read_dr6();
     }
 }
 
 static inline void live_set_debug_register(unsigned number, u64 value)
 {
     switch (number) {
-    case 0:
-        write_dr0(value);
-        break;
-    case 1:
-        write_dr1(value);
-        break;
-    case 2:
-        write_dr2(value);
-        break;
-    case 3:
-        write_dr3(value);
-        break;
-    default:
-        write_dr6(value);
+    case 0: write_dr0(value); break;
+    case 1: write_dr1(value); break;
+    case 2: write_dr2(value); break;
+    case 3: write_dr3(value); break;
+    default: write_dr6(value);
     }
 }
 
@@ -122,7 +108,7 @@ static inline u32 live_pkru(void)
 
 static inline bool live_random(bool seed, unsigned size, u64 *value)
 {
-    bool carry;
+    bool carry = false;
     if (size == 2)
         seed ? RANDOM("rdseed", u16) : RANDOM("rdrand", u16);
     else if (size == 4)

@@ -9,20 +9,13 @@
 static int segment_override(u8 byte)
 {
     switch (byte) {
-    case 0x26:
-        return ES;
-    case 0x2E:
-        return CS;
-    case 0x36:
-        return SS;
-    case 0x3E:
-        return DS;
-    case 0x64:
-        return FS;
-    case 0x65:
-        return GS;
-    default:
-        return -1;
+    case 0x26: return ES;
+    case 0x2E: return CS;
+    case 0x36: return SS;
+    case 0x3E: return DS;
+    case 0x64: return FS;
+    case 0x65: return GS;
+    default: return -1;
     }
 }
 
