@@ -8,7 +8,7 @@ boot --protocol multiboot2 --kernel "$elf"
 is "$status" 0 'Bochs: GRUB, multiboot 2'
 like '^tally: exits [1-9]' 'multiboot 2: the report'
 
-boot --kernel "$B/fixtures/kernel.bin a=b,c d" --module "/dev/null" --options 'stats=json'
+boot --kernel "$B/fixtures/kernel.bin a=b,c d" --options stats=json
 is "$status" 0 'a guest with address fields instead of ELF'
 
 echo 'a file' >"$scratch/file"
