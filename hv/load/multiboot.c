@@ -69,7 +69,7 @@ bool address_fields_read(struct loader *loader, struct image *image, u64 header_
 
 static bool read_image(struct loader *loader, struct image *image)
 {
-    struct multiboot_header header;
+    struct multiboot_header header = {0};
     u64 offset;
     find_header(image->file, image->size, &header, &offset);
     u32 unknown = header.flags & REQUIRED_FLAGS & ~KNOWN_FLAGS;

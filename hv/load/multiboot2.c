@@ -111,7 +111,7 @@ static bool read_tags(struct loader *loader, const u8 *header, u64 length, struc
 
 static bool read_image(struct loader *loader, struct image *image)
 {
-    struct multiboot2_header header;
+    struct multiboot2_header header = {0};
     struct wishes wishes = {0};
     u64 offset;
     find_header(image->file, image->size, &header, &offset);

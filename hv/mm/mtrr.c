@@ -1,10 +1,10 @@
 #include "mm/mtrr.h"
 
-#define CAP_VARIABLE_COUNT    0xFFu
-#define CAP_FIXED             BIT(8)
+#define CAP_VARIABLE_COUNT 0xFFu
+#define CAP_FIXED BIT(8)
 #define DEF_TYPE_FIXED_ENABLE BIT(10)
-#define DEF_TYPE_ENABLE       BIT(11)
-#define MASK_VALID            BIT(11)
+#define DEF_TYPE_ENABLE BIT(11)
+#define MASK_VALID BIT(11)
 
 static unsigned variable_count(const struct mtrr_state *state)
 {
@@ -23,10 +23,7 @@ static void read_fixed(struct mtrr_state *state)
     static const struct {
         u32 first, count;
     } group[] = {
-        {IA32_MTRR_FIX64K_00000, 1},
-        {IA32_MTRR_FIX16K_80000, 2},
-        {IA32_MTRR_FIX4K_C0000,  8}
-    };
+        {IA32_MTRR_FIX64K_00000, 1}, {IA32_MTRR_FIX16K_80000, 2}, {IA32_MTRR_FIX4K_C0000, 8}};
     u8 *type = state->fixed;
     for (unsigned g = 0; g < ARRAY_SIZE(group); g++) {
         for (u32 i = 0; i < group[g].count; i++) {
@@ -67,11 +64,7 @@ static u8 fixed_type(const struct mtrr_state *state, u64 address, u64 *until)
 {
     static const struct {
         u32 start, size, first;
-    } group[] = {
-        {0xC0000, 4 * KIB,  24},
-        {0x80000, 16 * KIB, 8 },
-        {0,       64 * KIB, 0 }
-    };
+    } group[] = {{0xC0000, 4 * KIB, 24}, {0x80000, 16 * KIB, 8}, {0, 64 * KIB, 0}};
     unsigned g = 0;
     while (address < group[g].start)
         g++;

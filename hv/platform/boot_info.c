@@ -4,8 +4,8 @@
 #include "lib/string.h"
 
 #define TOO_MANY_MODULES "the boot loader gave more than 32 modules"
-#define MAP_FULL         "the memory map has too many ranges"
-#define TOO_LONG         "the command lines are too long"
+#define MAP_FULL "the memory map has too many ranges"
+#define TOO_LONG "the command lines are too long"
 _Static_assert(MODULES_MAX == 32, "the number in the message");
 
 /* Copies a string of at most `limit` bytes (its NUL may be missing) into the pool; NULL: too long.

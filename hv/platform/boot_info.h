@@ -9,7 +9,7 @@
 #define COMMAND_LINES_MAX 8192 /* of all together */
 
 struct module {
-    u64 start, size; /* physical */
+    u64 start, size;          /* physical */
     const char *command_line; /* without the file's name, as GRUB gives it */
 };
 
@@ -22,7 +22,7 @@ struct boot_info {
     u8 rsdp[36]; /* copy of the RSDP from multiboot 2; all zero where there is none */
     bool efi;    /* booted by UEFI: no BIOS, no VGA text mode */
     struct multiboot2_framebuffer framebuffer; /* addr 0: none told */
-    char text[COMMAND_LINES_MAX]; /* what the command lines point into */
+    char text[COMMAND_LINES_MAX];              /* what the command lines point into */
     size_t text_used;
 };
 

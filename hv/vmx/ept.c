@@ -4,8 +4,8 @@
 #include "mm/frames.h"
 #include "x86/vmx.h"
 
-#define ENTRIES         512
-#define TOP_LEVEL       4
+#define ENTRIES 512
+#define TOP_LEVEL 4
 #define EPT_ADDRESS_END BIT(48) /* what a walk of four levels translates */
 
 static u64 page_size(unsigned level)
