@@ -1,5 +1,7 @@
 /* Bring-up as a story: from the boot loader's hands to the guest's first instruction. */
 #include "cpu/cpu.h"
+#include "cpu/smp.h"
+#include "exits/cpuid.h"
 #include "exits/msr.h"
 #include "exits/stop.h"
 #include "lib/fatal.h"
@@ -33,7 +35,7 @@ static struct guest_start start;
 static struct memory_range own; /* where Tally lives after its move */
 static u64 top;                 /* end of what the direct map and the EPT cover from the start */
 static u32 cpu_ids[CPUS_MAX];
-static unsigned cpus_present;
+static unsigned cpus_present, cpus_limit;
 static char error[256];
 
 static const void *boot_memory(u64 address)
@@ -60,8 +62,7 @@ static void look_at_the_machine(void)
     cpus_present = acpi_cpus(cpu_ids, CPUS_MAX);
     if (!cpus_present)
         cpu_ids[cpus_present++] = apic_id();
-    if (options.cpus && cpus_present > options.cpus)
-        cpus_present = options.cpus;
+    cpus_limit = options.cpus ? options.cpus : CPUS_MAX;
     top = align_up(memory_map_top_of_ram(&info.map), PAGE_1G);
     if (top < 4 * GIB)
         top = 4 * GIB;
@@ -91,13 +92,13 @@ static void look_at_vmx(void)
         say("this CPU lacks: %s", lacking);
 }
 
-#define OTHER_FRAMES 8 /* bitmaps and the like */
+#define OTHER_FRAMES (LOW_MEMORY_FRAMES + 8) /* bitmaps and the like */
 #define SAMPLE_FRAMES (4 * MIB / PAGE_SIZE)
 
 static u64 own_size(void)
 {
     u64 frames = guest_memory_frames(vmx_capabilities.ept_vpid, top) + cpus_present * CPU_FRAMES +
-                 sample_buffer_size() / PAGE_SIZE + OTHER_FRAMES;
+                 (options.sample_ms ? SAMPLE_FRAMES : 0) + OTHER_FRAMES;
     u64 size = image_size() + frames * PAGE_SIZE;
     size = align_up(size, PAGE_2M);
     return align_up(size + paging_frames(size, top) * PAGE_SIZE, PAGE_2M);
@@ -147,11 +148,48 @@ static void start_counting(void)
         struct cpuid_result part = cpuid(0x80000002 + i, 0);
         memcpy(run_facts.cpu + 16 * i, &part, sizeof(part));
     }
-    statistics_register(&cpus[0]->vcpu.stats);
+    for (unsigned i = 0; i < vcpu_count; i++)
+        statistics_register(&cpus[i]->vcpu.stats);
     run_facts.start_tsc = rdtsc();
     if (options.sample_ms)
         timeline_init(frames_alloc(SAMPLE_FRAMES), SAMPLE_FRAMES * PAGE_SIZE,
                       (u64)options.sample_ms * tsc_khz());
+}
+
+static void set_up_vcpu(struct cpu *cpu)
+{
+    cpu->vcpu.controls = controls;
+    vmx_enable(cpu, &vmx_capabilities);
+    vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
+}
+
+/* In root operation an INIT waits, so that no guest can start a CPU behind Tally's back. */
+static __attribute__((noreturn)) void stay_in_tally(void)
+{
+    for (;;)
+        hlt();
+}
+
+/* Another CPU: its vCPU waits for the guest's SIPI. */
+static void enter_other_cpu(struct cpu *cpu)
+{
+    const char *problem = vmx_check();
+    if (problem)
+        fatal("CPU %u: %s", cpu->vcpu.index, problem);
+    set_up_vcpu(cpu);
+    if (cpu->vcpu.index >= cpus_limit)
+        stay_in_tally();
+    vcpu_run(&cpu->vcpu);
+}
+
+static void start_the_other_cpus(void)
+{
+    if (cpus_present == 1)
+        return;
+    u64 page = memory_map_find(&info.map, PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, 640 * KIB, NULL, 0);
+    if (!page)
+        fatal("no RAM below 640 KiB to start the other CPUs from");
+    start_other_cpus(cpu_ids, cpus_present, cpus_limit, page, enter_other_cpu);
 }
 
 void main(u32 magic, u32 information)
@@ -164,9 +202,8 @@ void main(u32 magic, u32 information)
     move_to_the_top();
     load_the_guest();
     prepare_the_exits();
-    cpu->vcpu.controls = controls;
-    vmx_enable(cpu, &vmx_capabilities);
-    vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
+    set_up_vcpu(cpu);
+    start_the_other_cpus();
     vmcs_set_start_state(&cpu->vcpu, &start);
     console_hand_over();
     start_counting();

@@ -28,6 +28,7 @@ void offsets(void)
     DEFINE(COUNTER_CYCLES, offsetof(struct reason_counter, cycles));
     DEFINE(COUNTER_MIN, offsetof(struct reason_counter, min));
     DEFINE(COUNTER_MAX, offsetof(struct reason_counter, max));
+    DEFINE(CPU_VCPU, offsetof(struct cpu, vcpu));
     DEFINE(HOST_CODE, HOST_CODE);
     DEFINE(HOST_DATA, HOST_DATA);
 }

@@ -5,7 +5,7 @@
 #include "x86/instructions.h"
 #include "x86/msr.h"
 
-unsigned cpu_count;
+unsigned cpu_count, vcpu_count = 1;
 struct cpu *cpus[CPUS_MAX];
 
 #define GDT_CODE_64 0x00209B0000000000ull
@@ -52,9 +52,7 @@ void cpu_finish_boot(u32 apic_id)
 
 struct cpu *cpu_allocate(u32 apic_id)
 {
-    struct cpu *cpu = frame_alloc();
-    for (u64 page = 1; page < sizeof(struct cpu) / PAGE_SIZE; page++)
-        frame_alloc(); /* frames come one after the other */
+    struct cpu *cpu = frames_alloc(sizeof(struct cpu) / PAGE_SIZE);
     set_up_tables(cpu);
     finish(cpu, apic_id);
     cpu->vcpu.index = cpu_count;

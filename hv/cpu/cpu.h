@@ -42,7 +42,8 @@ struct cpu {
 } __attribute__((aligned(4096)));
 _Static_assert(offsetof(struct cpu, vcpu) % 64 == 0, "a vCPU begins on a cache line of its own");
 
-extern unsigned cpu_count; /* CPUs that run, the boot CPU is 0 */
+extern unsigned cpu_count;  /* CPUs that Tally runs on; the boot CPU is 0 */
+extern unsigned vcpu_count; /* those of them, the first ones, that run the guest */
 extern struct cpu *cpus[CPUS_MAX];
 
 /* The boot CPU's block is part of the image, so that traps are caught from the first line on. */

@@ -17,11 +17,18 @@ void frames_init(void *base, u64 physical, unsigned count)
     pool.used = 0;
 }
 
+void *frames_alloc(unsigned count)
+{
+    if (count > pool.count - pool.used)
+        fatal("out of memory: all %u page frames of Tally's own are in use", pool.count);
+    u8 *first = pool.base + pool.used * PAGE_SIZE;
+    pool.used += count;
+    return memset(first, 0, count * PAGE_SIZE);
+}
+
 void *frame_alloc(void)
 {
-    if (pool.used == pool.count)
-        fatal("out of memory: all %u page frames of Tally's own are in use", pool.count);
-    return memset(pool.base + pool.used++ * PAGE_SIZE, 0, PAGE_SIZE);
+    return frames_alloc(1);
 }
 
 unsigned frames_left(void)

@@ -10,6 +10,9 @@ void frames_init(void *base, u64 physical, unsigned count);
 /* A zeroed frame; fatal() when there is none. Callers on several CPUs take turns. */
 void *frame_alloc(void);
 
+/* `count` of them, one after the other. */
+void *frames_alloc(unsigned count);
+
 /* How many frames are left. */
 unsigned frames_left(void);
 

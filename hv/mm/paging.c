@@ -114,14 +114,27 @@ void move_to(u64 base, u64 size, u64 top)
     frames_init((void *)(IMAGE_VIRTUAL + used), base + used, (size - used) / PAGE_SIZE);
 }
 
-/* Page tables lie in frames; the walk goes through own pointers since the move. */
+/* A page table since the move: it lies in Tally's own memory. */
+static u64 *own_table(u64 table)
+{
+    return (u64 *)(table - region_base + IMAGE_VIRTUAL);
+}
+
 void make_guard_page(void *page)
 {
     u64 table = root;
-    for (unsigned level = 4; level > 1; level--) {
-        u64 *entries = (u64 *)(table - region_base + IMAGE_VIRTUAL);
-        table = entries[(u64)page >> (12 + 9 * (level - 1)) & 511] & PTE_ADDRESS;
-    }
-    ((u64 *)(table - region_base + IMAGE_VIRTUAL))[(u64)page >> 12 & 511] = 0;
+    for (unsigned level = 4; level > 1; level--)
+        table = own_table(table)[(u64)page >> (12 + 9 * (level - 1)) & 511] & PTE_ADDRESS;
+    own_table(table)[(u64)page >> 12 & 511] = 0;
     invlpg((u64)page);
+}
+
+u64 tables_with_low_memory(void)
+{
+    u64 *pml4 = frame_alloc(), *pdpt = frame_alloc(), *pd = frame_alloc();
+    memcpy(pml4, own_table(root), PAGE_SIZE);
+    pml4[0] = frame_physical(pdpt) | PTE_PRESENT | PTE_WRITE;
+    pdpt[0] = frame_physical(pd) | PTE_PRESENT | PTE_WRITE;
+    pd[0] = PTE_PRESENT | PTE_WRITE | PTE_LARGE;
+    return frame_physical(pml4);
 }

@@ -41,6 +41,11 @@ void make_guard_page(void *page);
 /* Physical address of something in the image or in the frames. */
 u64 own_physical(const void *pointer);
 
+/* CR3 of tables like Tally's own that also map the first 2 MiB to themselves, for a CPU that comes
+ * from real mode. Takes LOW_MEMORY_FRAMES frames each time. */
+u64 tables_with_low_memory(void);
+#define LOW_MEMORY_FRAMES 3
+
 /* CR3 of Tally's own tables. */
 u64 own_cr3(void);
 

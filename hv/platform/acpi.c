@@ -177,19 +177,54 @@ const struct acpi_power *acpi_power(void)
     return &power;
 }
 
-unsigned acpi_cpus(u32 *apic_ids, unsigned max)
+/* The MADT's entries of CPUs in turn: calls `visit` for each usable one, until it says stop. */
+static void for_each_cpu(bool (*visit)(u32 apic_id, u8 *flags, void *context), void *context)
 {
     const struct table *madt = find_table("APIC");
-    unsigned count = 0;
-    for (u32 offset = MADT_ENTRIES; madt && offset + 2 <= madt->length && count < max;) {
-        const u8 *entry = (const u8 *)madt + offset;
-        if (entry[1] < 2)
-            break;
-        if (entry[0] == MADT_LOCAL_APIC && (u32_at(entry, 4) & MADT_ENABLED))
-            apic_ids[count++] = entry[3];
-        if (entry[0] == MADT_LOCAL_X2APIC && (u32_at(entry, 8) & MADT_ENABLED))
-            apic_ids[count++] = u32_at(entry, 4);
+    for (u32 offset = MADT_ENTRIES; madt && offset + 2 <= madt->length;) {
+        u8 *entry = (u8 *)madt + offset;
+        u32 flags = entry[0] == MADT_LOCAL_APIC ? 4 : 8;
+        u32 id = entry[0] == MADT_LOCAL_APIC ? entry[3] : u32_at(entry, 4);
+        bool is_cpu = entry[0] == MADT_LOCAL_APIC || entry[0] == MADT_LOCAL_X2APIC;
+        if (entry[1] < 2 || (is_cpu && (entry[flags] & MADT_ENABLED) &&
+                             !visit(id, &entry[flags], context)))
+            return;
         offset += entry[1];
     }
-    return count;
+}
+
+struct cpu_list {
+    u32 *ids;
+    unsigned count, max;
+};
+
+static bool collect(u32 apic_id, u8 *flags, void *context)
+{
+    (void)flags;
+    struct cpu_list *list = context;
+    list->ids[list->count++] = apic_id;
+    return list->count < list->max;
+}
+
+unsigned acpi_cpus(u32 *apic_ids, unsigned max)
+{
+    struct cpu_list list = {apic_ids, 0, max};
+    for_each_cpu(collect, &list);
+    return list.count;
+}
+
+/* The table's sum stays zero. */
+static bool hide(u32 apic_id, u8 *flags, void *context)
+{
+    if (apic_id == *(const u32 *)context) {
+        struct table *madt = (struct table *)(u64)find_table("APIC");
+        *flags &= (u8)~MADT_ENABLED;
+        madt->checksum += MADT_ENABLED;
+    }
+    return true;
+}
+
+void acpi_hide_cpu(u32 apic_id)
+{
+    for_each_cpu(hide, &apic_id);
 }

@@ -23,4 +23,7 @@ const struct acpi_power *acpi_power(void);
 /* APIC identifiers of the usable CPUs, from the MADT; returns how many (at most `max`). */
 unsigned acpi_cpus(u32 *apic_ids, unsigned max);
 
+/* Marks the CPU as not usable in the MADT, so that the guest does not try to start it. */
+void acpi_hide_cpu(u32 apic_id);
+
 #endif

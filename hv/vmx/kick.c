@@ -6,7 +6,7 @@
 
 void kick_others(const struct vcpu *self, enum kick kick)
 {
-    for (unsigned i = 0; i < cpu_count; i++) {
+    for (unsigned i = 0; i < vcpu_count; i++) {
         struct vcpu *other = &cpus[i]->vcpu;
         if (other == self)
             continue;

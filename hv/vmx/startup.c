@@ -30,7 +30,7 @@ void take_sipi(struct vcpu *vcpu, u8 vector)
 
 bool all_parked(void)
 {
-    for (unsigned i = 0; i < cpu_count; i++)
+    for (unsigned i = 0; i < vcpu_count; i++)
         if (!__atomic_load_n(&cpus[i]->vcpu.parked, __ATOMIC_SEQ_CST))
             return false;
     return true;

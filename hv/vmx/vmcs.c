@@ -115,8 +115,6 @@ void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *c, u64 ept_pointe
 {
     struct vcpu *vcpu = &cpu->vcpu;
     vcpu->vpid = (u16)(vcpu->index + 1);
-    for (unsigned i = 0; i < REASON_SLOTS; i++)
-        vcpu->stats.reason[i].min = ~0ull;
     invalidate_init(c->ept_vpid);
     write_host_state(cpu);
     write_execution_control(vcpu, ept_pointer);

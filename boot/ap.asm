@@ -1,0 +1,85 @@
+; Where another CPU starts: real mode, at the page that its SIPI named. cpu/smp.c copies this there
+; and fills in what is at its end. SDM vol. 3, 'MP Initialization Example'.
+HIGH equ 0xFFFFFFFF80000000
+%define AT(x) ((x) - ap_start)          ; offset within the page
+
+%include "offsets.inc"
+
+extern ap_main
+
+        section .rodata
+        align 16
+        global ap_start, ap_end, ap_page, ap_cr3
+        bits 16
+ap_start:
+        cli
+        cld
+        mov ax, cs
+        mov ds, ax
+        o32 lgdt [AT(gdt_register)]
+        mov eax, cr0
+        or al, 1
+        mov cr0, eax
+        mov ebx, [AT(ap_page)]
+        jmp dword far [AT(to_32)]
+        bits 32
+start32:
+        mov ax, 16
+        mov ds, ax
+        mov ss, ax
+        mov eax, (1 << 5) | (1 << 9) | (1 << 10) ; CR4: PAE, OSFXSR, OSXMMEXCPT
+        mov cr4, eax
+        mov eax, [ebx + AT(ap_cr3)]
+        mov cr3, eax
+        mov ecx, 0xC0000080             ; EFER: LME, NXE
+        rdmsr
+        or eax, (1 << 8) | (1 << 11)
+        wrmsr
+        mov eax, cr0
+        or eax, (1 << 31) | (1 << 16) | (1 << 5) ; PG, WP, NE
+        and eax, ~((1 << 30) | (1 << 29))
+        mov cr0, eax
+        jmp far [ebx + AT(to_64)]
+        bits 64
+start64:
+        mov rax, ap_enter
+        jmp rax
+
+        align 8
+gdt:    dq 0, 0x00CF9A000000FFFF, 0x00CF92000000FFFF, 0x00209A0000000000
+gdt_register:
+        dw gdt_register - gdt - 1
+ap_gdt: dd 0                            ; linear addresses, from cpu/smp.c
+        global ap_gdt, ap_to_32, ap_to_64
+to_32:
+ap_to_32:
+        dd 0
+        dw 8
+to_64:
+ap_to_64:
+        dd 0
+        dw 24
+ap_page: dd 0
+ap_cr3: dd 0
+        global ap_offset_32, ap_offset_64, ap_offset_gdt
+ap_end:
+ap_offset_32: dw start32 - ap_start
+ap_offset_64: dw start64 - ap_start
+ap_offset_gdt: dw gdt - ap_start
+
+        section .text
+; The mailbox names the block of this CPU; whoever takes it, owns it.
+extern ap_mailbox
+ap_enter:
+        xor eax, eax
+        xchg [rel ap_mailbox], rax
+        test rax, rax
+        jz .late
+        mov rdi, rax
+        lea rsp, [rax + CPU_VCPU]       ; the stack ends where the vCPU begins
+        xor ebp, ebp
+        call ap_main
+        ud2
+.late:  cli
+        hlt
+        jmp .late

@@ -1,0 +1,79 @@
+#include "cpu/smp.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/frames.h"
+#include "mm/paging.h"
+#include "platform/acpi.h"
+#include "platform/apic.h"
+#include "platform/tsc.h"
+#include "x86/instructions.h"
+
+#define WAIT_US 200000 /* for a CPU to come */
+
+/* In boot/ap.asm: the code for the real-mode page, and the places in it to fill in. */
+extern char ap_start[], ap_end[];
+extern u32 ap_gdt, ap_to_32, ap_to_64, ap_page, ap_cr3;
+extern const u16 ap_offset_32, ap_offset_64, ap_offset_gdt;
+
+struct cpu *ap_mailbox; /* the block for the CPU that comes next */
+void ap_main(struct cpu *cpu);
+
+static void (*enter_guest)(struct cpu *cpu);
+
+/* First C code of another CPU, on its own stack. */
+void ap_main(struct cpu *cpu)
+{
+    cpu_load_tables(cpu);
+    write_cr3(own_cr3()); /* away from the tables that map the real-mode page */
+    enter_guest(cpu);
+}
+
+static void patch(u8 *code, const u32 *place, u32 value)
+{
+    memcpy(code + ((const char *)place - ap_start), &value, sizeof(value));
+}
+
+static void place_code(u64 page, u64 cr3)
+{
+    u8 *code = physical(page);
+    memcpy(code, ap_start, (size_t)(ap_end - ap_start));
+    patch(code, &ap_gdt, (u32)page + ap_offset_gdt);
+    patch(code, &ap_to_32, (u32)page + ap_offset_32);
+    patch(code, &ap_to_64, (u32)page + ap_offset_64);
+    patch(code, &ap_page, (u32)page);
+    patch(code, &ap_cr3, (u32)cr3);
+}
+
+/* Whether the CPU came: it took its block out of the mailbox, or that is taken back. */
+static bool start(u32 id, u64 page)
+{
+    struct cpu *cpu = cpu_allocate(id);
+    __atomic_store_n(&ap_mailbox, cpu, __ATOMIC_SEQ_CST);
+    apic_start_cpu(id, (u8)(page / PAGE_SIZE));
+    for (unsigned waited = 0; waited < WAIT_US && __atomic_load_n(&ap_mailbox, __ATOMIC_SEQ_CST);
+         waited += 10)
+        tsc_wait_us(10);
+    if (!__atomic_exchange_n(&ap_mailbox, NULL, __ATOMIC_SEQ_CST))
+        return true;
+    say("the CPU with APIC id %u does not start; going on without it", id);
+    cpu_count--; /* the block stays unused */
+    return false;
+}
+
+void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 page,
+                      void (*enter)(struct cpu *cpu))
+{
+    static u8 saved[PAGE_SIZE];
+    enter_guest = enter;
+    memcpy(saved, physical(page), PAGE_SIZE);
+    place_code(page, tables_with_low_memory());
+    u32 self = apic_id();
+    for (unsigned i = 0; i < count; i++) {
+        if (apic_ids[i] == self)
+            continue;
+        if (!start(apic_ids[i], page) || cpu_count > limit)
+            acpi_hide_cpu(apic_ids[i]);
+    }
+    vcpu_count = cpu_count < limit ? cpu_count : limit;
+    memcpy(physical(page), saved, PAGE_SIZE);
+}
