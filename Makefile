@@ -123,17 +123,19 @@ force:
 RUN_VARIABLES := PLATFORM GUEST KERNEL MODULES OPTIONS CPU CPUS MEM TIMEOUT INTERACTIVE \
     APPEND INITRD LINUX_IMAGE
 export $(RUN_VARIABLES)
+# Building before a run is quiet, and uses every processor unless the user said otherwise.
+BUILD = $(MAKE) --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN_DEPENDENCIES = build run $(if $(filter linux,$(GUEST)),linux)
 
 .PHONY: run run-native report
 run:  ## boot Tally with its guest, stream the console, end with the guest's verdict
 	@tools/deps $(RUN_DEPENDENCIES)
-	@$(MAKE) --no-print-directory -s tally guest $(B)/probe.bin >&2
+	@+$(BUILD) tally guest $(B)/probe.bin >&2
 	@tools/run --environment
 
 run-native:  ## boot the guest bare, without Tally
 	@tools/deps $(RUN_DEPENDENCIES)
-	@$(MAKE) --no-print-directory -s guest $(B)/probe.bin >&2
+	@+$(BUILD) guest $(B)/probe.bin >&2
 	@tools/run --environment --native
 
 report:  ## pictures and a page from a saved console: make report LOG=console.log
@@ -145,7 +147,7 @@ report:  ## pictures and a page from a saved console: make report LOG=console.lo
 .PHONY: test test-programs bench size check format
 test:  ## unit tests and system tests; last line: N passed, N failed
 	@tools/deps build run test
-	@$(MAKE) --no-print-directory -s all test-programs >&2
+	@+$(BUILD) all test-programs >&2
 	@tests/run $(TESTS)
 
 test-programs: $(UNIT_TESTS) $(FIXTURES)
@@ -162,7 +164,7 @@ $(B)/host/%.o: %.c $(B)/flags
 
 bench:  ## round trips in ticks from inside a guest in Bochs, and the size of the image
 	@tools/deps build run
-	@$(MAKE) --no-print-directory -s tally guest >&2
+	@+$(BUILD) tally guest >&2
 	@tools/bench
 
 size: $(B)/tally.elf $(B)/guest.elf  ## bytes of the images, and of Tally's parts

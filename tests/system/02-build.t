@@ -24,6 +24,19 @@ make -s -C "$top" help >"$console"
 like '^  run  ' 'make help lists the targets'
 like '^  OPTIONS  ' 'make help lists the variables'
 
+# A host that is not x86 takes a cross compiler by itself; any host takes the one it is told.
+mkdir "$scratch/arm"
+printf '#!/bin/sh\necho aarch64\n' >"$scratch/arm/uname"
+chmod +x "$scratch/arm/uname"
+PATH=$scratch/arm:$PATH make -n -C "$top" B="$scratch/arm/build" CC=gcc tally >"$console" 2>&1
+like '^x86_64-linux-gnu-gcc .*hv/main.c' 'on ARM: the cross compiler'
+like '^x86_64-linux-gnu-ld ' 'on ARM: the cross linker'
+make -n -C "$top" B="$scratch/elf" CC=gcc CROSS_COMPILE=x86_64-elf- tally >"$console" 2>&1
+like '^x86_64-elf-gcc .*hv/main.c' 'CROSS_COMPILE: the compiler'
+like '^x86_64-elf-ld ' 'CROSS_COMPILE: the linker'
+make -s -C "$top" B="$scratch/cross" CC=gcc CROSS_COMPILE=x86_64-linux-gnu- guest >"$console" 2>&1
+ok $? 'x86_64-linux-gnu- builds'
+
 # A change of compiler or flags reaches every object; nothing else is built twice.
 make -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= tally guest >"$console" 2>&1
 unlike '^(gcc|nasm|ld) ' 'a second make builds nothing'
