@@ -37,7 +37,7 @@ static const char *flags_kept(const struct run *run)
 #define ONE_EXIT EXITS(CPUID, MINIMAL, 1)
 
 static const struct instruction_test instructions[] = {
-    {"CPUID leaf 0", CODE(cpuid), .modes = IN_ALL, .rax = STALE, .rcx = STALE, .rdx = STALE,
+    {"CPUID leaf 0", CODE(cpuid), .modes = IN_ALL | IN_LEGACY, .rax = STALE, .rcx = STALE, .rdx = STALE,
      .rbx = STALE, .exits = ONE_EXIT, .check = same_as_in_64_bit_code},
     {"CPUID leaf 1", CODE(cpuid), .modes = IN_ALL, .rax = STALE | 1, .exits = ONE_EXIT,
      .check = upper_halves_zero},
@@ -54,7 +54,9 @@ struct leaf {
 
 static const struct leaf leaves[] = {
     {0, 0, {0}},
-    {1, 0, {.ebx = 0xFF000000, .ecx = 1u << 3 | 1u << 5 | 1u << 6 | 1u << 31}},
+    {1, 0, {.ebx = 0xFF000000, 
+            .ecx = 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 11 | 1u << 31,
+            .edx = 1u << 21}},
     {2, 0, {0}},
     {4, 0, {0}},
     {4, 1, {0}},
@@ -64,7 +66,7 @@ static const struct leaf leaves[] = {
     {6, 0, {0}},
     {7, 0,
      {.ebx = 1u << 2 | 1u << 25,
-      .ecx = 1u << 5 | 1u << 7 | 1u << 23 | 1u << 29 | 1u << 31,
+      .ecx = 1u << 5 | 1u << 7 | 1u << 23 | 1u << 29 | 1u << 30 | 1u << 31,
       .edx = 1u << 5 | 1u << 18 | 1u << 20}},
     {0xA, 0, {0}},
     {0xB, 0, {.edx = ~0u}},

@@ -24,6 +24,9 @@ struct expected_exits {
 #define IN_64 (IN(64) | IN(64_USER))
 #define IN_32_AND_16 (IN(32) | IN(32_USER) | IN(16) | IN(16_USER))
 #define IN_ALL (IN_RING_0 | IN_RING_3)
+#define IN_P (IN(P32) | IN(P16))
+#define IN_P_USER (IN(P32_USER) | IN(P16_USER))
+#define IN_LEGACY (IN_P | IN_P_USER | IN(V86) | IN(REAL))
 
 struct instruction_test {
     const char *name;

@@ -22,7 +22,7 @@ CODE64(hlt, "hlt");
 #define SOON_PIT 50
 
 /* What has arrived since begin(). */
-static struct {
+static struct seen {
     u32 count;
     u32 vectors[4];
     u64 rips[4];
@@ -54,7 +54,7 @@ static void on_pit(struct trap_frame *frame)
 
 static void begin(void)
 {
-    __builtin_memset(&seen, 0, sizeof(seen));
+    seen = (struct seen){0};
 }
 
 static void timer(struct run *run)

@@ -4,6 +4,7 @@
 #include "x86/instructions.h"
 #include "descriptors.h"
 #include "families.h"
+#include "legacy.h"
 #include "memory.h"
 #include "multiboot.h"
 #include "options.h"
@@ -93,6 +94,7 @@ void main(u32 magic, const struct multiboot_info *information)
     console_init();
     descriptors_init();
     memory_init();
+    legacy_init();
     mask_interrupts();
     statistics_init();
     check_command_line();

@@ -1,6 +1,7 @@
 #include "run.h"
 #include "x86/instructions.h"
 #include "descriptors.h"
+#include "legacy.h"
 #include "statistics.h"
 #include "tap.h"
 
@@ -11,15 +12,32 @@
 struct mode_setup {
     const char *name;
     u16 cs, ss, base;
+    enum { IN_LONG_MODE, LEGACY, LEGACY_PAGED } kind;
+    u32 rflags;
 };
 
+#define LOW_SEGMENT (LOW_MEMORY / 16) /* the segment of virtual-8086 and real-address mode */
+
 static const struct mode_setup modes[MODES] = {
-    [MODE_64] = {"64-bit ring 0", SELECTOR_CODE64, SELECTOR_DATA, 0},
-    [MODE_64_USER] = {"64-bit ring 3", SELECTOR_USER_CODE64, SELECTOR_USER_DATA, 0},
-    [MODE_32] = {"32-bit ring 0", SELECTOR_CODE32, SELECTOR_DATA, 0},
-    [MODE_32_USER] = {"32-bit ring 3", SELECTOR_USER_CODE32, SELECTOR_USER_DATA, 0},
-    [MODE_16] = {"16-bit ring 0", SELECTOR_CODE16, SELECTOR_DATA16, LOW_MEMORY},
-    [MODE_16_USER] = {"16-bit ring 3", SELECTOR_USER_CODE16, SELECTOR_USER_DATA16, LOW_MEMORY},
+    [MODE_64] = {"64-bit ring 0", SELECTOR_CODE64, SELECTOR_DATA, 0, IN_LONG_MODE, 0},
+    [MODE_64_USER] = {"64-bit ring 3", SELECTOR_USER_CODE64, SELECTOR_USER_DATA, 0, IN_LONG_MODE,
+                      0},
+    [MODE_32] = {"32-bit ring 0", SELECTOR_CODE32, SELECTOR_DATA, 0, IN_LONG_MODE, 0},
+    [MODE_32_USER] = {"32-bit ring 3", SELECTOR_USER_CODE32, SELECTOR_USER_DATA, 0, IN_LONG_MODE,
+                      0},
+    [MODE_16] = {"16-bit ring 0", SELECTOR_CODE16, SELECTOR_DATA16, LOW_MEMORY, IN_LONG_MODE, 0},
+    [MODE_16_USER] = {"16-bit ring 3", SELECTOR_USER_CODE16, SELECTOR_USER_DATA16, LOW_MEMORY,
+                      IN_LONG_MODE, 0},
+    [MODE_P32] = {"protected 32-bit ring 0", SELECTOR_CODE32, SELECTOR_DATA, 0, LEGACY_PAGED, 0},
+    [MODE_P32_USER] = {"protected 32-bit ring 3", SELECTOR_USER_CODE32, SELECTOR_USER_DATA, 0,
+                       LEGACY_PAGED, 0},
+    [MODE_P16] = {"protected 16-bit ring 0", SELECTOR_CODE16, SELECTOR_DATA16, LOW_MEMORY, LEGACY,
+                  0},
+    [MODE_P16_USER] = {"protected 16-bit ring 3", SELECTOR_USER_CODE16, SELECTOR_USER_DATA16,
+                       LOW_MEMORY, LEGACY, 0},
+    [MODE_V86] = {"virtual-8086", LOW_SEGMENT, LOW_SEGMENT, LOW_MEMORY, LEGACY_PAGED,
+                  RFLAGS_VM | RFLAGS_IOPL},
+    [MODE_REAL] = {"real-address", 0, LOW_SEGMENT, LOW_MEMORY, LEGACY, 0},
 };
 
 struct run *running;
@@ -79,30 +97,84 @@ static void place_code(struct code code)
         *to++ = OPCODE_INT3;
 }
 
-void run(struct run *run)
+static void run_long(struct run *run, const struct mode_setup *mode)
 {
-    const struct mode_setup *mode = &modes[run->mode];
     struct trap_frame start = {
         .rip = LOW_MEMORY - mode->base,
         .cs = mode->cs,
         .ss = mode->ss,
         .rflags = run->rflags | RFLAGS_FIXED,
-        .rsp = run->gpr[RSP] ? run->gpr[RSP] : LOW_STACK_TOP - mode->base,
+        .rsp = run->gpr[RSP],
     };
-    struct exit_counts before, after;
 
     for (u32 i = 0; i < GPRS; i++)
         start.gpr[i] = run->gpr[i];
-    place_code(run->code);
-
     running = run;
-    read_counts_before(run->reason, &before);
     run_enter(&start, mode->ss);
+}
+
+static void run_legacy(struct run *run, const struct mode_setup *mode)
+{
+    struct legacy_state state = {
+        .eip = LOW_MEMORY - mode->base,
+        .cs = mode->cs,
+        .ss = mode->ss,
+        .data = mode->ss,
+        .eflags = (u32)(run->rflags | RFLAGS_FIXED | mode->rflags),
+        .paged = mode->kind == LEGACY_PAGED,
+    };
+
+    for (u32 i = 0; i < ARRAY_SIZE(state.gpr); i++)
+        state.gpr[i] = (u32)run->gpr[i];
+    legacy_run(&state);
+    for (u32 i = 0; i < ARRAY_SIZE(state.gpr); i++)
+        run->gpr[i] = state.gpr[i];
+    run->vector = state.vector;
+    run->error = state.error;
+    run->rip = state.eip + mode->base - LOW_MEMORY;
+    if (state.vector == VECTOR_DONE)
+        run->rip -= DONE_LENGTH;
+    run->cs = state.cs;
+    run->rflags = state.eflags;
+    run->cr2 = read_cr2();
+}
+
+static void run_and_count(struct run *run)
+{
+    const struct mode_setup *mode = &modes[run->mode];
+    struct exit_counts before, after;
+
+    place_code(run->code);
+    if (!run->gpr[RSP])
+        run->gpr[RSP] = LOW_STACK_TOP - mode->base;
+
+    read_counts_before(run->reason, &before);
+    if (mode->kind == IN_LONG_MODE)
+        run_long(run, mode);
+    else
+        run_legacy(run, mode);
     read_counts_after(run->reason, &after);
 
     run->reason_exits = after.reason_exits - before.reason_exits;
     run->all_exits = after.all_exits - before.all_exits;
     run->reason_cycles = after.reason_cycles - before.reason_cycles;
+}
+
+/* The way to a legacy mode and back makes exits of its own: as many as with no code at all. */
+static void subtract_mode_switches(struct run *run)
+{
+    struct run empty = {.mode = run->mode, .reason = run->reason};
+
+    run_and_count(&empty);
+    run->reason_exits -= empty.reason_exits;
+    run->all_exits -= empty.all_exits;
+}
+
+void run(struct run *run)
+{
+    run_and_count(run);
     if (run->vector == VECTOR_DB)
         run->dr6 = read_dr6();
+    if (modes[run->mode].kind != IN_LONG_MODE && under_tally())
+        subtract_mode_switches(run);
 }

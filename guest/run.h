@@ -36,6 +36,12 @@ enum mode {
     MODE_32_USER,
     MODE_16, /* 16-bit code in compatibility mode; segments start at LOW_MEMORY */
     MODE_16_USER,
+    MODE_P32, /* 32-bit protected mode outside IA-32e mode, with PAE paging */
+    MODE_P32_USER,
+    MODE_P16, /* 16-bit protected mode without paging */
+    MODE_P16_USER,
+    MODE_V86,  /* virtual-8086 mode, IOPL 3 */
+    MODE_REAL, /* real-address mode */
     MODES,
 };
 
@@ -66,9 +72,5 @@ static inline bool ran_to_end(const struct run *run)
 }
 
 const char *mode_name(enum mode mode);
-static inline bool mode_is_user(enum mode mode)
-{
-    return mode == MODE_64_USER || mode == MODE_32_USER || mode == MODE_16_USER;
-}
 
 #endif

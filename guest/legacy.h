@@ -1,0 +1,38 @@
+/* Code under test outside IA-32e mode: protected, virtual-8086 and real-address mode. */
+#ifndef GUEST_LEGACY_H
+#define GUEST_LEGACY_H
+
+#include "types.h"
+
+struct legacy_state { /* as legacy.asm reads and writes it */
+    u32 gpr[8];
+    u32 eip, cs, eflags; /* CS 0: real-address mode */
+    u32 ss, data;        /* data: DS and ES */
+    u32 paged;           /* with PAE paging; the same addresses as in 64-bit mode */
+    u32 vector, error;   /* out: what ended it */
+};
+
+/* Builds the tables of these modes. */
+void legacy_init(void);
+
+/* Runs from `state` to the first trap, whose state it brings back. */
+void legacy_run(struct legacy_state *state);
+
+/* Points a vector of the 32-bit IDT at a task gate, and back at its entry. */
+void legacy_set_task_gate(u32 vector, u16 tss_selector);
+void legacy_reset_gate(u32 vector);
+
+struct tss32 {
+    u32 link, esp0, ss0, esp1, ss1, esp2, ss2;
+    u32 cr3, eip, eflags;
+    u32 gpr[8];
+    u32 es, cs, ss, ds, fs, gs, ldt;
+    u16 trap, io_map;
+    u8 io_permissions[0x21]; /* ports 0 to 0xFF and the byte that ends the map */
+};
+_Static_assert(offsetof(struct tss32, io_permissions) == 0x68, "32-bit TSS");
+
+extern struct tss32 tss32, other_tss32;
+extern u64 pae_pointers[4];
+
+#endif
