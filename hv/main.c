@@ -15,6 +15,7 @@
 #include "platform/boot_info.h"
 #include "platform/console.h"
 #include "platform/power.h"
+#include "platform/serial_filter.h"
 #include "platform/tsc.h"
 #include "stats/leaves.h"
 #include "stats/timeline.h"
@@ -133,7 +134,7 @@ static void prepare_the_exits(void)
     bitmaps_init(options.profile == PROFILE_KVM);
     msr_intercept(options.profile);
     power_watched_ports(intercept_port);
-    intercept_port(COM1);
+    serial_filter_watch(intercept_port);
     stop_init(options.report);
     cpuid_announce(options.announce);
 }

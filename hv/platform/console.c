@@ -19,7 +19,8 @@ enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UA
 #define SCREEN_ATTRIBUTE 0x0700
 
 static bool has_uart, has_screen, screen_on;
-static bool guest_owns_uart, guest_in_line;
+static bool guest_in_line;
+static u8 line_control = LCR_8N1, modem_control = MCR_DTR_RTS; /* as last written, by anyone */
 static unsigned column, row;
 
 /* Bounded: a UART that is not there, or stuck, must not hang the machine. */
@@ -36,16 +37,21 @@ static void uart_put(char c)
     outb(COM1 + UART_DATA, (u8)c);
 }
 
-/* The guest may have left the divisor latch or loopback on: off for the letter, then as it was. */
+/* True: what goes to the data port is not sent. */
+static bool not_sending(void)
+{
+    return line_control & LCR_DLAB || modem_control & MCR_LOOPBACK;
+}
+
+/* The guest has the divisor latch or loopback on: off for the letter, then as it was. */
 static void uart_put_borrowed(char c)
 {
-    u8 lcr = inb(COM1 + UART_LCR), mcr = inb(COM1 + UART_MCR);
-    outb(COM1 + UART_LCR, lcr & (u8)~LCR_DLAB);
-    outb(COM1 + UART_MCR, mcr & (u8)~MCR_LOOPBACK);
+    outb(COM1 + UART_LCR, line_control & (u8)~LCR_DLAB);
+    outb(COM1 + UART_MCR, modem_control & (u8)~MCR_LOOPBACK);
     uart_put(c);
     wait_for_transmitter();
-    outb(COM1 + UART_MCR, mcr);
-    outb(COM1 + UART_LCR, lcr);
+    outb(COM1 + UART_MCR, modem_control);
+    outb(COM1 + UART_LCR, line_control);
 }
 
 static void scroll(void)
@@ -72,7 +78,7 @@ static void screen_put(char c)
 
 static void console_put(char c)
 {
-    void (*put)(char) = guest_owns_uart ? uart_put_borrowed : uart_put;
+    void (*put)(char) = not_sending() ? uart_put_borrowed : uart_put;
     if (guest_in_line) {
         guest_in_line = false;
         console_put('\n');
@@ -117,12 +123,22 @@ void console_show_on_screen(bool on)
 void console_hand_over(void)
 {
     screen_on = false;
-    guest_owns_uart = true;
 }
 
+void serial_filter_watch(void (*watch)(u16 port))
+{
+    watch(COM1 + UART_DATA);
+    watch(COM1 + UART_LCR);
+    watch(COM1 + UART_MCR);
+}
+
+/* No port is read here: it would cost more than all the rest of a letter's exit. */
 void serial_filter_out(u16 port, u8 value)
 {
-    if (port == COM1 + UART_DATA && !(inb(COM1 + UART_LCR) & LCR_DLAB) &&
-        !(inb(COM1 + UART_MCR) & MCR_LOOPBACK))
+    if (port == COM1 + UART_LCR)
+        line_control = value;
+    else if (port == COM1 + UART_MCR)
+        modem_control = value;
+    else if (port == COM1 + UART_DATA && !not_sending())
         guest_in_line = value != '\n';
 }

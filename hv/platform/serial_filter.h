@@ -4,6 +4,9 @@
 
 #include "types.h"
 
+/* Calls `watch` for each port whose OUTs have to pass serial_filter_out(). */
+void serial_filter_watch(void (*watch)(u16 port));
+
 /* Before the guest's OUT of a byte to one of COM1's ports is carried out. */
 void serial_filter_out(u16 port, u8 value);
 
