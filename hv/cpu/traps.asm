@@ -1,7 +1,7 @@
 ; Entries of the hypervisor's IDT. Everything runs on stacks of the interrupt-stack table.
 %include "offsets.inc"
 
-extern handle_trap, vmx_check_work, vmx_check_work_end
+extern handle_trap, vmx_check_work, vmx_check_work_end, interrupt_idtr, trap_idtr
 
         section .text
 
@@ -99,6 +99,36 @@ unblock_nmi:
         push rax
         iretq
 .out:   ret
+
+; Interrupts are taken only here: they have an IDT of their own, for a PIC may send any vector, also
+; those of exceptions, for which nothing else pushes an error code.
+        global interrupt_stubs
+        align 8
+interrupt_stubs:
+%assign vector 0
+%rep 256
+        push byte (vector ^ 0x80) - 0x80 ; as a signed byte: all stubs are of the same length
+        jmp near interrupt_taken
+        align 8
+%assign vector vector + 1
+%endrep
+
+interrupt_taken:
+        pop rax
+        movzx eax, al
+        btr qword [rsp + 16], 9         ; RFLAGS.IF: one is enough
+        iretq
+
+; int acknowledge_interrupt(void)
+        global acknowledge_interrupt
+acknowledge_interrupt:
+        mov eax, -1
+        lidt [interrupt_idtr]
+        sti
+        nop
+        cli
+        lidt [trap_idtr]
+        ret
 
 ; void load_segments(void)
         global load_segments

@@ -16,9 +16,13 @@ _Static_assert(sizeof(struct gate) == 16, "64-bit interrupt gate");
 #define TRAP_STUBS 33 /* one for each exception vector, one for all others */
 
 /* All 256: after a VM exit the IDT's limit is 0xFFFF, whatever LIDT said. */
-static struct gate idt[256];
+static struct gate trap_idt[256], interrupt_idt[256];
+const struct descriptor_table_register trap_idtr = {sizeof(trap_idt) - 1, (u64)trap_idt};
+const struct descriptor_table_register interrupt_idtr = {sizeof(interrupt_idt) - 1,
+                                                         (u64)interrupt_idt};
 
-extern char trap_stubs[], trap_stubs_end[], nmi_gate[];
+extern char trap_stubs[], trap_stubs_end[], nmi_gate[], interrupt_stubs[];
+#define INTERRUPT_STUB_SIZE 8
 
 /* Pairs made by the FIXUP macro of cpu/safe.asm: an instruction that may fault, where to go then. */
 struct fixup {
@@ -26,7 +30,7 @@ struct fixup {
 };
 extern const struct fixup fixup_table[], fixup_table_end[];
 
-static void set_gate(unsigned vector, u64 handler, unsigned ist)
+static void set_gate(struct gate *idt, unsigned vector, u64 handler, unsigned ist)
 {
     idt[vector] = (struct gate){
         .offset_low = (u16)handler,
@@ -43,20 +47,22 @@ void traps_init(void)
     u64 stub_size = (u64)(trap_stubs_end - trap_stubs) / TRAP_STUBS;
     for (unsigned vector = 0; vector < 256; vector++) {
         unsigned stub = vector < TRAP_STUBS ? vector : TRAP_STUBS - 1;
-        set_gate(vector, (u64)trap_stubs + stub * stub_size, IST_TRAP);
+        set_gate(trap_idt, vector, (u64)trap_stubs + stub * stub_size, IST_TRAP);
+        set_gate(interrupt_idt, vector, (u64)interrupt_stubs + vector * INTERRUPT_STUB_SIZE,
+                 IST_TRAP);
     }
-    set_gate(VECTOR_NMI, (u64)nmi_gate, IST_NMI);
+    set_gate(trap_idt, VECTOR_NMI, (u64)nmi_gate, IST_NMI);
+    set_gate(interrupt_idt, VECTOR_NMI, (u64)nmi_gate, IST_NMI);
 }
 
 u64 traps_base(void)
 {
-    return (u64)idt;
+    return (u64)trap_idt;
 }
 
 void traps_load(void)
 {
-    const struct descriptor_table_register idtr = {sizeof(idt) - 1, (u64)idt};
-    lidt(&idtr);
+    lidt(&trap_idtr);
 }
 
 static void print_frame(const struct trap_frame *f)

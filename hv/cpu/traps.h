@@ -23,6 +23,9 @@ void traps_load(void);
 /* Reloads CS and the data segments after LGDT. */
 void load_segments(void);
 
+/* Takes the external interrupt that waits for this CPU: its vector, -1 if none does any more. */
+int acknowledge_interrupt(void);
+
 /* Executes IRET, which unblocks NMIs after an NMI exit. SDM vol. 3, 'Handling of NMIs'. */
 void unblock_nmi(void);
 

@@ -67,10 +67,10 @@ enum exit_action exit_exception_nmi(struct vcpu *vcpu)
     }
 }
 
-/* Acknowledged on exit; the guest's own EOI reaches the real APIC. */
+/* The guest's own EOI reaches the real APIC. */
 enum exit_action exit_external_interrupt(struct vcpu *vcpu)
 {
-    queue_interrupt(vcpu, (u8)vmread(VM_EXIT_INTERRUPTION_INFO));
+    take_interrupt(vcpu);
     sleep_on(vcpu);
     return EXIT_RETRY;
 }

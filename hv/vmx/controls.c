@@ -65,7 +65,7 @@ static const struct profile_plan plans[] = {
                                 .later = PROC_LATER},
             .word[WORD_PROC2] = {.required = PROC2_BASE,
                                  .wanted = PROC2_INSTRUCTIONS | PROC2_WBINVD_EXITING},
-            .word[WORD_EXIT] = {.required = EXIT_BASE | EXIT_ACKNOWLEDGE_INTERRUPT},
+            .word[WORD_EXIT] = {.required = EXIT_BASE},
             .word[WORD_ENTRY] = ENTRY_PLAN,
             .exceptions = EXCEPTIONS_BASE | BIT(VECTOR_UD) | BIT(VECTOR_MC),
             .cr0_guest = CR0_TS,
@@ -88,7 +88,7 @@ static const struct profile_plan plans[] = {
                                            PROC2_WBINVD_EXITING | PROC2_RDRAND_EXITING |
                                            PROC2_RDSEED_EXITING | PROC2_ENABLE_VMFUNC |
                                            PROC2_ENABLE_PCONFIG | PROC2_BUS_LOCK_DETECTION},
-            .word[WORD_EXIT] = {.required = EXIT_BASE | EXIT_ACKNOWLEDGE_INTERRUPT},
+            .word[WORD_EXIT] = {.required = EXIT_BASE},
             .word[WORD_ENTRY] = ENTRY_PLAN,
             .exceptions = 0xFFFFFFFF,
             .xss_exiting = ~0ull,

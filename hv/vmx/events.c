@@ -1,4 +1,5 @@
 #include "vmx/events.h"
+#include "cpu/traps.h"
 #include "vmx/access.h"
 #include "vmx/guest_state.h"
 #include "vmx/live_state.h"
@@ -164,19 +165,53 @@ static bool any_pending(const struct vcpu *vcpu)
     return set[0] | set[1] | set[2] | set[3];
 }
 
-bool deliver_pending_interrupt(struct vcpu *vcpu)
+static void set_external_interrupt_exiting(struct vcpu *vcpu, bool on)
 {
-    bool deliver = any_pending(vcpu) && can_take_interrupt();
-    if (deliver)
-        inject_event(vcpu, (u32)take_pending(vcpu), 0, 0); /* type 0: external interrupt */
-    set_interrupt_window(vcpu, any_pending(vcpu));
-    return deliver;
+    u32 pin = vcpu->controls.pin & ~(u32)PIN_EXTERNAL_INTERRUPT_EXITING;
+    if (on)
+        pin |= PIN_EXTERNAL_INTERRUPT_EXITING;
+    vcpu->controls.pin = pin;
+    vmwrite(PIN_BASED_CONTROLS, pin);
 }
 
-void queue_interrupt(struct vcpu *vcpu, u8 vector)
+/* The interrupt that waited may be gone: masked, or below the guest's TPR by now. */
+static int take_waiting(struct vcpu *vcpu)
 {
-    vcpu->pending_interrupts[vector / 64] |= BIT(vector % 64);
-    deliver_pending_interrupt(vcpu);
+    vcpu->interrupt_waits = false;
+    set_external_interrupt_exiting(vcpu, true);
+    return acknowledge_interrupt();
+}
+
+bool deliver_pending_interrupt(struct vcpu *vcpu)
+{
+    int vector = -1;
+    if (can_take_interrupt()) {
+        vector = take_pending(vcpu);
+        if (vector < 0 && vcpu->interrupt_waits)
+            vector = take_waiting(vcpu);
+        if (vector >= 0)
+            inject_event(vcpu, (u32)vector, 0, 0); /* type 0: external interrupt */
+    }
+    set_interrupt_window(vcpu, vcpu->interrupt_waits || any_pending(vcpu));
+    return vector >= 0;
+}
+
+/*
+ * Not before the guest can take it: till then it may mask the source, move its vector, raise the
+ * TPR or look at the request in the APIC. So the exit does not acknowledge; meanwhile the interrupt
+ * would cause the same exit again, and the window's exit takes its place.
+ */
+void take_interrupt(struct vcpu *vcpu)
+{
+    if (can_take_interrupt() && !any_pending(vcpu)) {
+        int vector = acknowledge_interrupt();
+        if (vector >= 0)
+            inject_event(vcpu, (u32)vector, 0, 0);
+        return;
+    }
+    vcpu->interrupt_waits = true;
+    set_external_interrupt_exiting(vcpu, false);
+    set_interrupt_window(vcpu, true);
 }
 
 void queue_nmi(struct vcpu *vcpu)

@@ -34,8 +34,9 @@ void inject_event(struct vcpu *vcpu, u32 info, u32 error_code, u32 instruction_l
 /* Delivers again the event whose delivery this exit interrupted (vcpu->vectoring). */
 void redeliver_event(struct vcpu *vcpu);
 
-/* An external interrupt that Tally acknowledged: injected now or as soon as the guest can take it. */
-void queue_interrupt(struct vcpu *vcpu, u8 vector);
+/* An external interrupt is there, not acknowledged: taken and injected now or, with
+ * external-interrupt exiting off until then, as soon as the guest can take it. */
+void take_interrupt(struct vcpu *vcpu);
 
 /* Injects the highest of the pending interrupts if the guest can take it now, and has an exit made
  * at the next window for those that remain. Whether one was injected. */

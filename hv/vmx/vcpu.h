@@ -45,6 +45,7 @@ struct vcpu {
     u32 kick; /* enum kick: what other CPUs want, see vmx/kick.h */
     u16 vpid;
     bool halted; /* activity HLT was asked for and no event has been injected since */
+    bool interrupt_waits; /* in the PIC or APIC until the guest can take it: take_interrupt() */
     bool parked; /* only an NMI, INIT or SIPI can wake it: HLT with IF = 0, or wait-for-SIPI */
     struct controls controls;
     u64 pending_interrupts[4]; /* acknowledged external interrupts not yet injected, by vector */
