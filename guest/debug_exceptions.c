@@ -135,8 +135,8 @@ static void restore(void)
 #define STEP(...) STEP_WITH(steps, single_step, __VA_ARGS__)
 
 static const struct instruction_test single_steps[] = {
-    STEP("step over NOP", nops, IN_ALL, 1),
-    STEP("step over CPUID", cpuid, IN_ALL, 2, .exits = EXITS(CPUID, MINIMAL, 1)),
+    STEP("step over NOP", nops, IN_ALL | IN_LEGACY, 1),
+    STEP("step over CPUID", cpuid, IN_ALL | IN_LEGACY, 2, .exits = EXITS(CPUID, MINIMAL, 1)),
     STEP("step over RDMSR", rdmsr, IN(64), 2, .rcx = IA32_EFER, .exits = EXITS(RDMSR, KVM, 1)),
     STEP("step over WRMSR", wrmsr, IN(64), 2, .rcx = IA32_STAR, .exits = EXITS(WRMSR, ALL, 1)),
     STEP("step over IN", in_al, IN(64) | IN(32), 1, .rdx = 0x80,
@@ -166,7 +166,7 @@ static const struct instruction_test single_steps[] = {
 };
 
 static const struct instruction_test breakpoints[] = {
-    {"INT1", CODE(int1), .modes = IN_ALL, .fault = FAULT(DB), .fault_rip = 1, .prepare = steps,
+    {"INT1", CODE(int1), .modes = IN_ALL | IN_LEGACY, .fault = FAULT(DB), .fault_rip = 1, .prepare = steps,
      .check = no_reason_in_dr6},
     {"breakpoint on an instruction", CODE(nops), .modes = IN_64, .fault = FAULT(DB),
      .fault_rip = 1, .prepare = break_at_second_nop, .check = breakpoint_0, .restore = restore},

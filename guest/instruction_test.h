@@ -26,6 +26,8 @@ struct expected_exits {
 #define IN_ALL (IN_RING_0 | IN_RING_3)
 #define IN_P (IN(P32) | IN(P16))
 #define IN_P_USER (IN(P32_USER) | IN(P16_USER))
+#define IN_SUPERVISOR (IN_RING_0 | IN_P | IN(REAL)) /* all that may do everything */
+#define IN_USER (IN_RING_3 | IN_P_USER | IN(V86))
 #define IN_LEGACY (IN_P | IN_P_USER | IN(V86) | IN(REAL))
 
 struct instruction_test {

@@ -166,7 +166,7 @@ static const struct instruction_test instructions[] = {
      .prepare = pit, .check = pit_behind_hlt, .restore = pit_stop},
     {"HLT with an interrupt pending", CODE(sti_hlt), .exits = HLT_EXITS, .others_exit = true,
      .prepare = pending, .check = ipi_behind_hlt},
-    {"HLT", CODE(hlt), .modes = IN_RING_3, .fault = FAULT(GP)},
+    {"HLT", CODE(hlt), .modes = IN_USER, .fault = FAULT(GP)},
     {"interrupt one instruction behind STI", CODE(sti_nops), .count_unstated = true,
      .prepare = pending, .check = ipi_behind_hlt},
     {"interrupt behind STI and CPUID", CODE(sti_cpuid), .exits = EXITS(CPUID, MINIMAL, 1),

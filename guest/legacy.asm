@@ -215,6 +215,10 @@ bits 64
 %define REAL(field) STATE(field) - LOW_MEMORY
 bits 16
 real_code:
+    mov ax, SELECTOR_DATA16             ; real-address mode keeps the limits
+    mov ds, ax
+    mov es, ax
+    mov ss, ax
     mov eax, cr0
     and al, ~CR0_PE
     mov cr0, eax

@@ -28,7 +28,8 @@ static const char *efer(const struct run *run)
 {
     if ((run->gpr[RAX] | run->gpr[RDX]) >> 32)
         return "an upper half is not zero";
-    return (result(run) & (EFER_LME | EFER_LMA)) == (EFER_LME | EFER_LMA) ? NULL : "not EFER";
+    u64 long_mode = run->mode < MODE_P32 ? EFER_LME | EFER_LMA : 0;
+    return (result(run) & (EFER_LME | EFER_LMA)) == long_mode ? NULL : "not EFER";
 }
 
 static const char *apic_base(const struct run *run)
@@ -38,7 +39,8 @@ static const char *apic_base(const struct run *run)
 
 static const char *registers_kept(const struct run *run)
 {
-    return run->gpr[RAX] == STALE && run->gpr[RDX] == STALE ? NULL : "a register was written";
+    u64 stale = run->mode < MODE_P32 ? STALE : 0; /* 32 bits outside IA-32e mode */
+    return run->gpr[RAX] == stale && run->gpr[RDX] == stale ? NULL : "a register was written";
 }
 
 static const char *reads_address(const struct run *run)
@@ -91,19 +93,19 @@ static void restore_efer(void)
     }
 
 static const struct instruction_test instructions[] = {
-    {"RDMSR IA32_EFER", CODE(rdmsr), .modes = IN_RING_0, .rcx = STALE | IA32_EFER, .rax = STALE,
+    {"RDMSR IA32_EFER", CODE(rdmsr), .modes = IN_SUPERVISOR, .rcx = STALE | IA32_EFER, .rax = STALE,
      .rdx = STALE, .exits = EXITS(RDMSR, KVM, 1), .check = efer},
-    {"RDMSR IA32_APIC_BASE", CODE(rdmsr), .modes = IN_RING_0, .rcx = IA32_APIC_BASE,
+    {"RDMSR IA32_APIC_BASE", CODE(rdmsr), .modes = IN_SUPERVISOR, .rcx = IA32_APIC_BASE,
      .exits = EXITS(RDMSR, KVM, 1), .check = apic_base},
-    {"RDMSR IA32_EFER", CODE(rdmsr), .modes = IN_RING_3, .rcx = IA32_EFER, .rax = STALE,
+    {"RDMSR IA32_EFER", CODE(rdmsr), .modes = IN_USER, .rcx = IA32_EFER, .rax = STALE,
      .rdx = STALE, .fault = FAULT(GP), .check = registers_kept},
-    {"WRMSR IA32_EFER", CODE(wrmsr), .modes = IN_RING_3, .rcx = IA32_EFER, .fault = FAULT(GP)},
-    {"RDMSR of a missing MSR in neither range", CODE(rdmsr), .modes = IN_RING_0,
+    {"WRMSR IA32_EFER", CODE(wrmsr), .modes = IN_USER, .rcx = IA32_EFER, .fault = FAULT(GP)},
+    {"RDMSR of a missing MSR in neither range", CODE(rdmsr), .modes = IN_SUPERVISOR,
      .rcx = IN_NEITHER_RANGE, .rax = STALE, .rdx = STALE, .fault = FAULT(GP),
      .exits = EXITS(RDMSR, MINIMAL, 1), .check = registers_kept},
-    {"WRMSR of a missing MSR in neither range", CODE(wrmsr), .modes = IN_RING_0,
+    {"WRMSR of a missing MSR in neither range", CODE(wrmsr), .modes = IN_SUPERVISOR,
      .rcx = IN_NEITHER_RANGE, .fault = FAULT(GP), .exits = EXITS(WRMSR, MINIMAL, 1)},
-    {"RDMSR of a missing MSR in neither range", CODE(rdmsr), .modes = IN_RING_3,
+    {"RDMSR of a missing MSR in neither range", CODE(rdmsr), .modes = IN_USER,
      .rcx = IN_NEITHER_RANGE, .fault = FAULT(GP)},
     {"RDMSR of a missing low MSR", CODE(rdmsr), .rcx = MISSING_LOW, .fault = FAULT(GP),
      .exits = EXITS(RDMSR, KVM, 1)},

@@ -18,15 +18,15 @@ struct code {
     __asm__(".pushsection .rodata.code, \"a\"\n"                                                   \
             ".code" #bits "\n.intel_syntax noprefix\n"                                             \
             "code_" #name ":\n" text "\n"                                                          \
-            "code_" #name "_end:\n"                                                                \
+            "end_of_code_" #name ":\n"                                                                \
             ".code64\n.att_syntax prefix\n.popsection");                                           \
-    extern const u8 code_##name[], code_##name##_end[]
+    extern const u8 code_##name[], end_of_code_##name[]
 #define CODE64(name, text) CODE_BITS(64, name, text)
 #define CODE32(name, text) CODE_BITS(32, name, text)
 #define CODE16(name, text) CODE_BITS(16, name, text)
 #define CODE(name)                                                                                 \
     {                                                                                              \
-        code_##name, code_##name##_end                                                             \
+        code_##name, end_of_code_##name                                                             \
     }
 
 enum mode {

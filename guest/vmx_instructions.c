@@ -26,22 +26,26 @@ CODE64(seamcall, ".byte 0x66, 0x0F, 0x01, 0xCF");
 CODE64(tdcall, ".byte 0x66, 0x0F, 0x01, 0xCC");
 
 /*
- * In 64-bit code all of them exit, at every privilege level; in compatibility mode VMCALL alone
- * does (SDM vol. 3, 'Instructions That Cause VM Exits Unconditionally').
+ * In 64-bit code and outside IA-32e mode all of them exit, at every privilege level; in
+ * compatibility, virtual-8086 and real-address mode VMCALL alone does (SDM vol. 3, 'Instructions
+ * That Cause VM Exits Unconditionally').
  */
+#define IN_EXITING (IN_64 | IN_P | IN_P_USER)
+#define IN_FAULTING (IN_32_AND_16 | IN(V86) | IN(REAL))
+#define IN_EVERY (IN_ALL | IN_LEGACY)
 #define ROW(name, code, reason)                                                                    \
-    {name, CODE(code), .modes = IN_64, .rax = LOW_DATA, .rcx = 1, .fault = FAULT(UD),              \
+    {name, CODE(code), .modes = IN_EXITING, .rax = LOW_DATA, .rcx = 1, .fault = FAULT(UD),         \
      .exits = EXITS(reason, MINIMAL, 1)},                                                          \
     {                                                                                              \
-        name, CODE(code), .modes = IN_32_AND_16, .rax = LOW_DATA, .fault = FAULT(UD)               \
+        name, CODE(code), .modes = IN_FAULTING, .rax = LOW_DATA, .fault = FAULT(UD)                \
     }
 #define FAULTS_BY_ITSELF(name, code)                                                               \
     {                                                                                              \
-        name, CODE(code), .modes = IN_ALL, .fault = FAULT(UD)                                      \
+        name, CODE(code), .modes = IN_EVERY, .fault = FAULT(UD)                                    \
     }
 
 static const struct instruction_test instructions[] = {
-    {"VMCALL", CODE(vmcall), .modes = IN_ALL, .fault = FAULT(UD),
+    {"VMCALL", CODE(vmcall), .modes = IN_EVERY, .fault = FAULT(UD),
      .exits = EXITS(VMCALL, MINIMAL, 1)},
     ROW("VMLAUNCH", vmlaunch, VMLAUNCH),
     ROW("VMRESUME", vmresume, VMRESUME),
@@ -55,7 +59,7 @@ static const struct instruction_test instructions[] = {
     ROW("VMWRITE", vmwrite, VMWRITE),
     ROW("INVEPT", invept, INVEPT),
     ROW("INVVPID", invvpid, INVVPID),
-    {"VMFUNC", CODE(vmfunc), .modes = IN_ALL, .fault = FAULT(UD), .exits = EXITS(VMFUNC, ALL, 1),
+    {"VMFUNC", CODE(vmfunc), .modes = IN_EVERY, .fault = FAULT(UD), .exits = EXITS(VMFUNC, ALL, 1),
      .optional_control = true},
     {"VMFUNC beyond the last function", CODE(vmfunc), .modes = IN_ALL, .rax = 64,
      .fault = FAULT(UD)},

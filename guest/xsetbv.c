@@ -89,7 +89,7 @@ static void osxsave_on(void)
 #define ONE_EXIT EXITS(XSETBV, MINIMAL, 1)
 #define GOOD(name, value, result, feature)                                                         \
     {                                                                                              \
-        name, CODE(xsetbv_xgetbv), .modes = IN_RING_0, .rax = value, .exits = ONE_EXIT,            \
+        name, CODE(xsetbv_xgetbv), .modes = IN_SUPERVISOR, .rax = value, .exits = ONE_EXIT,            \
                                    .available = feature, .check = result, .restore = restore       \
     }
 #define BAD(name, ...)                                                                             \
@@ -99,7 +99,7 @@ static void osxsave_on(void)
     }
 
 static const struct instruction_test instructions[] = {
-    {"XGETBV", CODE(xgetbv), .modes = IN_ALL, .rax = STALE, .rcx = STALE, .rdx = STALE,
+    {"XGETBV", CODE(xgetbv), .modes = IN_ALL | IN_LEGACY, .rax = STALE, .rcx = STALE, .rdx = STALE,
      .available = has_xsave, .check = reads_current},
     GOOD("XSETBV x87", XCR0_X87, reads_x87, has_xsave),
     GOOD("XSETBV x87, SSE", STALE | XCR0_X87 | XCR0_SSE, reads_sse, has_xsave),
@@ -111,11 +111,11 @@ static const struct instruction_test instructions[] = {
     BAD("XSETBV of AVX-512 without AVX", .rax = XCR0_X87 | XCR0_SSE | XCR0_AVX512),
     BAD("XSETBV of a reserved bit", .rax = XCR0_X87, .rdx = 1u << 31),
     BAD("XSETBV of XCR1", .rax = XCR0_X87, .rcx = 1),
-    {"XSETBV", CODE(xsetbv), .modes = IN_RING_3, .rax = XCR0_X87, .fault = FAULT(GP),
+    {"XSETBV", CODE(xsetbv), .modes = IN_USER, .rax = XCR0_X87, .fault = FAULT(GP),
      .count_unstated = true, .available = has_xsave, .check = unchanged},
-    {"XSETBV with CR4.OSXSAVE clear", CODE(xsetbv), .modes = IN_RING_0, .rax = XCR0_X87,
+    {"XSETBV with CR4.OSXSAVE clear", CODE(xsetbv), .modes = IN_SUPERVISOR, .rax = XCR0_X87,
      .fault = FAULT(UD), .available = has_xsave, .prepare = osxsave_off, .restore = osxsave_on},
-    {"XGETBV with CR4.OSXSAVE clear", CODE(xgetbv), .modes = IN_ALL, .fault = FAULT(UD),
+    {"XGETBV with CR4.OSXSAVE clear", CODE(xgetbv), .modes = IN_ALL | IN_LEGACY, .fault = FAULT(UD),
      .available = has_xsave, .prepare = osxsave_off, .restore = osxsave_on},
 };
 
