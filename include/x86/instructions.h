@@ -42,6 +42,8 @@ u64 rdmsr(u32 msr);
 void wrmsr(u32 msr, u64 value);
 u64 read_cr0(void);
 u64 read_cr4(void);
+void write_cr0(u64 value);
+void write_cr4(u64 value);
 u8 inb(u16 port);
 void outb(u16 port, u8 value);
 void outw(u16 port, u16 value);

@@ -390,6 +390,16 @@ WEAK u64 read_cr4(void)
     return fake_get(HOST_CR4);
 }
 
+WEAK void write_cr0(u64 value)
+{
+    fake_cpu.cr0 = value;
+}
+
+WEAK void write_cr4(u64 value)
+{
+    fake_set(HOST_CR4, value);
+}
+
 WEAK void wbinvd(void)
 {
     fake_cpu.wbinvds++;

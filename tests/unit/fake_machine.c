@@ -1,0 +1,246 @@
+#include "fake_machine.h"
+
+#include <string.h>
+
+#include "cpu/cpu.h"
+#include "recorded_caps.h"
+#include "vmx/controls.h"
+#include "vmx/entry_checks.h"
+#include "vmx/ept.h"
+#include "vmx/guest_memory.h"
+#include "x86/msr.h"
+
+unsigned cpu_count, vcpu_count; /* no others: the guest's only CPU is not among them */
+int fake_waiting_vector;
+struct cpu *cpus[CPUS_MAX];
+char vmx_exit[1];
+
+static jmp_buf stop;
+
+/* ---- Functions that end here ---- */
+
+void stop_guest(struct vcpu *vcpu) __attribute__((noreturn));
+void vmx_launch(struct vcpu *vcpu) __attribute__((noreturn));
+bool take_kick(struct vcpu *vcpu);
+void unblock_nmi(void);
+int acknowledge_interrupt(void);
+bool power_filter_out(u16 port, unsigned size, u32 value);
+void serial_filter_out(u16 port, u8 value);
+void intercept_msrs(u32 first, u32 last, unsigned accesses, bool on);
+bool is_own_memory(u64 physical);
+void guest_memory_deny(u64 physical, bool write);
+u64 guest_memory_denied(void);
+bool guest_memory_map(const struct vcpu *vcpu, u64 physical);
+const struct ept *guest_memory_ept(void);
+void flush_guest_tlb(struct vcpu *vcpu);
+void flush_guest_non_global(struct vcpu *vcpu);
+void flush_guest_page(struct vcpu *vcpu, u64 linear);
+void invalidate_init(u64 capabilities);
+u64 own_cr3(void);
+u64 own_physical(const void *pointer);
+u64 traps_base(void);
+u64 io_bitmap_physical(unsigned half);
+u64 msr_bitmap_physical(void);
+
+void stop_guest(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    longjmp(stop, 1);
+}
+
+void vmx_launch(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    fail_msg("VMLAUNCH");
+    longjmp(stop, 1);
+}
+
+bool take_kick(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return false;
+}
+
+void unblock_nmi(void)
+{
+}
+
+int acknowledge_interrupt(void)
+{
+    int vector = fake_waiting_vector;
+    fake_waiting_vector = -1;
+    return vector;
+}
+
+bool power_filter_out(u16 port, unsigned size, u32 value)
+{
+    (void)size, (void)value;
+    return port == EXIT_PORT;
+}
+
+void serial_filter_out(u16 port, u8 value)
+{
+    (void)port, (void)value;
+}
+
+void intercept_msrs(u32 first, u32 last, unsigned accesses, bool on)
+{
+    (void)first, (void)last, (void)accesses, (void)on;
+}
+
+/* The last page of guest RAM is Tally's. */
+bool is_own_memory(u64 physical)
+{
+    return physical / PAGE_SIZE == FAKE_RAM / PAGE_SIZE;
+}
+
+void guest_memory_deny(u64 physical, bool write)
+{
+    (void)physical, (void)write;
+}
+
+u64 guest_memory_denied(void)
+{
+    return 0;
+}
+
+bool guest_memory_map(const struct vcpu *vcpu, u64 physical)
+{
+    (void)vcpu;
+    return physical >> 40 == 0;
+}
+
+const struct ept *guest_memory_ept(void)
+{
+    return NULL;
+}
+
+const u64 *ept_entry(const struct ept *ept, u64 physical, unsigned *level)
+{
+    static const u64 entry;
+    (void)ept, (void)physical;
+    *level = 1;
+    return &entry;
+}
+
+void flush_guest_tlb(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    fake_cpu.invalidations++;
+}
+
+void flush_guest_non_global(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    fake_cpu.invalidations++;
+}
+
+void flush_guest_page(struct vcpu *vcpu, u64 linear)
+{
+    (void)vcpu, (void)linear;
+    fake_cpu.invalidations++;
+}
+
+void invalidate_init(u64 capabilities)
+{
+    (void)capabilities;
+}
+
+u64 own_cr3(void)
+{
+    return 0x200000;
+}
+
+u64 own_physical(const void *pointer)
+{
+    (void)pointer;
+    return 0x200000;
+}
+
+u64 traps_base(void)
+{
+    return 0xFFFFFFFF80100000;
+}
+
+u64 io_bitmap_physical(unsigned half)
+{
+    return 0x101000 + 0x1000 * half;
+}
+
+u64 msr_bitmap_physical(void)
+{
+    return 0x103000;
+}
+
+/* ---- Hardware as the judge of what WRMSR writes ---- */
+
+bool wrmsr_safe(u32 msr, u64 value)
+{
+    const struct entry_check k = {.cpu = &fake_capabilities};
+    u64 old;
+    switch (msr) {
+    case IA32_SYSENTER_ESP:
+    case IA32_SYSENTER_EIP:
+    case IA32_FS_BASE:
+    case IA32_GS_BASE:
+        if (!canonical(&k, value))
+            return false;
+        break;
+    case IA32_PAT:
+        if (!legal_pat(value))
+            return false;
+        break;
+    case IA32_DEBUGCTL:
+        if (value & ~(DEBUGCTL_LBR | DEBUGCTL_BTF))
+            return false;
+        break;
+    default: break;
+    }
+    if (!fake_msr_get(msr, &old))
+        return false;
+    fake_msr(msr, value);
+    return true;
+}
+
+static const struct recorded_machine *tigerlake(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(recorded_machines); i++)
+        if (!strcmp(recorded_machines[i].name, "Bochs 2.7, tigerlake"))
+            return &recorded_machines[i];
+    return NULL;
+}
+
+static u64 read_recorded(u32 msr)
+{
+    return tigerlake()->msr[msr - RECORDED_FIRST];
+}
+
+void fake_machine(enum tally_profile profile)
+{
+    static const u32 msrs[] = {IA32_TSC,          IA32_APIC_BASE,    IA32_SYSENTER_CS,
+                               IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, IA32_MISC_ENABLE,
+                               IA32_DEBUGCTL,     IA32_PAT,          IA32_EFER,
+                               IA32_FS_BASE,      IA32_GS_BASE,      IA32_TSC_AUX};
+    char error[160];
+    fake_reset();
+    fake_waiting_vector = -1;
+    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++)
+        fake_msr(msrs[i], 0);
+    vmx_capabilities_read(&fake_capabilities, read_recorded, tigerlake()->address_sizes);
+    vmx_capabilities = fake_capabilities;
+    assert_null(
+        controls_negotiate(&fake_capabilities, profile, &fake_vcpu.controls, error, sizeof(error)));
+    controls_write(&fake_vcpu.controls);
+    /* What VMX fixes in CR4 and CPUID tells about paging, as on that machine. */
+    paging_features.physical_address_width = fake_capabilities.physical_bits;
+    paging_features.pages_1g = true;
+    fake_guest(GUEST_64BIT);
+}
+
+bool fake_dispatch(void)
+{
+    if (setjmp(stop))
+        return false;
+    dispatch_exit(&fake_vcpu);
+    return true;
+}

@@ -1,0 +1,23 @@
+/*
+ * What lies around the handlers when all of them are linked with dispatch_exit(): other CPUs,
+ * the EPT, power, interrupts. Goes with fake_vmcs.c, vmx/ and exits/ without stop.c.
+ */
+#ifndef TALLY_TESTS_FAKE_MACHINE_H
+#define TALLY_TESTS_FAKE_MACHINE_H
+
+#include "fake_vmcs.h"
+#include "tally.h"
+
+struct reason_counter *dispatch_exit(struct vcpu *vcpu);
+
+/* fake_reset() with the controls that `profile` has on Bochs' tigerlake, and the MSRs that the
+ * handlers take for granted. */
+void fake_machine(enum tally_profile profile);
+
+/* What the local APIC would deliver next; -1: nothing. Taken by acknowledge_interrupt(). */
+extern int fake_waiting_vector;
+
+/* Dispatches the exit that the fields describe. False: the guest was stopped. */
+bool fake_dispatch(void);
+
+#endif
