@@ -8,6 +8,9 @@
 #include "platform/tsc.h"
 #include "x86/instructions.h"
 
+/* SDM vol. 3, 'Typical BSP Initialization Sequence'. */
+#define AFTER_INIT_US 10000
+#define AFTER_SIPI_US 200
 #define WAIT_US 200000 /* for a CPU to come */
 
 /* In boot/ap.asm: the code for the real-mode page, and the places in it to fill in. */
@@ -19,11 +22,14 @@ struct cpu *ap_mailbox; /* the block for the CPU that comes next */
 void ap_main(struct cpu *cpu);
 
 static void (*enter_guest)(struct cpu *cpu);
+static struct cpu *released; /* may go on: no SIPI of Tally's can reach its vCPU any more */
 
 /* First C code of another CPU, on its own stack. */
 void ap_main(struct cpu *cpu)
 {
     cpu_load_tables(cpu);
+    while (__atomic_load_n(&released, __ATOMIC_SEQ_CST) != cpu)
+        pause();
     write_cr3(own_cr3()); /* away from the tables that map the real-mode page */
     enter_guest(cpu);
 }
@@ -44,17 +50,30 @@ static void place_code(u64 page, u64 cr3)
     patch(code, &ap_cr3, (u32)cr3);
 }
 
-/* Whether the CPU came: it took its block out of the mailbox, or that is taken back. */
+/* Whether the CPU that comes next has taken its block, waiting for it at most so long. */
+static bool came_within(u32 microseconds)
+{
+    for (u32 waited = 0; waited < microseconds; waited += 10) {
+        if (!__atomic_load_n(&ap_mailbox, __ATOMIC_SEQ_CST))
+            return true;
+        tsc_wait_us(10);
+    }
+    return false;
+}
+
 static bool start(u32 id, u64 page)
 {
     struct cpu *cpu = cpu_allocate(id);
     __atomic_store_n(&ap_mailbox, cpu, __ATOMIC_SEQ_CST);
-    apic_start_cpu(id, (u8)(page / PAGE_SIZE));
-    for (unsigned waited = 0; waited < WAIT_US && __atomic_load_n(&ap_mailbox, __ATOMIC_SEQ_CST);
-         waited += 10)
-        tsc_wait_us(10);
-    if (!__atomic_exchange_n(&ap_mailbox, NULL, __ATOMIC_SEQ_CST))
+    apic_send_init(id);
+    tsc_wait_us(AFTER_INIT_US);
+    apic_send_sipi(id, (u8)(page / PAGE_SIZE));
+    if (!came_within(AFTER_SIPI_US))
+        apic_send_sipi(id, (u8)(page / PAGE_SIZE));
+    if (came_within(WAIT_US) || !__atomic_exchange_n(&ap_mailbox, NULL, __ATOMIC_SEQ_CST)) {
+        __atomic_store_n(&released, cpu, __ATOMIC_SEQ_CST);
         return true;
+    }
     say("the CPU with APIC id %u does not start; going on without it", id);
     cpu_count--; /* the block stays unused */
     return false;

@@ -1,6 +1,5 @@
 #include "platform/apic.h"
 #include "mm/paging.h"
-#include "platform/tsc.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 
@@ -50,11 +49,12 @@ void apic_send_nmi(u32 destination)
     send(destination, ICR_NMI);
 }
 
-void apic_start_cpu(u32 destination, u8 page)
+void apic_send_init(u32 destination)
 {
     send(destination, ICR_INIT);
-    tsc_wait_us(10000);
-    send(destination, ICR_STARTUP | page);
-    tsc_wait_us(200);
+}
+
+void apic_send_sipi(u32 destination, u8 page)
+{
     send(destination, ICR_STARTUP | page);
 }

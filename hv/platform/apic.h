@@ -7,7 +7,9 @@
 u32 apic_id(void);
 void apic_send_nmi(u32 apic_id);
 
-/* INIT, then two SIPIs with the start page `page` (physical address >> 12). */
-void apic_start_cpu(u32 apic_id, u8 page);
+void apic_send_init(u32 apic_id);
+
+/* The CPU starts in real mode at `page` << 12 if it waits for a SIPI. */
+void apic_send_sipi(u32 apic_id, u8 page);
 
 #endif

@@ -3,6 +3,7 @@
 #include "mm/paging.h"
 #include "platform/serial_filter.h"
 #include "x86/instructions.h"
+#include "x86/msr.h"
 
 /* Registers of a 16550, from COM1 on. */
 enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UART_SCRATCH };
@@ -76,20 +77,41 @@ static void screen_put(char c)
         text[row * SCREEN_COLUMNS + column++] = SCREEN_ATTRIBUTE | (u8)c;
 }
 
-static void console_put(char c)
+/* A line belongs to the CPU that began it, until its end. One that never ends it is not waited for. */
+static u64 line_owner;
+
+static void own_line(u64 self)
 {
-    void (*put)(char) = not_sending() ? uart_put_borrowed : uart_put;
-    if (guest_in_line) {
-        guest_in_line = false;
-        console_put('\n');
-    }
+    u64 free = 0;
+    for (unsigned i = 0; line_owner != self && i < 100000000; i++, free = 0)
+        if (__atomic_compare_exchange_n(&line_owner, &free, self, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED))
+            return;
+    line_owner = self;
+}
+
+static void put(char c)
+{
+    void (*send)(char) = not_sending() ? uart_put_borrowed : uart_put;
     if (has_uart) {
         if (c == '\n')
-            put('\r');
-        put(c);
+            send('\r');
+        send(c);
     }
     if (screen_on)
         screen_put(c);
+}
+
+static void console_put(char c)
+{
+    own_line(rdmsr(IA32_GS_BASE)); /* another for each CPU, see cpu_load_tables() */
+    if (guest_in_line) {
+        guest_in_line = false;
+        put('\n');
+    }
+    put(c);
+    if (c == '\n')
+        __atomic_store_n(&line_owner, 0, __ATOMIC_SEQ_CST);
 }
 
 static bool probe_uart(void)
