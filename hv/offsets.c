@@ -23,6 +23,7 @@ void offsets(void)
     DEFINE(VCPU_R14, offsetof(struct vcpu, gpr[R14]));
     DEFINE(VCPU_R15, offsetof(struct vcpu, gpr[R15]));
     DEFINE(VCPU_EXIT_TSC, offsetof(struct vcpu, exit_tsc));
+    DEFINE(VCPU_COUNTER, offsetof(struct vcpu, counter));
     DEFINE(VCPU_WORK, offsetof(struct vcpu, work));
     DEFINE(WORK_NMI, WORK_NMI);
     DEFINE(COUNTER_CYCLES, offsetof(struct reason_counter, cycles));

@@ -1,18 +1,22 @@
 #include "exits/exits.h"
 #include "exits/stop.h"
 #include "stats/timeline.h"
+#include "vmx/advance.h"
 
 struct row {
     enum exit_action (*handle)(struct vcpu *vcpu);
     bool delivery; /* may interrupt an event's delivery: IDT-vectoring information is looked at */
 };
 
-static const struct row rows[REASON_SLOTS] = {
+#define ROW_ENTRY_FAILED REASON_SLOTS /* whatever the reason: the guest did not run */
+
+static const struct row rows[] = {
 #define EXIT_REASON(number, name, text, kind, delivery, handler)                                   \
     [number] = {exit_##handler, delivery},
 #include "exit_reasons.def"
 #undef EXIT_REASON
     [EXIT_REASONS] = {exit_undefined, false},
+    [ROW_ENTRY_FAILED] = {exit_entry_failure, false},
 };
 
 static void read_interrupted_delivery(struct vcpu *vcpu)
@@ -21,38 +25,35 @@ static void read_interrupted_delivery(struct vcpu *vcpu)
     vcpu->vectoring = info & INTERRUPTION_VALID ? info : 0;
 }
 
-/* The guest did not run, nothing of it may be advanced or delivered again. */
-static struct reason_counter *entry_failed(struct vcpu *vcpu, struct reason_counter *counter)
+/* Beside a plain number of the table, the word may have flags above it, or a number beyond. */
+static u32 slot_of(u32 word)
 {
-    if (exit_entry_failure(vcpu) == EXIT_STOP)
-        stop_guest(vcpu);
-    return counter;
+    u32 reason = word & EXIT_REASON_BASIC;
+    return reason < EXIT_REASONS ? reason : EXIT_REASONS;
 }
 
-struct reason_counter *dispatch_exit(struct vcpu *vcpu)
+void dispatch_exit(struct vcpu *vcpu)
 {
-    u32 word = (u32)vmread(VM_EXIT_REASON);
-    u32 reason = word & EXIT_REASON_BASIC;
-    if (unlikely(reason > EXIT_REASONS))
-        reason = EXIT_REASONS;
-    struct reason_counter *counter = &vcpu->stats.reason[reason];
-    counter->count++;
-    vcpu->exit_reason = word;
     timeline_tick(vcpu->exit_tsc);
-
-    if (unlikely(word & EXIT_REASON_ENTRY_FAILURE))
-        return entry_failed(vcpu, counter);
-    if (rows[reason].delivery)
+    u32 word = (u32)vmread(VM_EXIT_REASON);
+    u32 slot = word, row = word;
+    if (unlikely(word >= EXIT_REASONS)) {
+        slot = slot_of(word);
+        row = word & EXIT_REASON_ENTRY_FAILURE ? ROW_ENTRY_FAILED : slot;
+    }
+    vcpu->exit_reason = word;
+    vcpu->counter = &vcpu->stats.reason[slot];
+    vcpu->counter->count++;
+    if (unlikely(rows[row].delivery))
         read_interrupted_delivery(vcpu);
 
-    enum exit_action action = rows[reason].handle(vcpu);
+    enum exit_action action = rows[row].handle(vcpu);
     if (likely(action == EXIT_ADVANCE))
-        advance_rip(vcpu);
+        advance_rip();
     else if (unlikely(action == EXIT_STOP))
         stop_guest(vcpu);
     if (unlikely(vcpu->vectoring))
         redeliver_event(vcpu);
     if (unlikely(vcpu->chores))
         vcpu_do_chores(vcpu);
-    return counter;
 }

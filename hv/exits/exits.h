@@ -14,8 +14,8 @@
 
 /*
  * The one way of an exit, called by vmx/entry.asm: counts, dispatches, acts on the answer.
- * Returns the counter to which the assembly adds the cycles.
+ * The assembly adds the cycles to vcpu->counter.
  */
-struct reason_counter *dispatch_exit(struct vcpu *vcpu);
+void dispatch_exit(struct vcpu *vcpu);
 
 #endif

@@ -1,5 +1,6 @@
 /* Reason 12. */
 #include "exits/exits.h"
+#include "vmx/advance.h"
 #include "vmx/startup.h"
 
 /*
@@ -9,7 +10,7 @@
  */
 enum exit_action exit_hlt(struct vcpu *vcpu)
 {
-    advance_rip(vcpu);
+    advance_rip();
     if (deliver_pending_interrupt(vcpu))
         return EXIT_RETRY;
     if (vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS)

@@ -19,7 +19,7 @@ bool vmread_safe(enum vmcs_field field, u64 *value);
 static inline u64 vmread(enum vmcs_field field)
 {
     u64 value;
-    __asm__ volatile("vmread %1, %0" : "=rm"(value) : "r"((u64)field) : "cc");
+    __asm__ volatile("vmread %1, %0" : "=r"(value) : "r"((u64)field) : "cc");
     return value;
 }
 
@@ -27,13 +27,13 @@ static inline u64 vmread(enum vmcs_field field)
 static inline bool vmread_safe(enum vmcs_field field, u64 *value)
 {
     bool read;
-    __asm__ volatile("vmread %2, %1" : "=@cca"(read), "=rm"(*value) : "r"((u64)field));
+    __asm__ volatile("vmread %2, %1" : "=@cca"(read), "=r"(*value) : "r"((u64)field));
     return read;
 }
 
 static inline void vmwrite(enum vmcs_field field, u64 value)
 {
-    __asm__ goto("vmwrite %1, %0\n\tjna %l2" : : "r"((u64)field), "rm"(value) : "cc" : failed);
+    __asm__ goto("vmwrite %1, %0\n\tjna %l2" : : "r"((u64)field), "r"(value) : "cc" : failed);
     return;
 failed:
     vmwrite_failed(field, value);

@@ -66,9 +66,9 @@ vmx_exit:
         SAVE_GPRS
         mov rdi, rsp
         call dispatch_exit
-        mov rcx, rax                    ; the counter of this reason
         LOAD_GPRS
 
+        mov rcx, [rsp + VCPU_COUNTER]
         rdtsc
         shl rdx, 32
         or rax, rdx

@@ -1,10 +1,8 @@
 #include "vmx/events.h"
 #include "cpu/traps.h"
-#include "vmx/access.h"
+#include "vmx/advance.h"
 #include "vmx/guest_state.h"
 #include "vmx/live_state.h"
-
-#define INSTRUCTION_LENGTH_MASK 0xF
 
 static enum interruption_type type_of(u32 info)
 {
@@ -237,33 +235,16 @@ void sleep_on(const struct vcpu *vcpu)
         vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
 }
 
-/* Only where RIP crossed 4 GiB does it matter whether it is a 32-bit one. */
-static u64 next_rip(void)
+u64 wrapped_rip(u64 rip)
 {
-    u64 old = vmread(GUEST_RIP);
-    u64 rip = old + (vmread(VM_EXIT_INSTRUCTION_LENGTH) & INSTRUCTION_LENGTH_MASK);
-    if (unlikely((old ^ rip) >> 32) && !guest_64bit_code())
-        rip = (u32)rip;
-    return rip;
+    return guest_64bit_code() ? rip : (u32)rip;
 }
 
-static void finish_flags(u64 rflags)
+void finish_flags(u64 rflags)
 {
     if (rflags & RFLAGS_RF)
         vmwrite(GUEST_RFLAGS, rflags & ~RFLAGS_RF);
     if ((rflags & RFLAGS_TF) && !(vmread(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
         vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS,
                 vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
-}
-
-void advance_rip(struct vcpu *vcpu)
-{
-    (void)vcpu;
-    vmwrite(GUEST_RIP, next_rip());
-    u64 blocking = vmread(GUEST_INTERRUPTIBILITY);
-    if (unlikely(blocking & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)))
-        vmwrite(GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
-    u64 rflags = vmread(GUEST_RFLAGS);
-    if (unlikely(rflags & (RFLAGS_RF | RFLAGS_TF)))
-        finish_flags(rflags);
 }

@@ -57,7 +57,4 @@ void restore_nmi_blocking(const struct vcpu *vcpu, u64 info);
  * state so that this changes nothing; Bochs 2.7 saves 'active'. */
 void sleep_on(const struct vcpu *vcpu);
 
-/* Steps over the instruction that was carried out: RIP, blocking by STI and MOV SS, RF, TF. */
-void advance_rip(struct vcpu *vcpu);
-
 #endif

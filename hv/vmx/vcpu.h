@@ -36,6 +36,7 @@ struct controls {
 struct vcpu {
     u64 gpr[GPRS]; /* in the SDM's order; [RSP] lives in the VMCS: use vcpu_gpr() */
     u64 exit_tsc;  /* at the exit in progress */
+    struct reason_counter *counter; /* its reason's */
     u32 work;      /* enum vcpu_work */
     u32 chores;    /* enum vcpu_chore */
     u32 exit_reason; /* the whole word of the exit in progress */
