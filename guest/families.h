@@ -14,5 +14,16 @@ void test_vmx_instructions(void);
 void test_exceptions(void);
 void test_debug_exceptions(void);
 void test_interrupts(void);
+void test_task_switch(void);
+
+/* Only when asked for: see armed.c. */
+void test_armed_tpr_threshold(void);
+void test_armed_virtual_apic(void);
+void test_armed_ept_misconfig(void);
+void test_armed_spp(void);
+void test_armed_smx(void);
+void test_armed_preemption_timer(void);
+void test_armed_pml(void);
+void test_armed_mtf(void);
 
 #endif

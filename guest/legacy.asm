@@ -1,7 +1,7 @@
 ; Out of long mode into 32-bit, 16-bit, virtual-8086 or real-address code under test, and back with
 ; the trap that ended it. struct legacy_state (legacy.h) at LEGACY_STATE carries registers both ways.
 
-global legacy_enter, legacy_entries, legacy_stack_top, real_code, real_code_end, real_entries_offset
+global legacy_enter, legacy_entries, legacy_stack_top, other_stack_top, real_code, real_code_end, real_entries_offset
 extern gdt, pml4, pae_pointers, legacy_idt_pointer
 
 LOW_MEMORY    equ 0x8000                ; as in descriptors.h
@@ -306,5 +306,7 @@ alignb 16
 legacy_stack: resb 4096
 .top:
 legacy_stack_top:
+resb 4096
+other_stack_top:                        ; for the second task of the tests
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -14,21 +14,34 @@
 struct family {
     const char *name;
     void (*run)(void);
+    bool on_request; /* only when only= names it */
 };
 
+#define FAMILY(name) {#name, test_##name, false}
+#define ON_REQUEST(name) {#name, test_##name, true}
+
 static const struct family families[] = {
-    {"leaves", test_leaves},
-    {"cpuid", test_cpuid},
-    {"msr", test_msr},
-    {"io", test_io},
-    {"control_registers", test_control_registers},
-    {"debug_registers", test_debug_registers},
-    {"instructions", test_instructions},
-    {"xsetbv", test_xsetbv},
-    {"vmx_instructions", test_vmx_instructions},
-    {"exceptions", test_exceptions},
-    {"debug_exceptions", test_debug_exceptions},
-    {"interrupts", test_interrupts},
+    FAMILY(leaves),
+    FAMILY(cpuid),
+    FAMILY(msr),
+    FAMILY(io),
+    FAMILY(control_registers),
+    FAMILY(debug_registers),
+    FAMILY(instructions),
+    FAMILY(xsetbv),
+    FAMILY(vmx_instructions),
+    FAMILY(exceptions),
+    FAMILY(debug_exceptions),
+    FAMILY(interrupts),
+    FAMILY(task_switch),
+    ON_REQUEST(armed_tpr_threshold),
+    ON_REQUEST(armed_virtual_apic),
+    ON_REQUEST(armed_ept_misconfig),
+    ON_REQUEST(armed_spp),
+    ON_REQUEST(armed_smx),
+    ON_REQUEST(armed_preemption_timer),
+    ON_REQUEST(armed_pml),
+    ON_REQUEST(armed_mtf),
 };
 
 #define PIC_MASTER_MASK 0x21
@@ -70,7 +83,7 @@ static void check_command_line(void)
 static void run_families(void)
 {
     for (u32 i = 0; i < ARRAY_SIZE(families); i++) {
-        if (!family_wanted(families[i].name))
+        if (!family_wanted(families[i].name, !families[i].on_request))
             continue;
         family_begin(families[i].name);
         families[i].run();

@@ -101,7 +101,7 @@ static bool is_wanted(const char *name, u32 length)
     return equals(name, length, wanted);
 }
 
-bool family_wanted(const char *name)
+bool family_wanted(const char *name, bool by_default)
 {
     bool limited = false;
 
@@ -112,7 +112,7 @@ bool family_wanted(const char *name)
                 return true;
             limited = true;
         }
-    return !limited;
+    return by_default && !limited;
 }
 
 static bool (*known_family)(const char *name, u32 length);

@@ -9,7 +9,7 @@ void options_read(const struct multiboot_info *information);
 
 bool option_given(const char *word);
 /* True if the family is to run: all do unless only= names some. */
-bool family_wanted(const char *name);
+bool family_wanted(const char *name, bool by_default);
 /* The first word, or name in only=, that is not known; NULL if there is none. */
 const char *unknown_word(bool (*is_family)(const char *name, u32 length));
 

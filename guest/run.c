@@ -161,20 +161,22 @@ static void run_and_count(struct run *run)
 }
 
 /* The way to a legacy mode and back makes exits of its own: as many as with no code at all. */
-static void subtract_mode_switches(struct run *run)
+static struct run mode_switches(const struct run *run)
 {
     struct run empty = {.mode = run->mode, .reason = run->reason};
 
-    run_and_count(&empty);
-    run->reason_exits -= empty.reason_exits;
-    run->all_exits -= empty.all_exits;
+    if (modes[run->mode].kind != IN_LONG_MODE && under_tally())
+        run_and_count(&empty);
+    return empty;
 }
 
 void run(struct run *run)
 {
+    struct run empty = mode_switches(run);
+
     run_and_count(run);
+    run->reason_exits -= empty.reason_exits;
+    run->all_exits -= empty.all_exits;
     if (run->vector == VECTOR_DB)
         run->dr6 = read_dr6();
-    if (modes[run->mode].kind != IN_LONG_MODE && under_tally())
-        subtract_mode_switches(run);
 }
