@@ -1,5 +1,4 @@
 #include "vmx/vcpu.h"
-#include "lib/fatal.h"
 #include "vmx/access.h"
 #include "vmx/events.h"
 #include "vmx/kick.h"
@@ -46,11 +45,3 @@ void vcpu_do_chores(struct vcpu *vcpu)
         vcpu->chores |= CHORE_REARM;
     }
 }
-
-#ifndef TALLY_HOST
-void vmwrite_failed(u32 field, u64 value)
-{
-    fatal("VMWRITE of %lx to field %x failed, error %lu: a bug in Tally", value, field,
-          vmread(VM_INSTRUCTION_ERROR));
-}
-#endif
