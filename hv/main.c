@@ -6,6 +6,7 @@
 #include "exits/stop.h"
 #include "lib/fatal.h"
 #include "lib/string.h"
+#include "load/bios_memory.h"
 #include "load/load.h"
 #include "mm/frames.h"
 #include "mm/paging.h"
@@ -124,8 +125,11 @@ static void load_the_guest(void)
 {
     guest_map = info.map;
     memory_map_set(&guest_map, own.base, own.size, MEMORY_RESERVED);
+    u64 bios_page = bios_memory_reserve(&info, &guest_map);
     if (!load_guest(&info, &guest_map, own.base, own.size, &start, error, sizeof(error)))
         fatal("%s", error);
+    if (bios_page)
+        bios_memory_hook(bios_page, &guest_map);
 }
 
 static void prepare_the_exits(void)

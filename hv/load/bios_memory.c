@@ -1,0 +1,86 @@
+#include "load/bios_memory.h"
+
+#include "lib/string.h"
+#include "mm/paging.h"
+
+#define VECTOR_15 (0x15 * 4)
+#define LOW_MEMORY_KIB 0x413 /* in the BIOS data area: what INT 12h returns */
+#define LOW_MEMORY_END (640 * KIB)
+#define LOWEST_PAGE (64 * KIB) /* below, kernels want to be left alone */
+#define BLOCK (64 * KIB)
+#define MOST_KIB_88 (63 * KIB) /* as BIOSes answer AH = 88h on larger machines */
+
+struct __attribute__((packed)) answers {
+    u32 bios; /* the vector as the BIOS had it */
+    u16 kib_to_16m, blocks_above, kib_88;
+    u16 count;
+    struct __attribute__((packed)) {
+        u64 base, size;
+        u32 type;
+    } entry[MEMORY_MAP_MAX];
+};
+
+#define CODE_SIZE 256
+_Static_assert(CODE_SIZE + sizeof(struct answers) <= PAGE_SIZE, "all has room in the page");
+
+extern const u8 bios_memory_code[CODE_SIZE]; /* in bios_memory.asm */
+
+static u32 read_vector(void)
+{
+    u32 vector;
+    memcpy(&vector, physical(VECTOR_15), sizeof(vector));
+    return vector;
+}
+
+u64 bios_memory_reserve(const struct boot_info *info, struct memory_map *guest_map)
+{
+    struct memory_range used[MODULES_MAX];
+    if (info->efi || !read_vector())
+        return 0;
+    for (unsigned i = 0; i < info->module_count; i++)
+        used[i] = (struct memory_range){info->module[i].start, info->module[i].size, 0};
+    u64 page = memory_map_find(guest_map, PAGE_SIZE, PAGE_SIZE, LOWEST_PAGE, LOW_MEMORY_END, used,
+                               info->module_count);
+    if (page && !memory_map_set(guest_map, page, PAGE_SIZE, MEMORY_RESERVED))
+        return 0;
+    return page;
+}
+
+/* RAM from `base` without a gap, up to `limit`, in bytes. */
+static u64 ram_from(const struct memory_map *map, u64 base, u64 limit)
+{
+    for (unsigned i = 0; i < map->count; i++) {
+        u64 end = map->range[i].base + map->range[i].size;
+        if (map->range[i].type == MEMORY_RAM && map->range[i].base <= base && end > base)
+            return (end < limit ? end : limit) - base;
+    }
+    return 0;
+}
+
+static void tell(struct answers *answers, const struct memory_map *map)
+{
+    u64 kib_88 = ram_from(map, MIB, 4 * GIB) / KIB;
+    answers->kib_to_16m = (u16)(ram_from(map, MIB, 16 * MIB) / KIB);
+    answers->blocks_above = (u16)(ram_from(map, 16 * MIB, 4 * GIB) / BLOCK);
+    answers->kib_88 = (u16)(kib_88 < MOST_KIB_88 ? kib_88 : MOST_KIB_88);
+    answers->count = (u16)map->count;
+    for (unsigned i = 0; i < map->count; i++) {
+        answers->entry[i].base = map->range[i].base;
+        answers->entry[i].size = map->range[i].size;
+        answers->entry[i].type = map->range[i].type;
+    }
+}
+
+void bios_memory_hook(u64 page, const struct memory_map *guest_map)
+{
+    struct answers *answers = physical(page + CODE_SIZE);
+    u32 vector = (u32)(page / 16) << 16;
+    u16 low_kib, kib = (u16)(page / KIB);
+    memcpy(physical(page), bios_memory_code, CODE_SIZE);
+    answers->bios = read_vector();
+    tell(answers, guest_map);
+    memcpy(physical(VECTOR_15), &vector, sizeof(vector));
+    memcpy(&low_kib, physical(LOW_MEMORY_KIB), sizeof(low_kib));
+    if (kib < low_kib)
+        memcpy(physical(LOW_MEMORY_KIB), &kib, sizeof(kib));
+}
