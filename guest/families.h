@@ -15,6 +15,10 @@ void test_exceptions(void);
 void test_debug_exceptions(void);
 void test_interrupts(void);
 void test_task_switch(void);
+void test_bios_memory(void);
+void test_hidden_memory(void);
+void test_ram_dma(void);
+void test_ram(void);
 
 /* Only when asked for: see armed.c. */
 void test_armed_tpr_threshold(void);

@@ -6,6 +6,7 @@
 #include "families.h"
 #include "legacy.h"
 #include "memory.h"
+#include "memory_map.h"
 #include "multiboot.h"
 #include "options.h"
 #include "statistics.h"
@@ -34,6 +35,10 @@ static const struct family families[] = {
     FAMILY(debug_exceptions),
     FAMILY(interrupts),
     FAMILY(task_switch),
+    FAMILY(bios_memory),
+    FAMILY(hidden_memory),
+    FAMILY(ram_dma),
+    FAMILY(ram),
     ON_REQUEST(armed_tpr_threshold),
     ON_REQUEST(armed_virtual_apic),
     ON_REQUEST(armed_ept_misconfig),
@@ -74,7 +79,7 @@ static void check_command_line(void)
     if (!bad)
         return;
     note("unknown on the command line, from here: %s", bad);
-    note("known are: only=FAMILY[,FAMILY...] bench triple-fault");
+    note("known are: only=FAMILY[,FAMILY...] bench full-ram quiet triple-fault");
     for (u32 i = 0; i < ARRAY_SIZE(families); i++)
         note("family: %s", families[i].name);
     bail_out("unknown word on the command line", NULL);
@@ -104,6 +109,7 @@ void main(u32 magic, const struct multiboot_info *information);
 void main(u32 magic, const struct multiboot_info *information)
 {
     options_read(magic == MULTIBOOT_BOOTLOADER_MAGIC ? information : NULL);
+    memory_map_read(magic == MULTIBOOT_BOOTLOADER_MAGIC ? information : NULL);
     console_init();
     descriptors_init();
     memory_init();

@@ -39,6 +39,31 @@ void memory_init(void)
     write_cr3(read_cr3());
 }
 
+#define AT_WINDOW (WINDOW - PAGE_2M)
+#define PAGE_LARGE BIT(7)
+
+static u64 at_window_shows = AT_WINDOW;
+
+static void show(u64 base)
+{
+    if (base == at_window_shows)
+        return;
+    page_directories[AT_WINDOW / PAGE_2M] = base | PAGE_OPEN | PAGE_LARGE;
+    invlpg(AT_WINDOW);
+    at_window_shows = base;
+}
+
+void *memory_at(u64 physical)
+{
+    show(align_down(physical, PAGE_2M));
+    return (void *)(AT_WINDOW + physical % PAGE_2M);
+}
+
+void memory_at_end(void)
+{
+    show(AT_WINDOW);
+}
+
 /* Reads the plain page, maps another frame there, flushes, and reads that; then all over again. */
 bool window_follows_its_entry(void (*flush)(void))
 {

@@ -28,6 +28,10 @@ enum page_fault_error {
 void memory_init(void);
 bool has_no_execute(void);
 
+/* Where the 2 MiB around a physical address can be reached, wherever it is, until the next call. */
+void *memory_at(u64 physical);
+void memory_at_end(void);
+
 /* True if the TLB never shows an old frame of the window's plain page after flush(). */
 bool window_follows_its_entry(void (*flush)(void));
 

@@ -1,6 +1,6 @@
 #include "options.h"
 
-static const char *const words[] = {"bench", "triple-fault"};
+static const char *const words[] = {"bench", "full-ram", "quiet", "triple-fault"};
 static const char only[] = "only=";
 
 static char command_line[256];
