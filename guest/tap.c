@@ -1,5 +1,6 @@
 #include "tap.h"
 #include "console.h"
+#include "options.h"
 #include "x86/instructions.h"
 #include "statistics.h"
 #include "tally.h"
@@ -18,6 +19,8 @@ static bool result(bool passed, const char *kind, const char *why_skipped, const
     tests++;
     if (!passed)
         failures++;
+    else if (option_given("quiet"))
+        return true;
     print("%s %u - %s%s: ", passed ? "ok" : "not ok", tests, kind, family);
     print_list(format, arguments);
     if (why_skipped)
