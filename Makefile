@@ -38,10 +38,12 @@ NASM  ?= nasm
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
 
 WARNINGS := -Wall -Wextra -Werror
-CFLAGS_COMMON := -std=c17 -O2 -g -ffreestanding $(WARNINGS) -mgeneral-regs-only -mno-red-zone \
+CFLAGS_COMMON := -std=c17 -g -ffreestanding $(WARNINGS) -mgeneral-regs-only -mno-red-zone \
     -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
     -fno-strict-aliasing -fno-common -ffunction-sections -fdata-sections -Iinclude -I$(B)
-CFLAGS_tally := $(CFLAGS_COMMON) -mcmodel=kernel -Ihv
+# Without vector registers nothing needs a stack aligned to 16.
+STACK_BY_8   := $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=3)
+CFLAGS_tally := $(CFLAGS_COMMON) $(STACK_BY_8) -mcmodel=kernel -Ihv
 CFLAGS_guest := $(CFLAGS_COMMON) -Iguest
 CFLAGS_host  := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARNINGS) \
     -DTALLY_HOST -DTALLY_VERSION='"test"' -Iinclude -Ihv -Itests/unit
@@ -54,6 +56,9 @@ TALLY_C   := $(filter-out hv/offsets.c,$(sort $(shell find hv -name '*.c' 2>/dev
 TALLY_ASM := $(sort $(shell find boot hv -name '*.asm' 2>/dev/null))
 GUEST_C   := $(sort $(wildcard guest/*.c))
 GUEST_ASM := $(sort $(wildcard guest/*.asm))
+# What most exits run through is compiled for speed, all the rest for size.
+TALLY_FAST := hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/dispatch.c hv/exits/events.c hv/exits/hlt.c \
+    hv/exits/instructions.c hv/exits/io.c hv/exits/msr.c hv/stats/counters.c hv/vmx/events.c
 TALLY_OBJECTS := $(addprefix $(B)/,$(TALLY_ASM:.asm=.asm.o) $(TALLY_C:.c=.o))
 GUEST_OBJECTS := $(addprefix $(B)/,$(GUEST_ASM:.asm=.asm.o) $(GUEST_C:.c=.o))
 UNIT_TESTS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
@@ -78,7 +83,8 @@ $(B)/%.elf: $(B)/%.debug
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(TARGET_CC) $(CFLAGS_$(if $(filter guest/%,$<),guest,tally)) $(VERSION_FLAG) -MMD -MP -c -o $@ $<
+	$(TARGET_CC) $(CFLAGS_$(if $(filter guest/%,$<),guest,tally)) $(if $(filter $(TALLY_FAST) guest/%,$<),-O2,-Os) \
+	    $(VERSION_FLAG) -MMD -MP -c -o $@ $<
 
 $(B)/%.asm.o: %.asm $$(if $$(wildcard hv/offsets.c),$(B)/offsets.inc) $(B)/flags
 	@mkdir -p $(@D)
@@ -104,7 +110,7 @@ $(B)/tally.iso: $(B)/tally.elf $(B)/guest.elf tools/grub.cfg tools/mkmenu
 
 # Files that change only when their text does: the compiler and flags, on which all that is compiled depends,
 # and the version, on which depends what prints it.
-$(B)/flags: TEXT = $(TARGET_CC) $(TARGET_LD) $(CFLAGS_tally) $(CFLAGS_guest) $(CFLAGS_host) $(NASMFLAGS) $(LDFLAGS)
+$(B)/flags: TEXT = $(TARGET_CC) $(TARGET_LD) $(CFLAGS_tally) $(CFLAGS_guest) $(TALLY_FAST) $(CFLAGS_host) $(NASMFLAGS) $(LDFLAGS)
 $(B)/version: TEXT = $(VERSION)
 $(B)/flags $(B)/version: force
 	@mkdir -p $(@D)

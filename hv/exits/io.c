@@ -59,11 +59,11 @@ static u64 merge(u64 old, u64 value, unsigned bytes)
 
 static enum exit_action single_io(struct vcpu *vcpu, u16 port, unsigned size, bool in)
 {
-    u64 rax = vcpu_gpr(vcpu, RAX);
+    u64 rax = vcpu->gpr[RAX];
     u32 value = (u32)(size == 4 ? rax : rax & (BIT(8 * size) - 1));
     if (!in)
         return filtered_out(port, size, value) ? EXIT_ADVANCE : EXIT_STOP;
-    vcpu_set_gpr(vcpu, RAX, merge(rax, port_in(port, size), size));
+    vcpu->gpr[RAX] = merge(rax, port_in(port, size), size);
     return EXIT_ADVANCE;
 }
 
@@ -168,13 +168,18 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
     return s->count ? interrupted() : EXIT_ADVANCE;
 }
 
+static __attribute__((noinline)) enum exit_action
+string_instruction(struct vcpu *vcpu, u64 qualification, unsigned size)
+{
+    struct string_io s = decode_string_io(vcpu, qualification, size);
+    return string_io(vcpu, &s);
+}
+
 enum exit_action exit_io_instruction(struct vcpu *vcpu)
 {
     u64 qualification = vmread(EXIT_QUALIFICATION);
     unsigned size = (qualification & IO_SIZE) + 1;
-    if (qualification & IO_STRING) {
-        struct string_io s = decode_string_io(vcpu, qualification, size);
-        return string_io(vcpu, &s);
-    }
+    if (qualification & IO_STRING)
+        return string_instruction(vcpu, qualification, size);
     return single_io(vcpu, (u16)(qualification >> IO_PORT_SHIFT), size, qualification & IO_IN);
 }
