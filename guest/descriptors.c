@@ -1,5 +1,6 @@
 /* GDT, IDT and TSS of the guest. SDM vol. 3, 'Protected-Mode Memory Management' and 'Task Management'. */
 #include "descriptors.h"
+#include "memory.h"
 #include "traps.h"
 #include "x86/instructions.h"
 
@@ -23,7 +24,6 @@ struct tss {
 } __attribute__((packed));
 
 enum gate_access { GATE_INTERRUPT = 0x8E, GATE_PRESENT = 0x80 };
-enum interrupt_stack { STACK_TRAPS = 1, STACK_NMI = 2 };
 
 u64 gdt[GDT_SIZE / 8] __attribute__((aligned(16)));
 static struct gate idt[256] __attribute__((aligned(16)));
@@ -49,6 +49,11 @@ void set_gate(u32 vector, void (*handler)(void), u32 dpl)
         .offset_middle = (u16)(offset >> 16),
         .offset_high = (u32)(offset >> 32),
     };
+}
+
+void set_gate_stack(u32 vector, enum interrupt_stack stack)
+{
+    idt[vector].stack = stack;
 }
 
 void set_gate_present(u32 vector, bool present)
@@ -103,6 +108,7 @@ void descriptors_init(void)
     tss.rsp[0] = (u64)(trap_stack + sizeof(trap_stack));
     tss.ist[STACK_TRAPS - 1] = tss.rsp[0];
     tss.ist[STACK_NMI - 1] = (u64)(nmi_stack + sizeof(nmi_stack));
+    tss.ist[STACK_MISSING - 1] = WINDOW_PAGE(WINDOW_MISSING) + 4096;
     tss.io_map = offsetof(struct tss, io_permissions);
     tss.io_map_end = 0xFF;
     for (u32 i = 0; i < sizeof(tss.io_permissions); i++)

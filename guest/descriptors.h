@@ -42,6 +42,10 @@ void descriptors_init(void);
 /* Points vector `vector` of the IDT at `handler`; ring 3 may raise it by INT n if `dpl` is 3. */
 void set_gate(u32 vector, void (*handler)(void), u32 dpl);
 
+/* Stacks that gates switch to; STACK_MISSING lies in a page that is not there. */
+enum interrupt_stack { STACK_TRAPS = 1, STACK_NMI = 2, STACK_MISSING = 3 };
+void set_gate_stack(u32 vector, enum interrupt_stack stack);
+
 /* Makes a gate of the IDT present or not. */
 void set_gate_present(u32 vector, bool present);
 

@@ -36,7 +36,6 @@ CODE32(write_32, "mov [esi], eax");
 #define NOT_CANONICAL 0x0000900000000000ull
 #define OUTSIDE_GDT 0x1000
 #define GATE_ERROR(vector) ((vector) * 8 | 2)
-#define EXTERNAL 1
 #define DATA32 ((volatile u32 *)(u64)LOW_DATA)
 
 static u64 cr0_before, cr4_before;
@@ -45,9 +44,6 @@ static void restore(void)
 {
     write_cr0(cr0_before);
     write_cr4(cr4_before);
-    for (u32 vector = 0; vector < 32; vector++)
-        set_gate_present(vector, true);
-    set_gate_present(0x41, true);
 }
 
 static void bounds_1_to_2(struct run *run)
@@ -93,24 +89,6 @@ static void check_alignment(struct run *run)
 {
     write_cr0(cr0_before | CR0_AM);
     run->gpr[RSI] = LOW_DATA + 1;
-}
-
-static void no_gate_for_gp(struct run *run)
-{
-    (void)run;
-    set_gate_present(VECTOR_GP, false);
-}
-
-static void no_gate_for_ud(struct run *run)
-{
-    (void)run;
-    set_gate_present(VECTOR_UD, false);
-}
-
-static void no_gate_for_int(struct run *run)
-{
-    (void)run;
-    set_gate_present(0x41, false);
 }
 
 static const char *address_in_cr2(const struct run *run)
@@ -177,14 +155,6 @@ static const struct instruction_test faults[] = {
     {"#UD by DIVSS without CR4.OSXMMEXCPT", CODE(sse_error), .fault = FAULT(UD), .fault_rip = 6,
      .prepare = unmask_sse_without_exceptions, .restore = restore},
     {"#UD by SSE without CR4.OSFXSR", CODE(sse), .modes = IN_64, .fault = FAULT(UD)},
-
-    {"#NP by a gate that is not there", CODE(ud2), .fault = FAULT(NP),
-     .error = GATE_ERROR(VECTOR_UD) | EXTERNAL, .count_unstated = true, .prepare = no_gate_for_ud,
-     .restore = restore},
-    {"#NP by INT without a gate", CODE(int_n), .fault = FAULT(NP), .error = GATE_ERROR(0x41),
-     .prepare = no_gate_for_int, .restore = restore},
-    {"#DF by a second fault", CODE(read), .rsi = NOT_CANONICAL, .fault = FAULT(DF),
-     .count_unstated = true, .prepare = no_gate_for_gp, .restore = restore},
 };
 
 static const struct instruction_test page_faults[] = {
