@@ -24,6 +24,7 @@
 #include "vmx/capabilities.h"
 #include "vmx/controls.h"
 #include "vmx/memory.h"
+#include "vmx/test_aids.h"
 #include "vmx/vmcs.h"
 #include "x86/msr.h"
 
@@ -210,6 +211,8 @@ void main(u32 magic, u32 information)
     set_up_vcpu(cpu);
     start_the_other_cpus();
     vmcs_set_start_state(&cpu->vcpu, &start);
+    if (options.test)
+        test_aids_arm(&cpu->vcpu, options.test);
     console_hand_over();
     start_counting();
     vcpu_run(&cpu->vcpu);

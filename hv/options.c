@@ -50,6 +50,7 @@ static const struct choice test_aids[] = {
     {"pml",               TEST_PML},
     {"spp",               TEST_SPP},
     {"mtf",               TEST_MTF},
+    {"smx",               TEST_SMX},
     {0},
 };
 

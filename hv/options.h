@@ -15,6 +15,7 @@ enum test_aid {
     TEST_PML = 1 << 6,
     TEST_SPP = 1 << 7,
     TEST_MTF = 1 << 8,
+    TEST_SMX = 1 << 9,
 };
 
 struct options {
