@@ -150,11 +150,16 @@ report:  ## pictures and a page from a saved console: make report LOG=console.lo
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
-.PHONY: test test-programs bench size check format
+.PHONY: test test-nested test-programs bench size check format
 test:  ## unit tests and system tests; last line: N passed, N failed
 	@tools/deps build run test
 	@+$(BUILD) all test-programs >&2
 	@tests/run $(TESTS)
+
+test-nested:  ## Tally in QEMU with KVM on a Linux in Bochs (docs/nested.md); about ten minutes
+	@PLATFORM=nested tools/deps build run test linux
+	@+$(BUILD) all $(B)/linux/vmlinuz >&2
+	@JOBS=1 tests/run tests/nested/*.t
 
 test-programs: $(UNIT_TESTS) $(FIXTURES)
 
@@ -194,7 +199,8 @@ help:  ## this list
 	@sed -n '/^# Variables/,/^$$/s/^# \{0,1\}//p' Makefile
 
 # Variables (make NAME=value):
-#   PLATFORM     qemu (KVM with nested VMX) or bochs; default: QEMU where VMX really works, else Bochs
+#   PLATFORM     qemu (KVM with nested VMX), bochs, or nested (that QEMU, in Bochs: docs/nested.md);
+#                default: QEMU where VMX really works, else Bochs
 #   CPU          model of the processor; Bochs: broadwell_ult and others, QEMU: host
 #   CPUS  MEM    number of processors (1), memory in MB (256)
 #   OPTIONS      Tally's command line, for example "exits=all stats=table,json"
