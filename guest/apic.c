@@ -25,7 +25,12 @@ enum apic_register {
 #define ICR_SELF 0x40000
 #define DIVIDE_BY_1 0xB
 
-enum pic_port { PIC_MASTER = 0x20, PIC_MASTER_DATA = 0x21, PIC_SLAVE = 0xA0, PIC_SLAVE_DATA = 0xA1 };
+enum pic_port {
+    PIC_MASTER = 0x20,
+    PIC_MASTER_DATA = 0x21,
+    PIC_SLAVE = 0xA0,
+    PIC_SLAVE_DATA = 0xA1
+};
 #define PIC_INIT 0x11
 #define PIC_8086 0x01
 #define PIC_EOI 0x20
@@ -86,7 +91,8 @@ void apic_self_ipi(u32 vector)
 
 void apic_self_nmi(void)
 {
-    send(apic_read(APIC_ID), ICR_NMI | ICR_ASSERT); /* the shorthand 'self' is for fixed ones only */
+    send(apic_read(APIC_ID),
+         ICR_NMI | ICR_ASSERT); /* the shorthand 'self' is for fixed ones only */
 }
 
 static void pic_start(u8 mask)

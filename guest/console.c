@@ -87,20 +87,16 @@ void print_list(const char *format, __builtin_va_list arguments)
         if (is_long)
             format++;
         switch (*format) {
-        case 's':
-            put_string(__builtin_va_arg(arguments, const char *));
-            break;
-        case 'c':
-            put((char)__builtin_va_arg(arguments, int));
-            break;
+        case 's': put_string(__builtin_va_arg(arguments, const char *)); break;
+        case 'c': put((char)__builtin_va_arg(arguments, int)); break;
         case 'u':
         case 'x': {
-            u64 value = is_long ? __builtin_va_arg(arguments, u64) : __builtin_va_arg(arguments, u32);
+            u64 value =
+                is_long ? __builtin_va_arg(arguments, u64) : __builtin_va_arg(arguments, u32);
             put_number(value, *format == 'x' ? 16 : 10, width, padding);
             break;
         }
-        default:
-            put(*format);
+        default: put(*format);
         }
     }
 }

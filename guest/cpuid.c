@@ -37,8 +37,8 @@ static const char *flags_kept(const struct run *run)
 #define ONE_EXIT EXITS(CPUID, MINIMAL, 1)
 
 static const struct instruction_test instructions[] = {
-    {"CPUID leaf 0", CODE(cpuid), .modes = IN_ALL | IN_LEGACY, .rax = STALE, .rcx = STALE, .rdx = STALE,
-     .rbx = STALE, .exits = ONE_EXIT, .check = same_as_in_64_bit_code},
+    {"CPUID leaf 0", CODE(cpuid), .modes = IN_ALL | IN_LEGACY, .rax = STALE, .rcx = STALE,
+     .rdx = STALE, .rbx = STALE, .exits = ONE_EXIT, .check = same_as_in_64_bit_code},
     {"CPUID leaf 1", CODE(cpuid), .modes = IN_ALL, .rax = STALE | 1, .exits = ONE_EXIT,
      .check = upper_halves_zero},
     {"CPUID keeps the flags", CODE(cpuid), .rflags = 0xCD5, .exits = ONE_EXIT, .check = flags_kept},
@@ -54,9 +54,11 @@ struct leaf {
 
 static const struct leaf leaves[] = {
     {0, 0, {0}},
-    {1, 0, {.ebx = 0xFF000000, 
-            .ecx = 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 11 | 1u << 31,
-            .edx = 1u << 21}},
+    {1,
+     0,
+     {.ebx = 0xFF000000,
+      .ecx = 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 11 | 1u << 31,
+      .edx = 1u << 21}},
     {2, 0, {0}},
     {4, 0, {0}},
     {4, 1, {0}},
@@ -64,7 +66,8 @@ static const struct leaf leaves[] = {
     {4, 3, {0}},
     {5, 0, {~0u, ~0u, ~0u, ~0u}},
     {6, 0, {0}},
-    {7, 0,
+    {7,
+     0,
      {.ebx = 1u << 2 | 1u << 25,
       .ecx = 1u << 5 | 1u << 7 | 1u << 23 | 1u << 29 | 1u << 30 | 1u << 31,
       .edx = 1u << 5 | 1u << 18 | 1u << 20}},

@@ -73,7 +73,7 @@ static const char *no_reason_in_dr6(const struct run *run)
 }
 
 #define DR7_ENABLE_0 BIT(1)
-#define DR7_WRITE_0 (BIT(16) | 3ull << 18)  /* four bytes written */
+#define DR7_WRITE_0 (BIT(16) | 3ull << 18)     /* four bytes written */
 #define DR7_ACCESS_0 (3ull << 16 | 3ull << 18) /* read or written */
 
 static void break_at(u64 address, u64 dr7)
@@ -166,16 +166,15 @@ static const struct instruction_test single_steps[] = {
 };
 
 static const struct instruction_test breakpoints[] = {
-    {"INT1", CODE(int1), .modes = IN_ALL | IN_LEGACY, .fault = FAULT(DB), .fault_rip = 1, .prepare = steps,
-     .check = no_reason_in_dr6},
-    {"breakpoint on an instruction", CODE(nops), .modes = IN_64, .fault = FAULT(DB),
-     .fault_rip = 1, .prepare = break_at_second_nop, .check = breakpoint_0, .restore = restore},
+    {"INT1", CODE(int1), .modes = IN_ALL | IN_LEGACY, .fault = FAULT(DB), .fault_rip = 1,
+     .prepare = steps, .check = no_reason_in_dr6},
+    {"breakpoint on an instruction", CODE(nops), .modes = IN_64, .fault = FAULT(DB), .fault_rip = 1,
+     .prepare = break_at_second_nop, .check = breakpoint_0, .restore = restore},
     {"breakpoint on CPUID", CODE(cpuid), .modes = IN_64, .fault = FAULT(DB),
      .prepare = break_at_first_instruction, .check = breakpoint_0, .restore = restore,
      .then = DB_EXITS(1)},
     {"RF steps over a breakpoint on CPUID", CODE(cpuid), .rflags = RFLAGS_RF,
-     .exits = EXITS(CPUID, MINIMAL, 1), .prepare = break_at_first_instruction,
-     .restore = restore},
+     .exits = EXITS(CPUID, MINIMAL, 1), .prepare = break_at_first_instruction, .restore = restore},
     {"CPUID ends RF", CODE(cpuid), .rflags = RFLAGS_RF, .fault = FAULT(DB), .fault_rip = 2,
      .exits = EXITS(CPUID, MINIMAL, 1), .then = DB_EXITS(1), .prepare = break_behind_cpuid,
      .check = breakpoint_0, .restore = restore},

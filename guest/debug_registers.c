@@ -18,7 +18,8 @@ CODE64(write_dr0, "mov dr0, rax");
 CODE64(write_dr6, "mov dr6, rax");
 CODE64(write_dr7, "mov dr7, rax");
 CODE64(read_dr7_to_rsp, "mov rbx, rsp\n mov rsp, dr7\n mov rcx, rsp\n mov rsp, rbx");
-CODE64(write_dr0_from_rsp, "mov rbx, rsp\n mov rsp, rax\n mov dr0, rsp\n mov rsp, rbx\n mov rcx, dr0");
+CODE64(write_dr0_from_rsp,
+       "mov rbx, rsp\n mov rsp, rax\n mov dr0, rsp\n mov rsp, rbx\n mov rcx, dr0");
 
 #define ADDRESS 0x1234567890ABCDEFull
 #define UPPER_BIT BIT(32)
@@ -110,9 +111,8 @@ static const struct instruction_test instructions[] = {
      .optional_control = true},
     {"MOV to DR0", CODE(write_dr0), .modes = IN_RING_3, .fault = FAULT(GP), .exits = DR_EXITS(1),
      .optional_control = true},
-    {"MOV from DR0 with general detect", CODE(read_dr0), .fault = FAULT(DB),
-     .count_unstated = true, .prepare = general_detect_on, .check = general_detect,
-     .restore = restore},
+    {"MOV from DR0 with general detect", CODE(read_dr0), .fault = FAULT(DB), .count_unstated = true,
+     .prepare = general_detect_on, .check = general_detect, .restore = restore},
 };
 
 void test_debug_registers(void)

@@ -1,4 +1,5 @@
-/* GDT, IDT and TSS of the guest. SDM vol. 3, 'Protected-Mode Memory Management' and 'Task Management'. */
+/* GDT, IDT and TSS of the guest. SDM vol. 3, 'Protected-Mode Memory Management' and 'Task
+ * Management'. */
 #include "descriptors.h"
 #include "memory.h"
 #include "traps.h"

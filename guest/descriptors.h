@@ -26,8 +26,8 @@ enum selector {
 };
 
 /*
- * Code under test is copied to LOW_MEMORY, where every mode can reach it, v8086 and 16-bit segments too
- * (LOW_MEMORY is their base). Data and stack follow it in pages of their own.
+ * Code under test is copied to LOW_MEMORY, where every mode can reach it, v8086 and 16-bit segments
+ * too (LOW_MEMORY is their base). Data and stack follow it in pages of their own.
  */
 #define LOW_MEMORY 0x8000u
 #define LOW_DATA 0x9000u
@@ -49,7 +49,8 @@ void set_gate_stack(u32 vector, enum interrupt_stack stack);
 /* Makes a gate of the IDT present or not. */
 void set_gate_present(u32 vector, bool present);
 
-/* A segment descriptor from base, limit and the access rights of the SDM's bits 23:8 (G, D, L … type). */
+/* A segment descriptor from base, limit and the access rights of the SDM's bits 23:8 (G, D, L …
+ * type). */
 u64 segment_descriptor(u32 base, u32 limit, u32 access);
 
 #endif

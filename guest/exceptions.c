@@ -1,4 +1,5 @@
-/* Every exception that software can provoke: vector, error code, RIP and CR2. #DB has its own file. */
+/* Every exception that software can provoke: vector, error code, RIP and CR2. #DB has its own file.
+ */
 #include "descriptors.h"
 #include "families.h"
 #include "instruction_test.h"
@@ -35,7 +36,7 @@ CODE32(write_32, "mov [esi], eax");
 
 #define NOT_CANONICAL 0x0000900000000000ull
 #define OUTSIDE_GDT 0x1000
-#define GATE_ERROR(vector) ((vector) * 8 | 2)
+#define GATE_ERROR(vector) ((vector)*8 | 2)
 #define DATA32 ((volatile u32 *)(u64)LOW_DATA)
 
 static u64 cr0_before, cr4_before;
@@ -113,41 +114,40 @@ static const struct instruction_test faults[] = {
     {"#BP by INT3", CODE(int3), .modes = IN_EVERY, .fault = FAULT(BP), .fault_rip = 1},
     {"INT 3 in two bytes", CODE(int_3), .modes = IN_EVERY, .fault = FAULT(BP), .fault_rip = 2,
      .count_unstated = true},
-    {"#OF by INTO", CODE(into), .modes = IN_32_BIT, .rflags = RFLAGS_OF,
-     .fault = FAULT(OF), .fault_rip = 1},
+    {"#OF by INTO", CODE(into), .modes = IN_32_BIT, .rflags = RFLAGS_OF, .fault = FAULT(OF),
+     .fault_rip = 1},
     {"INTO without overflow", CODE(into), .modes = IN_32_BIT},
     {"INTO", CODE(into_64), .modes = IN_64, .fault = FAULT(UD)},
     {"#BR by BOUND", CODE(bound), .modes = IN_32_BIT, .rax = 3, .fault = FAULT(BR),
      .prepare = bounds_1_to_2},
-    {"BOUND within", CODE(bound), .modes = IN_32_BIT, .rax = 2,
-     .prepare = bounds_1_to_2},
+    {"BOUND within", CODE(bound), .modes = IN_32_BIT, .rax = 2, .prepare = bounds_1_to_2},
     {"#UD by UD2", CODE(ud2), .modes = IN_EVERY, .fault = FAULT(UD)},
     {"#UD by LOCK", CODE(bad_lock), .modes = IN_EVERY, .fault = FAULT(UD)},
     {"#NM with CR0.TS", CODE(fninit), .modes = IN_EVERY, .fault = FAULT(NM),
      .prepare = task_switched, .restore = restore},
     {"#NM with CR0.EM", CODE(fninit), .modes = IN_EVERY, .fault = FAULT(NM), .prepare = emulate_fpu,
      .restore = restore},
-    {"#NP by a segment", CODE(load_ds), .modes = IN(64) | IN(32) | IN_P, .rcx = SELECTOR_NOT_PRESENT,
-     .fault = FAULT(NP), .error = SELECTOR_NOT_PRESENT},
+    {"#NP by a segment", CODE(load_ds), .modes = IN(64) | IN(32) | IN_P,
+     .rcx = SELECTOR_NOT_PRESENT, .fault = FAULT(NP), .error = SELECTOR_NOT_PRESENT},
     {"#SS by a stack segment", CODE(load_ss), .rcx = SELECTOR_NOT_PRESENT, .fault = FAULT(SS),
      .error = SELECTOR_NOT_PRESENT},
     {"#SS by an address", CODE(push_beyond), .modes = IN_64, .rsi = NOT_CANONICAL,
      .fault = FAULT(SS), .fault_rip = 3},
-    {"#GP by a selector", CODE(load_ds), .modes = IN_ALL | IN_P | IN_P_USER, .rcx = OUTSIDE_GDT, .fault = FAULT(GP),
-     .error = OUTSIDE_GDT},
+    {"#GP by a selector", CODE(load_ds), .modes = IN_ALL | IN_P | IN_P_USER, .rcx = OUTSIDE_GDT,
+     .fault = FAULT(GP), .error = OUTSIDE_GDT},
     {"#GP by an address", CODE(read), .modes = IN_64, .rsi = NOT_CANONICAL, .fault = FAULT(GP)},
     {"#GP by INT in ring 3", CODE(int_n), .modes = IN_USER, .fault = FAULT(GP),
      .error = GATE_ERROR(0x41)},
     {"INT 0x41", CODE(int_n), .modes = IN_SUPERVISOR, .fault = 0x100 | 0x41, .fault_rip = 2,
      .count_unstated = true},
-    {"#GP beyond the segment's limit", CODE(read_end), .modes = IN(16) | IN_P16 | IN(V86) | IN(REAL),
-     .fault = FAULT(GP)},
+    {"#GP beyond the segment's limit", CODE(read_end),
+     .modes = IN(16) | IN_P16 | IN(V86) | IN(REAL), .fault = FAULT(GP)},
     {"#SS beyond the segment's limit", CODE(read_stack_end),
      .modes = IN(16) | IN_P16 | IN(V86) | IN(REAL), .fault = FAULT(SS)},
     {"#MF at FWAIT", CODE(fpu_error), .fault = FAULT(MF), .fault_rip = 10, .prepare = unmask_fpu,
      .restore = restore},
-    {"#AC", CODE(read), .modes = IN_RING_3 & ~IN(16_USER), .rflags = RFLAGS_AC,
-     .fault = FAULT(AC), .prepare = check_alignment, .restore = restore},
+    {"#AC", CODE(read), .modes = IN_RING_3 & ~IN(16_USER), .rflags = RFLAGS_AC, .fault = FAULT(AC),
+     .prepare = check_alignment, .restore = restore},
     {"#AC never in ring 0", CODE(read), .modes = IN(64) | IN(32), .rflags = RFLAGS_AC,
      .prepare = check_alignment, .restore = restore},
     {"#XM by DIVSS", CODE(sse_error), .modes = IN_64, .fault = FAULT(XM), .fault_rip = 6,
@@ -173,8 +173,7 @@ static const struct instruction_test page_faults[] = {
     PAGE_FAULT("write to a missing page", write, IN(64_USER), WINDOW_MISSING, PF_WRITE | PF_USER),
     PAGE_FAULT("write to a missing page", write_32, IN(32_USER), WINDOW_MISSING,
                PF_WRITE | PF_USER),
-    PAGE_FAULT("write to a read-only page", write, IN(64), WINDOW_READ_ONLY,
-               PF_PRESENT | PF_WRITE),
+    PAGE_FAULT("write to a read-only page", write, IN(64), WINDOW_READ_ONLY, PF_PRESENT | PF_WRITE),
     PAGE_FAULT("write to a read-only page", write, IN(64_USER), WINDOW_READ_ONLY,
                PF_PRESENT | PF_WRITE | PF_USER),
     PAGE_FAULT("read of a supervisor page", read, IN(64_USER), WINDOW_SUPERVISOR,

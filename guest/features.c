@@ -1,6 +1,6 @@
 /*
- * Instructions that not every CPU has: random numbers, INVPCID, XSAVES, MONITOR and MWAIT, TPAUSE and
- * UMWAIT. A test of one that is missing is skipped.
+ * Instructions that not every CPU has: random numbers, INVPCID, XSAVES, MONITOR and MWAIT, TPAUSE
+ * and UMWAIT. A test of one that is missing is skipped.
  */
 #include "apic.h"
 #include "descriptors.h"
@@ -29,8 +29,7 @@ CODE64(monitor_mwait, "monitor\n sti\n mwait\n cli");
 CODE64(tpause, ".byte 0x66, 0x0F, 0xAE, 0xF1"); /* TPAUSE ECX */
 CODE64(umwait, ".byte 0xF2, 0x0F, 0xAE, 0xF1"); /* UMWAIT ECX */
 
-#define ARITHMETIC_FLAGS                                                                           \
-    (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
+#define ARITHMETIC_FLAGS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 #define UPPER_HALF 0xFFFFFFFF00000000ull
 #define STALE 0xA5A5A5A5A5A5A5A5ull
 #define NOT_CANONICAL 0x0000900000000000ull
@@ -102,8 +101,9 @@ static const char *random_16(const struct run *run)
 
 #define RANDOM(name, code, in, result, reason)                                                     \
     {                                                                                              \
-        #reason " of " name, CODE(code), .modes = in, .rax = STALE, .rflags = 0x8D5 & ~0x100u,     \
-            .exits = EXITS(reason, ALL, 1), .available = has_##reason, .check = result             \
+#reason " of " name, CODE(code), .modes = in, .rax = STALE, .rflags = 0x8D5 & ~0x100u,     \
+                                         .exits = EXITS(reason, ALL, 1),                           \
+                                         .available = has_##reason, .check = result                \
     }
 #define has_RDRAND has_rdrand
 #define has_RDSEED has_rdseed

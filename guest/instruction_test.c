@@ -116,8 +116,12 @@ static void run_test(const struct instruction_test *test, enum mode mode)
         .code = test->code,
         .rflags = test->rflags,
         .reason = expected(test).reason,
-        .gpr = {[RAX] = test->rax, [RCX] = test->rcx, [RDX] = test->rdx, [RBX] = test->rbx,
-                [RSI] = test->rsi, [RDI] = test->rdi},
+        .gpr = {[RAX] = test->rax,
+                [RCX] = test->rcx,
+                [RDX] = test->rdx,
+                [RBX] = test->rbx,
+                [RSI] = test->rsi,
+                [RDI] = test->rdi},
     };
 
     if (test->available && !test->available()) {

@@ -12,11 +12,14 @@
 struct expected_exits {
     u8 reason, from, count;
 };
-#define EXITS(reason, profile, count) {EXIT_##reason, PROFILE_##profile, count}
+#define EXITS(reason, profile, count)                                                              \
+    {                                                                                              \
+        EXIT_##reason, PROFILE_##profile, count                                                    \
+    }
 
 /* How the code ends; without a fault it runs to its end. */
 #define FAULT(vector) (0x100 | (VECTOR_##vector))
-#define FAULT_VECTOR(fault) ((fault) & 0xFF)
+#define FAULT_VECTOR(fault) ((fault)&0xFF)
 
 #define IN(mode) (1u << (MODE_##mode))
 #define IN_RING_0 (IN(64) | IN(32) | IN(16))
@@ -33,18 +36,18 @@ struct expected_exits {
 struct instruction_test {
     const char *name;
     struct code code;
-    u32 modes;               /* in which it runs, one after the other; 0 = MODE_64 */
+    u32 modes; /* in which it runs, one after the other; 0 = MODE_64 */
     u64 rax, rcx, rdx, rbx, rsi, rdi;
     u64 rflags;
-    u32 fault, error;        /* FAULT(…) and its error code */
-    u32 fault_rip;           /* offset of the faulting instruction; of the next one for traps */
+    u32 fault, error; /* FAULT(…) and its error code */
+    u32 fault_rip;    /* offset of the faulting instruction; of the next one for traps */
     struct expected_exits exits;
     struct expected_exits then; /* those of another reason, besides */
-    bool optional_control;   /* a CPU may lack the control that makes it exit */
-    bool others_exit;        /* exits of further reasons are left open */
-    bool count_unstated;     /* how often it exits is up to the implementation */
-    bool tally_only;         /* what is promised holds under Tally only */
-    bool (*available)(void); /* NULL: every CPU has it */
+    bool optional_control;      /* a CPU may lack the control that makes it exit */
+    bool others_exit;           /* exits of further reasons are left open */
+    bool count_unstated;        /* how often it exits is up to the implementation */
+    bool tally_only;            /* what is promised holds under Tally only */
+    bool (*available)(void);    /* NULL: every CPU has it */
     void (*prepare)(struct run *run);
     const char *(*check)(const struct run *run); /* what is wrong, or NULL */
     void (*restore)(void);

@@ -18,7 +18,7 @@ CODE64(loop, "1: dec ecx\n jnz 1b");
 CODE64(hlt, "hlt");
 
 #define LOOPS 60000 /* fits 16 bits */
-#define SOON 2000 /* ticks of the APIC timer, which may run as fast as the CPU */
+#define SOON 2000   /* ticks of the APIC timer, which may run as fast as the CPU */
 #define SOON_PIT 50
 
 /* What has arrived since begin(). */
@@ -162,8 +162,8 @@ static const char *interrupted_loop(const struct run *run)
 static const struct instruction_test instructions[] = {
     {"HLT woken by the APIC timer", CODE(sti_hlt), .exits = HLT_EXITS, .others_exit = true,
      .prepare = timer, .check = timer_behind_hlt, .restore = apic_timer_stop},
-    {"HLT woken by the PIT", CODE(sti_hlt), .exits = HLT_EXITS, .others_exit = true,
-     .prepare = pit, .check = pit_behind_hlt, .restore = pit_stop},
+    {"HLT woken by the PIT", CODE(sti_hlt), .exits = HLT_EXITS, .others_exit = true, .prepare = pit,
+     .check = pit_behind_hlt, .restore = pit_stop},
     {"HLT with an interrupt pending", CODE(sti_hlt), .exits = HLT_EXITS, .others_exit = true,
      .prepare = pending, .check = ipi_behind_hlt},
     {"HLT", CODE(hlt), .modes = IN_USER, .fault = FAULT(GP)},

@@ -1,6 +1,6 @@
 /*
- * Port I/O: every width, strings, REP, ports beside each other, permissions. The ports are harmless:
- * POST code 0x80 and a DMA page register, which keeps what is written.
+ * Port I/O: every width, strings, REP, ports beside each other, permissions. The ports are
+ * harmless: POST code 0x80 and a DMA page register, which keeps what is written.
  */
 #include "descriptors.h"
 #include "families.h"
@@ -196,13 +196,13 @@ static const struct instruction_test instructions[] = {
     {"REP OUTSB, count 0", CODE(rep_outsb), .rdx = SCRATCH_PORT, .rsi = STRING_START,
      .count_unstated = true, .prepare = fill_data, .check = wrote_nothing},
     {"REP OUTSB with 32-bit addresses", CODE(rep_outsb_address32), .rcx = STALE_INDEX | 8,
-     .rdx = SCRATCH_PORT, .rsi = STRING_START, .exits = ONE_EXIT,
-     .prepare = fill_data, .check = wrote_last_byte},
+     .rdx = SCRATCH_PORT, .rsi = STRING_START, .exits = ONE_EXIT, .prepare = fill_data,
+     .check = wrote_last_byte},
 
     {"IN AX, DX beyond the last port", CODE(in_ax), .rax = PATTERN, .rdx = 0xFFFF,
      .exits = EXITS(IO_INSTRUCTION, MINIMAL, 1), .check = read_into_ax},
-    {"IN AL, DX", CODE(in_al), .modes = IN(32) | IN(16) | IN_P | IN(REAL), .rax = 0x5500, .rdx = SCRATCH_PORT,
-     .exits = ONE_EXIT, .prepare = fill_data},
+    {"IN AL, DX", CODE(in_al), .modes = IN(32) | IN(16) | IN_P | IN(REAL), .rax = 0x5500,
+     .rdx = SCRATCH_PORT, .exits = ONE_EXIT, .prepare = fill_data},
     {"IN AL, DX", CODE(in_al), .modes = IN_RING_3, .rdx = SCRATCH_PORT, .fault = FAULT(GP)},
     {"OUT DX, AL", CODE(out_al), .modes = IN_RING_3, .rdx = SCRATCH_PORT, .fault = FAULT(GP)},
     {"IN AL, DX by the I/O permission bitmap", CODE(in_al), .modes = IN_P_USER | IN(V86),
@@ -211,13 +211,15 @@ static const struct instruction_test instructions[] = {
      .rdx = 0x70, .fault = FAULT(GP)},
     {"IN AL, DX with IOPL 3", CODE(in_al), .modes = IN_RING_3, .rdx = SCRATCH_PORT,
      .rflags = RFLAGS_IOPL, .exits = ONE_EXIT, .prepare = fill_data},
-    {"INSB to a page that is not there", CODE(insb), .rdx = SCRATCH_PORT, .rdi = WINDOW_PAGE(WINDOW_MISSING),
-     .fault = FAULT(PF), .error = PF_WRITE, .exits = ONE_EXIT, .check = faulted_at_page},
+    {"INSB to a page that is not there", CODE(insb), .rdx = SCRATCH_PORT,
+     .rdi = WINDOW_PAGE(WINDOW_MISSING), .fault = FAULT(PF), .error = PF_WRITE, .exits = ONE_EXIT,
+     .check = faulted_at_page},
     {"OUTSB from a page that is not there", CODE(outsb), .rdx = SCRATCH_PORT,
-     .rsi = WINDOW_PAGE(WINDOW_MISSING), .fault = FAULT(PF), .exits = ONE_EXIT, .check = faulted_at_page},
+     .rsi = WINDOW_PAGE(WINDOW_MISSING), .fault = FAULT(PF), .exits = ONE_EXIT,
+     .check = faulted_at_page},
     {"REP INSB into a page that is not there", CODE(rep_insb), .rcx = 8, .rdx = SCRATCH_PORT,
-     .rdi = WINDOW_PAGE(WINDOW_MISSING) - 3, .fault = FAULT(PF), .error = PF_WRITE, .exits = ONE_EXIT,
-     .check = stored_up_to_the_page},
+     .rdi = WINDOW_PAGE(WINDOW_MISSING) - 3, .fault = FAULT(PF), .error = PF_WRITE,
+     .exits = ONE_EXIT, .check = stored_up_to_the_page},
 };
 
 void test_io(void)

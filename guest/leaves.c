@@ -1,4 +1,5 @@
-/* The contract of the statistics leaves (docs/statistics.md). Without Tally all of it is skipped. */
+/* The contract of the statistics leaves (docs/statistics.md). Without Tally all of it is skipped.
+ */
 #include "x86/instructions.h"
 #include "families.h"
 #include "run.h"
@@ -17,7 +18,8 @@ static struct run ask(enum mode mode, u32 leaf, u32 subleaf)
     struct run r = {
         .mode = mode,
         .code = CODE(cpuid),
-        .gpr = {[RAX] = UPPER_HALF | leaf, [RCX] = UPPER_HALF | subleaf, [RDX] = STALE, [RBX] = STALE},
+        .gpr =
+            {[RAX] = UPPER_HALF | leaf, [RCX] = UPPER_HALF | subleaf, [RDX] = STALE, [RBX] = STALE},
         .reason = EXIT_CPUID,
     };
 
@@ -169,7 +171,8 @@ static void test_additions(void)
     u64 min = wide(LEAF_REASON_MIN, EXIT_CPUID), max = wide(LEAF_REASON_MAX, EXIT_CPUID);
     u64 exits = wide(LEAF_REASON_EXITS64, EXIT_CPUID);
     u64 average = exits ? reason_cycles(EXIT_CPUID) / exits : 0;
-    if (!tally_ok(min && min <= average && average <= max, "least, average and most cycles in order"))
+    if (!tally_ok(min && min <= average && average <= max,
+                  "least, average and most cycles in order"))
         note("min %lu, average %lu, max %lu", min, average, max);
 
     u32 undefined = 0;

@@ -32,16 +32,15 @@ struct __attribute__((packed)) {
 
 static u64 gate(u16 selector, u32 offset, u32 access)
 {
-    return (offset & 0xFFFF) | (u64)selector << 16 | (u64)access << 32 |
-           (u64)(offset >> 16) << 48;
+    return (offset & 0xFFFF) | (u64)selector << 16 | (u64)access << 32 | (u64)(offset >> 16) << 48;
 }
 
 void legacy_reset_gate(u32 vector)
 {
     u32 open = vector == VECTOR_DONE || vector == VECTOR_BP || vector == VECTOR_OF;
 
-    idt[vector] = gate(SELECTOR_CODE32, legacy_entries[vector],
-                       GATE_INTERRUPT32 | (open ? GATE_DPL3 : 0));
+    idt[vector] =
+        gate(SELECTOR_CODE32, legacy_entries[vector], GATE_INTERRUPT32 | (open ? GATE_DPL3 : 0));
 }
 
 void legacy_set_task_gate(u32 vector, u16 tss_selector)
@@ -67,8 +66,7 @@ static void init_real_mode(void)
     for (const u8 *from = real_code; from < real_code_end; from++)
         *to++ = *from;
     for (u32 vector = 0; vector < 256; vector++)
-        REAL_IVT[vector] =
-            REAL_SEGMENT << 16 | (real_entries_offset + vector * REAL_ENTRY_SIZE);
+        REAL_IVT[vector] = REAL_SEGMENT << 16 | (real_entries_offset + vector * REAL_ENTRY_SIZE);
 }
 
 void legacy_init(void)

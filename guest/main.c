@@ -15,40 +15,39 @@
 struct family {
     const char *name;
     void (*run)(void);
-    bool on_request; /* only when only= names it */
+    enum { BY_DEFAULT, ON_REQUEST } when; /* ON_REQUEST: only when only= names it */
 };
 
-#define FAMILY(name) {#name, test_##name, false}
-#define ON_REQUEST(name) {#name, test_##name, true}
+#define FAMILY(name) #name, test_##name
 
 static const struct family families[] = {
-    FAMILY(leaves),
-    FAMILY(cpuid),
-    FAMILY(msr),
-    FAMILY(io),
-    FAMILY(control_registers),
-    FAMILY(debug_registers),
-    FAMILY(instructions),
-    FAMILY(xsetbv),
-    FAMILY(vmx_instructions),
-    FAMILY(exceptions),
-    FAMILY(debug_exceptions),
-    FAMILY(event_delivery),
-    FAMILY(interrupts),
-    FAMILY(features),
-    FAMILY(task_switch),
-    FAMILY(bios_memory),
-    FAMILY(hidden_memory),
-    FAMILY(ram_dma),
-    FAMILY(ram),
-    ON_REQUEST(armed_tpr_threshold),
-    ON_REQUEST(armed_virtual_apic),
-    ON_REQUEST(armed_ept_misconfig),
-    ON_REQUEST(armed_spp),
-    ON_REQUEST(armed_smx),
-    ON_REQUEST(armed_preemption_timer),
-    ON_REQUEST(armed_pml),
-    ON_REQUEST(armed_mtf),
+    {FAMILY(leaves), BY_DEFAULT},
+    {FAMILY(cpuid), BY_DEFAULT},
+    {FAMILY(msr), BY_DEFAULT},
+    {FAMILY(io), BY_DEFAULT},
+    {FAMILY(control_registers), BY_DEFAULT},
+    {FAMILY(debug_registers), BY_DEFAULT},
+    {FAMILY(instructions), BY_DEFAULT},
+    {FAMILY(xsetbv), BY_DEFAULT},
+    {FAMILY(vmx_instructions), BY_DEFAULT},
+    {FAMILY(exceptions), BY_DEFAULT},
+    {FAMILY(debug_exceptions), BY_DEFAULT},
+    {FAMILY(event_delivery), BY_DEFAULT},
+    {FAMILY(interrupts), BY_DEFAULT},
+    {FAMILY(features), BY_DEFAULT},
+    {FAMILY(task_switch), BY_DEFAULT},
+    {FAMILY(bios_memory), BY_DEFAULT},
+    {FAMILY(hidden_memory), BY_DEFAULT},
+    {FAMILY(ram_dma), BY_DEFAULT},
+    {FAMILY(ram), BY_DEFAULT},
+    {FAMILY(armed_tpr_threshold), ON_REQUEST},
+    {FAMILY(armed_virtual_apic), ON_REQUEST},
+    {FAMILY(armed_ept_misconfig), ON_REQUEST},
+    {FAMILY(armed_spp), ON_REQUEST},
+    {FAMILY(armed_smx), ON_REQUEST},
+    {FAMILY(armed_preemption_timer), ON_REQUEST},
+    {FAMILY(armed_pml), ON_REQUEST},
+    {FAMILY(armed_mtf), ON_REQUEST},
 };
 
 #define PIC_MASTER_MASK 0x21
@@ -90,7 +89,7 @@ static void check_command_line(void)
 static void run_families(void)
 {
     for (u32 i = 0; i < ARRAY_SIZE(families); i++) {
-        if (!family_wanted(families[i].name, !families[i].on_request))
+        if (!family_wanted(families[i].name, families[i].when == BY_DEFAULT))
             continue;
         family_begin(families[i].name);
         families[i].run();

@@ -5,8 +5,8 @@
 #include "types.h"
 
 enum window_page {
-    WINDOW_PLAIN,      /* readable, writable, executable in every ring */
-    WINDOW_MISSING,    /* not present */
+    WINDOW_PLAIN,   /* readable, writable, executable in every ring */
+    WINDOW_MISSING, /* not present */
     WINDOW_READ_ONLY,
     WINDOW_SUPERVISOR, /* closed to ring 3 */
     WINDOW_NO_EXECUTE, /* WINDOW_PLAIN's rights where the CPU has no NX */
@@ -15,7 +15,7 @@ enum window_page {
 };
 
 #define WINDOW 0x3FE00000u /* linear; it takes 2 MiB */
-#define WINDOW_PAGE(page) (WINDOW + (page) * 4096u)
+#define WINDOW_PAGE(page) (WINDOW + (page)*4096u)
 
 enum page_fault_error {
     PF_PRESENT = 1 << 0,

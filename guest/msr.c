@@ -84,12 +84,11 @@ static void restore_efer(void)
         name, CODE(wrmsr), .rcx = msr, VALUE(value), .fault = FAULT(GP),                           \
                            .exits = EXITS(WRMSR, profile, 1)                                       \
     }
-#define WRITE_AND_READ(profile)                                                                    \
-    .exits = EXITS(WRMSR, profile, 1), .then = EXITS(RDMSR, profile, 1)
+#define WRITE_AND_READ(profile) .exits = EXITS(WRMSR, profile, 1), .then = EXITS(RDMSR, profile, 1)
 #define GOOD_WRITE(name, msr)                                                                      \
     {                                                                                              \
         name, CODE(wrmsr_rdmsr), .rcx = msr, VALUE(ADDRESS), WRITE_AND_READ(ALL),                  \
-            .check = reads_address                                                                 \
+                                 .check = reads_address                                            \
     }
 
 static const struct instruction_test instructions[] = {
@@ -97,8 +96,8 @@ static const struct instruction_test instructions[] = {
      .rdx = STALE, .exits = EXITS(RDMSR, KVM, 1), .check = efer},
     {"RDMSR IA32_APIC_BASE", CODE(rdmsr), .modes = IN_SUPERVISOR, .rcx = IA32_APIC_BASE,
      .exits = EXITS(RDMSR, KVM, 1), .check = apic_base},
-    {"RDMSR IA32_EFER", CODE(rdmsr), .modes = IN_USER, .rcx = IA32_EFER, .rax = STALE,
-     .rdx = STALE, .fault = FAULT(GP), .check = registers_kept},
+    {"RDMSR IA32_EFER", CODE(rdmsr), .modes = IN_USER, .rcx = IA32_EFER, .rax = STALE, .rdx = STALE,
+     .fault = FAULT(GP), .check = registers_kept},
     {"WRMSR IA32_EFER", CODE(wrmsr), .modes = IN_USER, .rcx = IA32_EFER, .fault = FAULT(GP)},
     {"RDMSR of a missing MSR in neither range", CODE(rdmsr), .modes = IN_SUPERVISOR,
      .rcx = IN_NEITHER_RANGE, .rax = STALE, .rdx = STALE, .fault = FAULT(GP),
@@ -124,11 +123,10 @@ static const struct instruction_test instructions[] = {
     GOOD_WRITE("WRMSR IA32_STAR", IA32_STAR),
     GOOD_WRITE("WRMSR IA32_SYSENTER_ESP", IA32_SYSENTER_ESP),
     GOOD_WRITE("WRMSR IA32_SYSENTER_EIP", IA32_SYSENTER_EIP),
-    {"WRMSR IA32_PAT", CODE(wrmsr_rdmsr), .rcx = IA32_PAT, VALUE(PAT_REVERSED),
-     WRITE_AND_READ(KVM), .check = reads_pat, .restore = restore_pat},
-    {"WRMSR IA32_EFER sets SCE", CODE(wrmsr_rdmsr), .rcx = IA32_EFER,
-     WRITE_AND_READ(KVM), .prepare = prepare_efer_sce, .check = efer_sce,
-     .restore = restore_efer},
+    {"WRMSR IA32_PAT", CODE(wrmsr_rdmsr), .rcx = IA32_PAT, VALUE(PAT_REVERSED), WRITE_AND_READ(KVM),
+     .check = reads_pat, .restore = restore_pat},
+    {"WRMSR IA32_EFER sets SCE", CODE(wrmsr_rdmsr), .rcx = IA32_EFER, WRITE_AND_READ(KVM),
+     .prepare = prepare_efer_sce, .check = efer_sce, .restore = restore_efer},
 
     BAD_WRITE("WRMSR IA32_KERNEL_GS_BASE, not canonical", IA32_KERNEL_GS_BASE, NOT_CANONICAL, ALL),
     BAD_WRITE("WRMSR IA32_FS_BASE, not canonical", IA32_FS_BASE, NOT_CANONICAL, ALL),
@@ -192,9 +190,12 @@ static void show_msrs(void)
         const char *name;
         u32 msr;
     } msrs[] = {
-        {"IA32_APIC_BASE", IA32_APIC_BASE},     {"IA32_MTRRCAP", IA32_MTRRCAP},
-        {"IA32_MTRR_DEF_TYPE", IA32_MTRR_DEF_TYPE}, {"IA32_PAT", IA32_PAT},
-        {"IA32_EFER", IA32_EFER},               {"IA32_SYSENTER_CS", IA32_SYSENTER_CS},
+        {"IA32_APIC_BASE", IA32_APIC_BASE},
+        {"IA32_MTRRCAP", IA32_MTRRCAP},
+        {"IA32_MTRR_DEF_TYPE", IA32_MTRR_DEF_TYPE},
+        {"IA32_PAT", IA32_PAT},
+        {"IA32_EFER", IA32_EFER},
+        {"IA32_SYSENTER_CS", IA32_SYSENTER_CS},
     };
 
     for (u32 i = 0; i < ARRAY_SIZE(msrs); i++)

@@ -18,7 +18,7 @@ struct code {
     __asm__(".pushsection .rodata.code, \"a\"\n"                                                   \
             ".code" #bits "\n.intel_syntax noprefix\n"                                             \
             "code_" #name ":\n" text "\n"                                                          \
-            "end_of_code_" #name ":\n"                                                                \
+            "end_of_code_" #name ":\n"                                                             \
             ".code64\n.att_syntax prefix\n.popsection");                                           \
     extern const u8 code_##name[], end_of_code_##name[]
 #define CODE64(name, text) CODE_BITS(64, name, text)
@@ -26,7 +26,7 @@ struct code {
 #define CODE16(name, text) CODE_BITS(16, name, text)
 #define CODE(name)                                                                                 \
     {                                                                                              \
-        code_##name, end_of_code_##name                                                             \
+        code_##name, end_of_code_##name                                                            \
     }
 
 enum mode {
@@ -55,10 +55,10 @@ struct run {
     u64 rip;       /* out: offset in the code; that of the appended INT if it ran to the end */
     u64 cs, cr2, dr6;
 
-    u32 reason;         /* in: whose exits to count */
-    u32 reason_exits;   /* out: exits for `reason` while the code ran */
-    u32 all_exits;      /* out: exits for any reason */
-    u64 reason_cycles;  /* out: what `reason` cost */
+    u32 reason;        /* in: whose exits to count */
+    u32 reason_exits;  /* out: exits for `reason` while the code ran */
+    u32 all_exits;     /* out: exits for any reason */
+    u64 reason_cycles; /* out: what `reason` cost */
 };
 
 /* Runs it with interrupts off (unless rflags says otherwise). */
@@ -67,8 +67,7 @@ void run(struct run *run);
 /* True when the code ran to its end. */
 static inline bool ran_to_end(const struct run *run)
 {
-    return run->vector == VECTOR_DONE &&
-           run->rip == (u64)(run->code.end - run->code.start);
+    return run->vector == VECTOR_DONE && run->rip == (u64)(run->code.end - run->code.start);
 }
 
 const char *mode_name(enum mode mode);

@@ -8,9 +8,9 @@
 void family_begin(const char *name);
 
 /*
- * One line each. The transcript is the same bare and under every profile of Tally, but for tests that
- * speak of exit counts (`count: ` in the name) or to Tally (`tally: `); bare, these are skipped.
- * They return `passed`, so that a failure can be explained by note().
+ * One line each. The transcript is the same bare and under every profile of Tally, but for tests
+ * that speak of exit counts (`count: ` in the name) or to Tally (`tally: `); bare, these are
+ * skipped. They return `passed`, so that a failure can be explained by note().
  */
 bool ok(bool passed, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool count_ok(bool passed, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -199,8 +199,7 @@ static const char *debug_trap(const struct run *run)
     {                                                                                              \
         name, CODE(code), .modes = IN(P32), .fault = FAULT(vector), .error = selector,             \
                           .fault_rip = rip, .exits = EXITS(TASK_SWITCH, MINIMAL, 1),               \
-                          .optional_control = true,                                                \
-                          .prepare = prepared, .restore = restore                                  \
+                          .optional_control = true, .prepare = prepared, .restore = restore        \
     }
 
 static const struct instruction_test switches[] = {
@@ -211,15 +210,14 @@ static const struct instruction_test switches[] = {
     SWITCH("INT through a task gate", int_gate, 1, ready, interrupted),
     SWITCH("INT through a task gate, and IRET", int_iret, 2, ready, returned),
     REFUSED("JMP to a busy TSS", jmp, new_task_busy, GP, SELECTOR_OTHER_TSS32, 0),
-    REFUSED("JMP to a TSS that is not present", jmp, new_task_not_present, NP,
-            SELECTOR_OTHER_TSS32, 0),
+    REFUSED("JMP to a TSS that is not present", jmp, new_task_not_present, NP, SELECTOR_OTHER_TSS32,
+            0),
     REFUSED("JMP to a TSS that is too small", jmp, new_task_too_small, TS, SELECTOR_OTHER_TSS32, 0),
     REFUSED("JMP to a task with a bad DS", jmp, new_task_with_bad_data_segment, TS, SELECTOR_LDT,
             NEW_TASK),
     {"IRET to a task that is not busy", CODE(iret), .modes = IN(P32), .rflags = RFLAGS_NT,
      .fault = FAULT(TS), .error = SELECTOR_OTHER_TSS32, .exits = EXITS(TASK_SWITCH, MINIMAL, 1),
-     .optional_control = true,
-     .prepare = no_link, .restore = restore},
+     .optional_control = true, .prepare = no_link, .restore = restore},
     {"JMP to a task with its debug trap set", CODE(jmp), .modes = IN(P32), .fault = FAULT(DB),
      .fault_rip = NEW_TASK, .exits = EXITS(TASK_SWITCH, MINIMAL, 1), .prepare = new_task_with_trap,
      .check = debug_trap, .restore = restore},

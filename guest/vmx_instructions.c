@@ -34,7 +34,12 @@ CODE64(tdcall, ".byte 0x66, 0x0F, 0x01, 0xCC");
 #define IN_FAULTING (IN_32_AND_16 | IN(V86) | IN(REAL))
 #define IN_EVERY (IN_ALL | IN_LEGACY)
 #define ROW(name, code, reason)                                                                    \
-    {name, CODE(code), .modes = IN_EXITING, .rax = LOW_DATA, .rcx = 1, .fault = FAULT(UD),         \
+    {name,                                                                                         \
+     CODE(code),                                                                                   \
+     .modes = IN_EXITING,                                                                          \
+     .rax = LOW_DATA,                                                                              \
+     .rcx = 1,                                                                                     \
+     .fault = FAULT(UD),                                                                           \
      .exits = EXITS(reason, MINIMAL, 1)},                                                          \
     {                                                                                              \
         name, CODE(code), .modes = IN_FAULTING, .rax = LOW_DATA, .fault = FAULT(UD)                \
@@ -69,8 +74,8 @@ static const struct instruction_test instructions[] = {
      .optional_control = true},
     {"ENCLV", CODE(enclv), .modes = IN_ALL, .fault = FAULT(UD), .exits = EXITS(ENCLV, MINIMAL, 1),
      .optional_control = true},
-    {"PCONFIG", CODE(pconfig), .modes = IN_ALL, .fault = FAULT(UD),
-     .exits = EXITS(PCONFIG, ALL, 1), .optional_control = true},
+    {"PCONFIG", CODE(pconfig), .modes = IN_ALL, .fault = FAULT(UD), .exits = EXITS(PCONFIG, ALL, 1),
+     .optional_control = true},
     {"SEAMCALL", CODE(seamcall), .modes = IN(64), .fault = FAULT(UD),
      .exits = EXITS(SEAMCALL, MINIMAL, 1), .optional_control = true},
     {"TDCALL", CODE(tdcall), .modes = IN(64), .fault = FAULT(UD),

@@ -89,7 +89,7 @@ static void osxsave_on(void)
 #define ONE_EXIT EXITS(XSETBV, MINIMAL, 1)
 #define GOOD(name, value, result, feature)                                                         \
     {                                                                                              \
-        name, CODE(xsetbv_xgetbv), .modes = IN_SUPERVISOR, .rax = value, .exits = ONE_EXIT,            \
+        name, CODE(xsetbv_xgetbv), .modes = IN_SUPERVISOR, .rax = value, .exits = ONE_EXIT,        \
                                    .available = feature, .check = result, .restore = restore       \
     }
 #define BAD(name, ...)                                                                             \
