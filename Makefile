@@ -31,6 +31,8 @@ else
 TARGET_LD ?= $(CROSS_COMPILE)ld
 endif
 STRIP := $(shell command -v $(CROSS_COMPILE)strip || echo llvm-strip)
+NM      := $(shell command -v $(CROSS_COMPILE)nm || echo llvm-nm)
+OBJCOPY := $(shell command -v $(CROSS_COMPILE)objcopy || echo llvm-objcopy)
 NASM  ?= nasm
 
 # ---- Flags -----------------------------------------------------------------------------------------------
@@ -53,7 +55,7 @@ LDFLAGS      := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecs
 # ---- Sources ---------------------------------------------------------------------------------------------
 
 TALLY_C   := $(filter-out hv/offsets.c,$(sort $(shell find hv -name '*.c' 2>/dev/null)))
-TALLY_ASM := $(sort $(shell find boot hv -name '*.asm' 2>/dev/null))
+TALLY_ASM := $(filter-out boot/unpack.asm,$(sort $(shell find boot hv -name '*.asm' 2>/dev/null)))
 GUEST_C   := $(sort $(wildcard guest/*.c))
 GUEST_ASM := $(sort $(wildcard guest/*.asm))
 # What most exits run through is compiled for speed, all the rest for size.
@@ -78,8 +80,15 @@ $(B)/tally.debug: $(TALLY_OBJECTS) linker.ld $(B)/flags
 $(B)/guest.debug: $(GUEST_OBJECTS) guest/linker.ld $(B)/flags
 	$(TARGET_LD) $(LDFLAGS) -T guest/linker.ld -o $@ $(GUEST_OBJECTS)
 
-$(B)/%.elf: $(B)/%.debug
+$(B)/guest.elf: $(B)/guest.debug
 	$(STRIP) --strip-all -o $@ $<
+
+# tally.elf is the image of tally.debug, packed; it unpacks itself to the same addresses.
+$(B)/tally.elf: $(B)/tally.debug boot/unpack.asm
+	$(OBJCOPY) -O binary $< $(B)/tally.image
+	lz4 -12 -q -f -l $(B)/tally.image $(B)/tally.packed
+	$(NM) $< | sed -n 's/^\([0-9a-f]*\) [A-Z] \(image_start\|image_end\|start\)$$/%define \2 0x\1/p' >$(B)/image.inc
+	$(NASM) -f bin -I$(B)/ -o $@ boot/unpack.asm
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)

@@ -1,30 +1,9 @@
-; From the boot loader to main(): multiboot 1 and 2 headers, then 32-bit to 64-bit mode.
+; From the boot loader (and boot/unpack.asm) to main(): from 32-bit to 64-bit mode.
 ; Runs at its load address until paging is on, hence PHYS() around every address.
 HIGH equ 0xFFFFFFFF80000000
 %define PHYS(x) ((x) - HIGH)
 
-extern image_start, data_end, image_end, main
-
-        section .multiboot progbits alloc noexec nowrite align=8
-; Address fields, not ELF, so that loaders for 32-bit images (QEMU's -kernel) take the file too.
-MB1_FLAGS equ (1 << 16) | (1 << 1) | (1 << 0)
-multiboot1:
-        dd 0x1BADB002, MB1_FLAGS, -(0x1BADB002 + MB1_FLAGS)
-        dd PHYS(multiboot1), PHYS(image_start), PHYS(data_end), PHYS(image_end), PHYS(start)
-
-        align 8
-multiboot2:
-        dd 0xE85250D6, 0, multiboot2_end - multiboot2
-        dd -(0xE85250D6 + (multiboot2_end - multiboot2))
-        dw 2, 0                         ; addresses
-        dd 24, PHYS(multiboot2), PHYS(image_start), PHYS(data_end), PHYS(image_end)
-        dw 3, 0                         ; entry
-        dd 12, PHYS(start), 0
-        dw 6, 0                         ; modules on page boundaries
-        dd 8
-        dw 0, 0
-        dd 8
-multiboot2_end:
+extern main
 
         section .boot progbits alloc exec nowrite align=16
         bits 32
