@@ -1,4 +1,5 @@
-/* Offsets and numbers for the assembly, taken from the C sources: compiled to text, never linked. */
+/* Offsets and numbers for the assembly, taken from the C sources: compiled to text, never linked.
+ */
 #include "cpu/cpu.h"
 #include "tally.h"
 
@@ -24,8 +25,7 @@ void offsets(void)
     DEFINE(VCPU_R15, offsetof(struct vcpu, gpr[R15]));
     DEFINE(VCPU_EXIT_TSC, offsetof(struct vcpu, exit_tsc));
     DEFINE(VCPU_COUNTER, offsetof(struct vcpu, counter));
-    DEFINE(VCPU_WORK, offsetof(struct vcpu, work));
-    DEFINE(WORK_NMI, WORK_NMI);
+    DEFINE(VCPU_NMIS, offsetof(struct vcpu, nmis));
     DEFINE(COUNTER_CYCLES, offsetof(struct reason_counter, cycles));
     DEFINE(COUNTER_MIN, offsetof(struct reason_counter, min));
     DEFINE(COUNTER_MAX, offsetof(struct reason_counter, max));

@@ -22,7 +22,8 @@ struct cpu *ap_mailbox; /* the block for the CPU that comes next */
 void ap_main(struct cpu *cpu);
 
 static void (*enter_guest)(struct cpu *cpu);
-static struct cpu *released; /* may go on: no SIPI of Tally's can reach its vCPU any more */
+static u64 start_page, start_cr3; /* the real-mode page, and the tables that map it */
+static struct cpu *released;      /* may go on: no SIPI of Tally's can reach its vCPU any more */
 
 /* First C code of another CPU, on its own stack. */
 void ap_main(struct cpu *cpu)
@@ -39,15 +40,25 @@ static void patch(u8 *code, const u32 *place, u32 value)
     memcpy(code + ((const char *)place - ap_start), &value, sizeof(value));
 }
 
-static void place_code(u64 page, u64 cr3)
+/* What the guest has in the page meanwhile. */
+static u8 saved[PAGE_SIZE];
+
+static void place_code(void)
 {
+    u64 page = start_page;
     u8 *code = physical(page);
+    memcpy(saved, code, PAGE_SIZE);
     memcpy(code, ap_start, (size_t)(ap_end - ap_start));
     patch(code, &ap_gdt, (u32)page + ap_offset_gdt);
     patch(code, &ap_to_32, (u32)page + ap_offset_32);
     patch(code, &ap_to_64, (u32)page + ap_offset_64);
     patch(code, &ap_page, (u32)page);
-    patch(code, &ap_cr3, (u32)cr3);
+    patch(code, &ap_cr3, (u32)start_cr3);
+}
+
+static void remove_code(void)
+{
+    memcpy(physical(start_page), saved, PAGE_SIZE);
 }
 
 /* Whether the CPU that comes next has taken its block, waiting for it at most so long. */
@@ -61,15 +72,20 @@ static bool came_within(u32 microseconds)
     return false;
 }
 
-static bool start(u32 id, u64 page)
+static void send_sipi(u32 id)
+{
+    apic_send_sipi(id, (u8)(start_page / PAGE_SIZE));
+}
+
+static bool start(u32 id)
 {
     struct cpu *cpu = cpu_allocate(id);
     __atomic_store_n(&ap_mailbox, cpu, __ATOMIC_SEQ_CST);
     apic_send_init(id);
     tsc_wait_us(AFTER_INIT_US);
-    apic_send_sipi(id, (u8)(page / PAGE_SIZE));
+    send_sipi(id);
     if (!came_within(AFTER_SIPI_US))
-        apic_send_sipi(id, (u8)(page / PAGE_SIZE));
+        send_sipi(id);
     if (came_within(WAIT_US) || !__atomic_exchange_n(&ap_mailbox, NULL, __ATOMIC_SEQ_CST)) {
         __atomic_store_n(&released, cpu, __ATOMIC_SEQ_CST);
         return true;
@@ -82,17 +98,41 @@ static bool start(u32 id, u64 page)
 void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 page,
                       void (*enter)(struct cpu *cpu))
 {
-    static u8 saved[PAGE_SIZE];
     enter_guest = enter;
-    memcpy(saved, physical(page), PAGE_SIZE);
-    place_code(page, tables_with_low_memory());
+    start_page = page;
+    start_cr3 = tables_with_low_memory();
+    place_code();
     u32 self = apic_id();
     for (unsigned i = 0; i < count; i++) {
         if (apic_ids[i] == self)
             continue;
-        if (!start(apic_ids[i], page) || cpu_count > limit)
+        if (!start(apic_ids[i]) || cpu_count > limit)
             acpi_hide_cpu(apic_ids[i]);
     }
     vcpu_count = cpu_count < limit ? cpu_count : limit;
-    memcpy(physical(page), saved, PAGE_SIZE);
+    remove_code();
+}
+
+void start_again(struct cpu *cpu, void (*enter)(struct cpu *cpu))
+{
+    enter_guest = enter;
+    released = NULL;
+    place_code();
+    __atomic_store_n(&ap_mailbox, cpu, __ATOMIC_SEQ_CST);
+    do
+        send_sipi(cpu->vcpu.apic_id); /* one that still runs takes no notice */
+    while (!came_within(AFTER_SIPI_US));
+    __atomic_store_n(&released, cpu, __ATOMIC_SEQ_CST);
+    remove_code();
+}
+
+void wait_for_start_again(void)
+{
+    while (!__atomic_load_n(&ap_mailbox, __ATOMIC_SEQ_CST))
+        pause();
+}
+
+void cancel_start_again(void)
+{
+    __atomic_store_n(&ap_mailbox, NULL, __ATOMIC_SEQ_CST);
 }

@@ -13,4 +13,13 @@
 void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 page,
                       void (*enter)(struct cpu *cpu));
 
+/*
+ * Starting a CPU again that INIT stopped: the CPU calls wait_for_start_again() before, another one
+ * start_again(), which has it go on in `enter` on an empty stack. The CPU that was not stopped
+ * after all calls cancel_start_again(). One CPU at a time, while no guest runs.
+ */
+void start_again(struct cpu *cpu, void (*enter)(struct cpu *cpu));
+void wait_for_start_again(void);
+void cancel_start_again(void);
+
 #endif

@@ -1,7 +1,7 @@
 ; Entries of the hypervisor's IDT. Everything runs on stacks of the interrupt-stack table.
 %include "offsets.inc"
 
-extern handle_trap, vmx_check_work, vmx_check_work_end, interrupt_idtr, trap_idtr
+extern handle_trap, vmx_check_nmis, vmx_check_nmis_end, interrupt_idtr, trap_idtr
 
         section .text
 
@@ -68,19 +68,19 @@ save:   push r15
         add rsp, 16
         iretq
 
-; An NMI in root operation is only noted. If it came between the last look at vcpu.work and the VM
-; entry, the look is taken again, so that the note is never left for the next exit.
+; An NMI in root operation is only counted. If it came between the last look at vcpu.nmis and the VM
+; entry, the look is taken again, so that the NMI is never left for the next exit.
         global nmi_gate
 nmi_gate:
         push rax
-        lock or dword [gs:VCPU_WORK], WORK_NMI
-        mov rax, vmx_check_work
+        lock inc dword [gs:VCPU_NMIS]
+        mov rax, vmx_check_nmis
         cmp [rsp + 8], rax
         jb .done
-        mov rax, vmx_check_work_end
+        mov rax, vmx_check_nmis_end
         cmp [rsp + 8], rax
         jae .done
-        mov rax, vmx_check_work
+        mov rax, vmx_check_nmis
         mov [rsp + 8], rax
 .done:  pop rax
         iretq

@@ -41,11 +41,11 @@ static enum exit_action reflect_hardware_exception(struct vcpu *vcpu, unsigned v
     return inject_exception(vcpu, vector, error_code);
 }
 
-static enum exit_action take_nmi(struct vcpu *vcpu)
+static enum exit_action reflect_nmi(struct vcpu *vcpu)
 {
+    __atomic_fetch_add(&vcpu->nmis, 1, __ATOMIC_SEQ_CST);
     unblock_nmi();
-    if (!take_kick(vcpu))
-        queue_nmi(vcpu);
+    take_nmis(vcpu);
     sleep_on(vcpu);
     return EXIT_RETRY;
 }
@@ -54,8 +54,7 @@ enum exit_action exit_exception_nmi(struct vcpu *vcpu)
 {
     u32 info = (u32)vmread(VM_EXIT_INTERRUPTION_INFO);
     switch ((info & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT) {
-    case TYPE_NMI:
-        return take_nmi(vcpu);
+    case TYPE_NMI: return reflect_nmi(vcpu);
     case TYPE_HARDWARE_EXCEPTION:
         if ((info & INTERRUPTION_VECTOR) != VECTOR_DF)
             restore_nmi_blocking(vcpu, info);
@@ -115,7 +114,6 @@ enum exit_action exit_interrupt_window(struct vcpu *vcpu)
 
 enum exit_action exit_nmi_window(struct vcpu *vcpu)
 {
-    set_nmi_window(vcpu, false);
-    queue_nmi(vcpu);
+    queue_nmis(vcpu, 0);
     return EXIT_RETRY;
 }

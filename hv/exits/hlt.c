@@ -20,5 +20,5 @@ enum exit_action exit_hlt(struct vcpu *vcpu)
     if (vmread(GUEST_RFLAGS) & RFLAGS_IF)
         return EXIT_RETRY;
     __atomic_store_n(&vcpu->parked, true, __ATOMIC_SEQ_CST);
-    return all_parked() ? EXIT_STOP : EXIT_RETRY;
+    return all_asleep(vcpu) ? EXIT_STOP : EXIT_RETRY;
 }

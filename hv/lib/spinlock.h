@@ -1,4 +1,4 @@
-/* A lock for what is off the exit path. Held for a bounded time, never while waiting for a CPU. */
+/* A lock for what is off the exit path. Held for a bounded time. */
 #ifndef TALLY_LIB_SPINLOCK_H
 #define TALLY_LIB_SPINLOCK_H
 
@@ -8,9 +8,14 @@ struct spinlock {
     u32 taken;
 };
 
+static inline bool spin_try_lock(struct spinlock *lock)
+{
+    return !__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE);
+}
+
 static inline void spin_lock(struct spinlock *lock)
 {
-    while (__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE))
+    while (!spin_try_lock(lock))
         __builtin_ia32_pause();
 }
 

@@ -3,15 +3,27 @@
 #include "x86/instructions.h"
 #include "x86/msr.h"
 
-/* Register offsets of the xAPIC page. SDM vol. 3, 'Local APIC'. */
-#define XAPIC_ID 0x20
-#define XAPIC_ICR_LOW 0x300
-#define XAPIC_ICR_HIGH 0x310
+/* Offsets in the xAPIC page; x2APIC MSRs are numbered alike. SDM vol. 3, 'Local APIC'. */
+enum apic_register {
+    APIC_ID = 0x20,
+    APIC_TPR = 0x80,
+    APIC_EOI = 0xB0,
+    APIC_LDR = 0xD0,
+    APIC_DFR = 0xE0,
+    APIC_SPURIOUS = 0xF0,
+    APIC_ISR = 0x100, /* 8 of them, 0x10 apart */
+    APIC_ICR_LOW = 0x300,
+    APIC_ICR_HIGH = 0x310,
+    APIC_LVT_TIMER = 0x320,
+    APIC_LVT_ERROR = 0x370,
+    APIC_INITIAL_COUNT = 0x380,
+};
 
 #define ICR_NMI 0x00004400
 #define ICR_INIT 0x00004500
 #define ICR_STARTUP 0x00004600
 #define ICR_BUSY BIT(12)
+#define LVT_MASKED BIT(16)
 
 static bool is_x2apic(void)
 {
@@ -24,9 +36,29 @@ static volatile u32 *xapic(u32 offset)
     return physical(page + offset);
 }
 
+static u32 read(enum apic_register offset)
+{
+    return is_x2apic() ? (u32)rdmsr(X2APIC_FIRST + offset / 16) : *xapic(offset);
+}
+
+static void write(enum apic_register offset, u32 value)
+{
+    if (is_x2apic())
+        wrmsr(X2APIC_FIRST + offset / 16, value);
+    else
+        *xapic(offset) = value;
+}
+
 u32 apic_id(void)
 {
-    return is_x2apic() ? (u32)rdmsr(X2APIC_ID) : *xapic(XAPIC_ID) >> 24;
+    u32 id = read(APIC_ID);
+    return is_x2apic() ? id : id >> 24;
+}
+
+static void wait_until_sent(void)
+{
+    for (unsigned i = 0; i < 100000 && (*xapic(APIC_ICR_LOW) & ICR_BUSY); i++)
+        pause();
 }
 
 /* The guest may be between its writes to the two halves: the high one is put back. */
@@ -36,12 +68,32 @@ static void send(u32 destination, u32 command)
         wrmsr(X2APIC_ICR, (u64)destination << 32 | command);
         return;
     }
-    u32 high = *xapic(XAPIC_ICR_HIGH);
-    *xapic(XAPIC_ICR_HIGH) = destination << 24;
-    *xapic(XAPIC_ICR_LOW) = command;
-    for (unsigned i = 0; i < 100000 && (*xapic(XAPIC_ICR_LOW) & ICR_BUSY); i++)
-        pause();
-    *xapic(XAPIC_ICR_HIGH) = high;
+    u32 high = *xapic(APIC_ICR_HIGH);
+    wait_until_sent(); /* what the guest began */
+    *xapic(APIC_ICR_HIGH) = destination << 24;
+    *xapic(APIC_ICR_LOW) = command;
+    wait_until_sent();
+    *xapic(APIC_ICR_HIGH) = high;
+}
+
+/* SDM vol. 3, 'Local APIC State After Power-Up or Reset' and 'After an INIT Reset'. */
+void apic_reset(void)
+{
+    if (!(rdmsr(IA32_APIC_BASE) & APIC_BASE_ENABLE))
+        return;
+    for (u32 word = 0; word < 8; word++)
+        for (u32 in_service = read(APIC_ISR + word * 0x10); in_service;
+             in_service &= in_service - 1)
+            write(APIC_EOI, 0);
+    write(APIC_INITIAL_COUNT, 0);
+    for (u32 lvt = APIC_LVT_TIMER; lvt <= APIC_LVT_ERROR; lvt += 0x10)
+        write(lvt, LVT_MASKED);
+    write(APIC_TPR, 0);
+    write(APIC_SPURIOUS, 0xFF);
+    if (!is_x2apic()) {
+        write(APIC_LDR, 0);
+        write(APIC_DFR, ~0u);
+    }
 }
 
 void apic_send_nmi(u32 destination)

@@ -1,4 +1,4 @@
-/* The local APIC of the CPU that runs this, as far as Tally uses it: to reach other CPUs. */
+/* The local APIC of the CPU that runs this, as far as Tally uses it. */
 #ifndef TALLY_PLATFORM_APIC_H
 #define TALLY_PLATFORM_APIC_H
 
@@ -8,6 +8,9 @@ u32 apic_id(void);
 void apic_send_nmi(u32 apic_id);
 
 void apic_send_init(u32 apic_id);
+
+/* As an INIT leaves it, but for interrupts that wait in it. */
+void apic_reset(void);
 
 /* The CPU starts in real mode at `page` << 12 if it waits for a SIPI. */
 void apic_send_sipi(u32 apic_id, u8 page);

@@ -2,7 +2,7 @@
 ; registers are stored relative to it, and the handlers' stack grows down from it.
 %include "offsets.inc"
 
-extern dispatch_exit, vcpu_do_work, vmx_instruction_failed
+extern dispatch_exit, take_nmis, vmx_instruction_failed
 
         section .text
 
@@ -81,13 +81,13 @@ vmx_exit.not_least:
         ja vmx_exit.most
 
 ; The last look before the entry; nmi_gate comes back here from anywhere up to VMRESUME.
-        global vmx_check_work, vmx_check_work_end
-vmx_check_work:
-        cmp dword [rsp + VCPU_WORK], 0
-        jne vmx_check_work.work
+        global vmx_check_nmis, vmx_check_nmis_end
+vmx_check_nmis:
+        cmp dword [rsp + VCPU_NMIS], 0
+        jne vmx_check_nmis.some
         LOAD_STAMP_GPRS
         vmresume
-vmx_check_work_end:
+vmx_check_nmis_end:
 
 failed: pushfq                          ; VMfail: the guest did not run, there is nothing to save
         pop rdi
@@ -100,9 +100,9 @@ vmx_exit.least:
         jmp vmx_exit.not_least
 vmx_exit.most:
         mov [rcx + COUNTER_MAX], rax
-        jmp vmx_check_work
-vmx_check_work.work:
+        jmp vmx_check_nmis
+vmx_check_nmis.some:
         mov rdi, rsp
-        call vcpu_do_work
+        call take_nmis
         LOAD_GPRS
-        jmp vmx_check_work
+        jmp vmx_check_nmis

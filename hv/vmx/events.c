@@ -72,6 +72,7 @@ static enum exit_action merge(struct vcpu *vcpu, enum exception_vector *vector, 
         break;
     case TYPE_NMI:
         vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_NMI);
+        vcpu->guest_nmis++;
         set_nmi_window(vcpu, true);
         break;
     case TYPE_HARDWARE_EXCEPTION:
@@ -83,8 +84,7 @@ static enum exit_action merge(struct vcpu *vcpu, enum exception_vector *vector, 
             *error_code = 0;
         }
         break;
-    default: /* a software event executes again by itself */
-        break;
+    default: /* a software event executes again by itself */ break;
     }
     return EXIT_RETRY;
 }
@@ -212,14 +212,20 @@ void take_interrupt(struct vcpu *vcpu)
     set_interrupt_window(vcpu, true);
 }
 
-void queue_nmi(struct vcpu *vcpu)
+void queue_nmis(struct vcpu *vcpu, u32 count)
 {
-    u64 blocking = BLOCKING_BY_NMI | BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
-    if ((vmread(GUEST_INTERRUPTIBILITY) & blocking) || entry_is_taken()) {
-        set_nmi_window(vcpu, true);
-        return;
+    u64 blocking = vmread(GUEST_INTERRUPTIBILITY);
+    u32 most = blocking & BLOCKING_BY_NMI ? 1 : 2;
+    count += vcpu->guest_nmis;
+    if (count > most)
+        count = most;
+    blocking &= BLOCKING_BY_NMI | BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
+    if (count && !blocking && !entry_is_taken()) {
+        inject_event(vcpu, VECTOR_NMI | TYPE_NMI << INTERRUPTION_TYPE_SHIFT, 0, 0);
+        count--;
     }
-    inject_event(vcpu, VECTOR_NMI | TYPE_NMI << INTERRUPTION_TYPE_SHIFT, 0, 0);
+    vcpu->guest_nmis = (u8)count;
+    set_nmi_window(vcpu, count);
 }
 
 /* An IRET that faulted had already ended the blocking of NMIs: block them again. */

@@ -46,8 +46,11 @@ bool deliver_pending_interrupt(struct vcpu *vcpu);
 void set_interrupt_window(struct vcpu *vcpu, bool on);
 void set_nmi_window(struct vcpu *vcpu, bool on);
 
-/* An NMI for the guest: injected now or by NMI window. */
-void queue_nmi(struct vcpu *vcpu);
+/*
+ * NMIs for the guest, injected now or by NMI window. As in a CPU, one waits while another is being
+ * handled, and more merge with it.
+ */
+void queue_nmis(struct vcpu *vcpu, u32 count);
 
 /* `info` is an exit's interruption information or qualification, with bit 12: NMI unblocking due to
  * IRET. SDM vol. 3, 'Information About NMI Unblocking Due to IRET'. */

@@ -1,40 +1,176 @@
 #include "vmx/kick.h"
 #include "cpu/cpu.h"
 #include "platform/apic.h"
+#include "platform/tsc.h"
+#include "vmx/events.h"
 #include "vmx/invalidate.h"
 #include "x86/instructions.h"
 
+#define STOP_WAIT_US 100000
+#define IPI_DELIVERY_US 10 /* more than an IPI takes */
+
+static u32 ept_generation;        /* counts the flushes asked for */
+static u32 hold_generation;       /* odd while somebody holds the others */
+static const struct vcpu *holder; /* who */
+static void (*boot_cpu_errand)(void);
+
+static u32 load(const u32 *word)
+{
+    return __atomic_load_n(word, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * An NMI that is on its way answers for all that is asked until it arrives: a second one could
+ * merge with it in the CPU, and then nobody knew how many of those that arrive are the guest's.
+ */
+static void kick_one(struct vcpu *other, enum kick kick)
+{
+    __atomic_fetch_or(&other->kick, kick, __ATOMIC_SEQ_CST); /* before all else */
+    if (load(&other->presence) != WAITS_FOR_SIPI &&
+        !__atomic_exchange_n(&other->kick_nmi, true, __ATOMIC_SEQ_CST))
+        apic_send_nmi(other->apic_id);
+}
+
 void kick_others(const struct vcpu *self, enum kick kick)
 {
+    for (unsigned i = 0; i < vcpu_count; i++)
+        if (&cpus[i]->vcpu != self)
+            kick_one(&cpus[i]->vcpu, kick);
+}
+
+/* Whether `done` holds for every other CPU that can run. */
+static bool all_others(const struct vcpu *self, bool (*done)(const struct vcpu *other))
+{
     for (unsigned i = 0; i < vcpu_count; i++) {
-        struct vcpu *other = &cpus[i]->vcpu;
-        if (other == self)
-            continue;
-        __atomic_fetch_or(&other->kick, kick, __ATOMIC_SEQ_CST); /* before the NMI */
-        apic_send_nmi(other->apic_id);
+        const struct vcpu *other = &cpus[i]->vcpu;
+        if (other != self && load(&other->presence) == RUNS && !done(other))
+            return false;
     }
+    return true;
 }
 
-void kick_all_to_flush_ept(const struct vcpu *self)
+static __attribute__((noreturn)) void halt_for_good(struct vcpu *vcpu)
 {
-    flush_ept();
-    kick_others(self, KICK_FLUSH_EPT);
-}
-
-static __attribute__((noreturn)) void halt_for_good(void)
-{
+    __atomic_store_n(&vcpu->presence, STOPPED, __ATOMIC_SEQ_CST);
     for (;;) {
         cli();
         hlt();
     }
 }
 
-bool take_kick(struct vcpu *vcpu)
+static void run_errand(void)
+{
+    void (*errand)(void) = __atomic_exchange_n(&boot_cpu_errand, NULL, __ATOMIC_SEQ_CST);
+    if (errand)
+        errand();
+}
+
+static void be_held(struct vcpu *vcpu)
+{
+    u32 generation;
+    while ((generation = load(&hold_generation)) % 2 && holder != vcpu) {
+        __atomic_store_n(&vcpu->held, generation, __ATOMIC_SEQ_CST);
+        if (load(&vcpu->kick) & KICK_STOP)
+            halt_for_good(vcpu);
+        if (vcpu->index == 0)
+            run_errand();
+        pause();
+    }
+}
+
+static void flush_old_ept(struct vcpu *vcpu)
+{
+    u32 generation = load(&ept_generation);
+    flush_ept();
+    __atomic_store_n(&vcpu->ept_generation, generation, __ATOMIC_SEQ_CST);
+}
+
+void take_kicks(struct vcpu *vcpu)
 {
     u32 kick = __atomic_exchange_n(&vcpu->kick, 0, __ATOMIC_SEQ_CST);
     if (kick & KICK_STOP)
-        halt_for_good();
+        halt_for_good(vcpu);
     if (kick & KICK_FLUSH_EPT)
-        flush_ept();
-    return kick;
+        flush_old_ept(vcpu);
+    if (kick & KICK_HOLD)
+        be_held(vcpu);
+}
+
+void take_nmis(struct vcpu *vcpu)
+{
+    u32 nmis = __atomic_exchange_n(&vcpu->nmis, 0, __ATOMIC_SEQ_CST);
+    if (nmis && __atomic_exchange_n(&vcpu->kick_nmi, false, __ATOMIC_SEQ_CST))
+        nmis--;
+    take_kicks(vcpu);
+    if (nmis)
+        queue_nmis(vcpu, nmis);
+}
+
+static bool has_flushed(const struct vcpu *other)
+{
+    return load(&other->ept_generation) == load(&ept_generation);
+}
+
+void flush_ept_everywhere(struct vcpu *self)
+{
+    __atomic_fetch_add(&ept_generation, 1, __ATOMIC_SEQ_CST);
+    flush_old_ept(self);
+    kick_others(self, KICK_FLUSH_EPT);
+    while (!all_others(self, has_flushed))
+        take_kicks(self);
+}
+
+static bool has_stopped(const struct vcpu *other)
+{
+    (void)other; /* it RUNS */
+    return false;
+}
+
+/* A SIPI that was sent before its sender stopped may still start a CPU: the second look sees it. */
+static bool all_have_stopped(const struct vcpu *self)
+{
+    if (!all_others(self, has_stopped))
+        return false;
+    tsc_wait_us(IPI_DELIVERY_US);
+    return all_others(self, has_stopped);
+}
+
+bool stop_others(struct vcpu *self)
+{
+    kick_others(self, KICK_STOP);
+    for (u32 waited = 0; waited < STOP_WAIT_US; waited += IPI_DELIVERY_US) {
+        if (all_have_stopped(self))
+            return true;
+        tsc_wait_us(IPI_DELIVERY_US);
+    }
+    return false;
+}
+
+static bool is_held(const struct vcpu *other)
+{
+    return load(&other->held) == load(&hold_generation);
+}
+
+void hold_others(struct vcpu *self)
+{
+    u32 free = load(&hold_generation) & ~1u;
+    while (!__atomic_compare_exchange_n(&hold_generation, &free, free + 1, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST)) {
+        take_kicks(self);
+        free &= ~1u;
+    }
+    holder = self;
+    kick_others(self, KICK_HOLD);
+    while (!all_others(self, is_held))
+        take_kicks(self);
+}
+
+void let_others_go(void)
+{
+    __atomic_fetch_add(&hold_generation, 1, __ATOMIC_SEQ_CST);
+}
+
+void give_errand_to_boot_cpu(void (*errand)(void))
+{
+    __atomic_store_n(&boot_cpu_errand, errand, __ATOMIC_SEQ_CST);
 }

@@ -1,4 +1,7 @@
-/* How one CPU gets another one's attention: a word in its vCPU, then an NMI. */
+/*
+ * How one CPU gets another one's attention: a word in its vCPU, then an NMI; and which NMIs are the
+ * guest's. docs/smp.md has the rules.
+ */
 #ifndef TALLY_VMX_KICK_H
 #define TALLY_VMX_KICK_H
 
@@ -6,16 +9,32 @@
 
 enum kick {
     KICK_FLUSH_EPT = 1 << 0, /* the EPT lost entries */
-    KICK_STOP = 1 << 1,      /* the run is over: halt here */
+    KICK_HOLD = 1 << 1,      /* stay in Tally until let_others_go() */
+    KICK_STOP = 1 << 2,      /* the run is over: halt here */
 };
 
-/* Kicks all other CPUs that run. Does not wait for them. */
+/* Kicks all other CPUs. One that waits for a SIPI looks when it starts; does not wait for them. */
 void kick_others(const struct vcpu *self, enum kick kick);
 
-/* Flushes this CPU's EPT translations and has the other CPUs do so before their next entry. */
-void kick_all_to_flush_ept(const struct vcpu *self);
+/* Does what others asked of this CPU. To be called in every loop that waits for another CPU. */
+void take_kicks(struct vcpu *vcpu);
 
-/* Does what others asked for; false if there was nothing, and the NMI is the guest's. */
-bool take_kick(struct vcpu *vcpu);
+/* NMIs have arrived in root operation or by an exit (vcpu->nmis): takes the kicks, and queues for
+ * the guest those that are not Tally's own. */
+void take_nmis(struct vcpu *vcpu);
+
+/* Flushes this CPU's EPT translations, and returns when no other CPU uses old ones any more. */
+void flush_ept_everywhere(struct vcpu *self);
+
+/* Has all other CPUs stop for good. Returns when their counters no longer change; false if some CPU
+ * does not answer. */
+bool stop_others(struct vcpu *self);
+
+/* Between these two, no other CPU runs the guest. Whoever comes second waits. */
+void hold_others(struct vcpu *self);
+void let_others_go(void);
+
+/* While it is held, the boot CPU runs `errand`, once. */
+void give_errand_to_boot_cpu(void (*errand)(void));
 
 #endif

@@ -67,8 +67,7 @@ void guest_memory_deny(u64 physical, bool write)
     u64 page = frame_physical(write ? junk_page : ones_page);
     u64 rights = write ? EPT_READ | EPT_WRITE : EPT_READ | EPT_EXECUTE;
     denied++;
-    ept_set(&ept, align_down(physical, PAGE_SIZE),
-            page | rights | (u64)CACHE_WB << EPT_TYPE_SHIFT);
+    ept_set(&ept, align_down(physical, PAGE_SIZE), page | rights | (u64)CACHE_WB << EPT_TYPE_SHIFT);
     flush_ept(); /* other CPUs that still see the old page come here once more */
 }
 
@@ -77,13 +76,14 @@ u64 guest_memory_denied(void)
     return denied;
 }
 
-bool guest_memory_map(const struct vcpu *vcpu, u64 physical)
+bool guest_memory_map(struct vcpu *vcpu, u64 physical)
 {
-    spin_lock(&lock);
+    while (!spin_try_lock(&lock))
+        take_kicks(vcpu); /* who has the lock may wait for this CPU */
     bool mapped = ept_map_lazy(&ept, physical);
     if (!mapped) {
         ept_drop_lazy(&ept);
-        kick_all_to_flush_ept(vcpu);
+        flush_ept_everywhere(vcpu);
         mapped = ept_map_lazy(&ept, physical);
     }
     spin_unlock(&lock);

@@ -28,6 +28,6 @@ void guest_memory_deny(u64 physical, bool write);
 u64 guest_memory_denied(void);
 
 /* Maps an address above `top`. False if EPT cannot translate it. */
-bool guest_memory_map(const struct vcpu *vcpu, u64 physical);
+bool guest_memory_map(struct vcpu *vcpu, u64 physical);
 
 #endif

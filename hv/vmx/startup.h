@@ -1,4 +1,4 @@
-/* INIT, SIPI and the sleep of which nothing but these wakes. */
+/* INIT, SIPI and the sleep of which nothing but these and NMIs wakes. */
 #ifndef TALLY_VMX_STARTUP_H
 #define TALLY_VMX_STARTUP_H
 
@@ -10,7 +10,8 @@ enum exit_action take_init(struct vcpu *vcpu);
 /* SIPI reached it in wait-for-SIPI: it starts in real mode at `vector` << 12. */
 void take_sipi(struct vcpu *vcpu, u8 vector);
 
-/* Whether all vCPUs are parked. */
-bool all_parked(void);
+/* Whether all vCPUs sleep and nothing is on its way that could wake one. For the last that halts.
+ */
+bool all_asleep(const struct vcpu *self);
 
 #endif

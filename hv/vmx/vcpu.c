@@ -1,10 +1,7 @@
 #include "vmx/vcpu.h"
 #include "vmx/access.h"
-#include "vmx/events.h"
-#include "vmx/kick.h"
 
 void vmx_launch(struct vcpu *vcpu) __attribute__((noreturn));
-void vcpu_do_work(struct vcpu *vcpu);
 
 u64 vcpu_gpr(const struct vcpu *vcpu, unsigned number)
 {
@@ -22,14 +19,6 @@ void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, u64 value)
 void vcpu_run(struct vcpu *vcpu)
 {
     vmx_launch(vcpu);
-}
-
-/* Called from vmx/entry.asm while vcpu->work is not 0. */
-void vcpu_do_work(struct vcpu *vcpu)
-{
-    __atomic_fetch_and(&vcpu->work, ~(u32)WORK_NMI, __ATOMIC_SEQ_CST);
-    if (!take_kick(vcpu))
-        queue_nmi(vcpu);
 }
 
 void vcpu_do_chores(struct vcpu *vcpu)

@@ -7,15 +7,18 @@
 #include "x86/registers.h"
 #include "x86/vmx.h"
 
-/* Set by the NMI gate; vmx/entry.asm looks at it last, just before VMRESUME. */
-enum vcpu_work {
-    WORK_NMI = 1 << 0, /* an NMI arrived in root operation */
+/* Where a vCPU is, as other CPUs need to know. */
+enum vcpu_presence {
+    WAITS_FOR_SIPI, /* takes no NMIs; see take_sipi() */
+    RUNS,
+    STOPPED, /* for good, in Tally */
 };
 
 /* What dispatch_exit() has to do at its end, at this exit and maybe at the next ones. */
 enum vcpu_chore {
-    CHORE_REARM_LATER = 1 << 0,  /* an exit control is off for one instruction, until the next exit */
-    CHORE_REARM = 1 << 1,        /* give it back */
+    CHORE_REARM_LATER =
+        1 << 0,           /* an exit control is off for one instruction, until the next exit */
+    CHORE_REARM = 1 << 1, /* give it back */
     CHORE_SMI_BLOCKING = 1 << 2, /* every time, on a CPU that a SIPI leaves with SMIs blocked */
 };
 
@@ -23,9 +26,9 @@ enum vcpu_chore {
 struct controls {
     u32 pin, proc, proc2, exit, entry;
     u32 exception_bitmap;
-    u64 proc3;                   /* tertiary, 0 without PROC_ACTIVATE_TERTIARY */
-    u64 xss_exiting;             /* XSS-exiting bitmap: components whose XSAVES, XRSTORS exit */
-    u64 cr0_mask, cr4_mask;      /* guest/host masks: the bits that Tally owns */
+    u64 proc3;                    /* tertiary, 0 without PROC_ACTIVATE_TERTIARY */
+    u64 xss_exiting;              /* XSS-exiting bitmap: components whose XSAVES, XRSTORS exit */
+    u64 cr0_mask, cr4_mask;       /* guest/host masks: the bits that Tally owns */
     u64 cr0_allowed, cr4_allowed; /* bits that the guest may set; others are #GP */
 };
 
@@ -37,17 +40,23 @@ struct vcpu {
     u64 gpr[GPRS]; /* in the SDM's order; [RSP] lives in the VMCS: use vcpu_gpr() */
     u64 exit_tsc;  /* at the exit in progress */
     struct reason_counter *counter; /* its reason's */
-    u32 work;      /* enum vcpu_work */
-    u32 chores;    /* enum vcpu_chore */
+    u32 nmis;   /* that arrived in root operation; entry.asm looks last, just before VMRESUME */
+    u32 chores; /* enum vcpu_chore */
     u32 exit_reason; /* the whole word of the exit in progress */
     u32 vectoring;   /* IDT-vectoring information of the exit in progress; 0: none */
     u32 index;       /* 0 is the boot CPU */
     u32 apic_id;
-    u32 kick; /* enum kick: what other CPUs want, see vmx/kick.h */
+    u32 kick;           /* enum kick: what other CPUs want, see vmx/kick.h */
+    u32 presence;       /* enum vcpu_presence */
+    u32 ept_generation; /* of kick.c, as far as this CPU has flushed */
+    u32 held;           /* hold_generation of kick.c that has this CPU */
+    u64 exits_at_sipi;  /* how many there had been when a SIPI started the vCPU */
     u16 vpid;
-    bool halted; /* activity HLT was asked for and no event has been injected since */
+    u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
+    bool kick_nmi;        /* an NMI of a kick is on its way */
+    bool halted;          /* activity HLT was asked for and no event has been injected since */
     bool interrupt_waits; /* in the PIC or APIC until the guest can take it: take_interrupt() */
-    bool parked; /* only an NMI, INIT or SIPI can wake it: HLT with IF = 0, or wait-for-SIPI */
+    bool parked;          /* in HLT with IF = 0: only an NMI or INIT can wake it */
     struct controls controls;
     u64 pending_interrupts[4]; /* acknowledged external interrupts not yet injected, by vector */
     struct statistics stats;

@@ -62,6 +62,12 @@ void vmx_enable(struct cpu *cpu, const struct vmx_capabilities *c)
         fatal("VMCLEAR or VMPTRLD failed on CPU %u", cpu->vcpu.index);
 }
 
+void vmx_disable(struct cpu *cpu)
+{
+    u64 vmcs = own_physical(cpu->vmcs);
+    __asm__ volatile("vmclear %0\n\tvmxoff" : : "m"(vmcs) : "cc", "memory");
+}
+
 static void write_host_state(struct cpu *cpu)
 {
     static const enum vmcs_field null_selectors[] = {HOST_ES_SELECTOR, HOST_DS_SELECTOR,
@@ -196,6 +202,7 @@ void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start)
     vcpu->gpr[RAX] = start->eax;
     vcpu->gpr[RBX] = start->ebx;
     vcpu->gpr[RSI] = start->esi;
+    vcpu->presence = RUNS;
 }
 
 void vmcs_set_init_state(struct vcpu *vcpu)
@@ -215,5 +222,6 @@ void vmcs_set_init_state(struct vcpu *vcpu)
     for (unsigned i = 0; i < GPRS; i++)
         vcpu->gpr[i] = 0;
     vcpu->gpr[RDX] = cpuid(1, 0).eax;
-    vcpu->halted = false;
+    vcpu->halted = vcpu->parked = false;
+    __atomic_store_n(&vcpu->presence, WAITS_FOR_SIPI, __ATOMIC_SEQ_CST);
 }

@@ -13,6 +13,9 @@ const char *vmx_check(void);
 /* VMXON on this CPU and makes its VMCS current. */
 void vmx_enable(struct cpu *cpu, const struct vmx_capabilities *capabilities);
 
+/* VMXOFF. The VMCS keeps what is in it for the next vmx_enable(), after which VMLAUNCH enters. */
+void vmx_disable(struct cpu *cpu);
+
 /* Everything in the VMCS that does not depend on where the guest starts. */
 void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *capabilities, u64 ept_pointer);
 

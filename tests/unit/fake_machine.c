@@ -7,6 +7,7 @@
 #include "vmx/controls.h"
 #include "vmx/entry_checks.h"
 #include "vmx/ept.h"
+#include "vmx/events.h"
 #include "vmx/guest_memory.h"
 #include "x86/msr.h"
 
@@ -21,7 +22,13 @@ static jmp_buf stop;
 
 void stop_guest(struct vcpu *vcpu) __attribute__((noreturn));
 void vmx_launch(struct vcpu *vcpu) __attribute__((noreturn));
-bool take_kick(struct vcpu *vcpu);
+void take_kicks(struct vcpu *vcpu);
+void take_nmis(struct vcpu *vcpu);
+void apic_reset(void);
+void tsc_wait_us(u32 microseconds);
+void note_sipi(struct vcpu *vcpu);
+bool is_stale_init(const struct vcpu *vcpu);
+void drop_stale_init(struct vcpu *vcpu);
 void unblock_nmi(void);
 int acknowledge_interrupt(void);
 bool power_filter_out(u16 port, unsigned size, u32 value);
@@ -30,7 +37,7 @@ void intercept_msrs(u32 first, u32 last, unsigned accesses, bool on);
 bool is_own_memory(u64 physical);
 void guest_memory_deny(u64 physical, bool write);
 u64 guest_memory_denied(void);
-bool guest_memory_map(const struct vcpu *vcpu, u64 physical);
+bool guest_memory_map(struct vcpu *vcpu, u64 physical);
 const struct ept *guest_memory_ept(void);
 void flush_guest_tlb(struct vcpu *vcpu);
 void flush_guest_non_global(struct vcpu *vcpu);
@@ -55,10 +62,41 @@ void vmx_launch(struct vcpu *vcpu)
     longjmp(stop, 1);
 }
 
-bool take_kick(struct vcpu *vcpu)
+void take_kicks(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+void take_nmis(struct vcpu *vcpu)
+{
+    u32 nmis = vcpu->nmis;
+    vcpu->nmis = 0;
+    queue_nmis(vcpu, nmis);
+}
+
+void apic_reset(void)
+{
+}
+
+void tsc_wait_us(u32 microseconds)
+{
+    (void)microseconds;
+}
+
+void note_sipi(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+bool is_stale_init(const struct vcpu *vcpu)
 {
     (void)vcpu;
     return false;
+}
+
+void drop_stale_init(struct vcpu *vcpu)
+{
+    (void)vcpu;
 }
 
 void unblock_nmi(void)
@@ -104,7 +142,7 @@ u64 guest_memory_denied(void)
     return 0;
 }
 
-bool guest_memory_map(const struct vcpu *vcpu, u64 physical)
+bool guest_memory_map(struct vcpu *vcpu, u64 physical)
 {
     (void)vcpu;
     return physical >> 40 == 0;

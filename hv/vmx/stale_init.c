@@ -1,0 +1,73 @@
+#include "vmx/stale_init.h"
+#include "cpu/cpu.h"
+#include "cpu/smp.h"
+#include "platform/tsc.h"
+#include "vmx/access.h"
+#include "vmx/capabilities.h"
+#include "vmx/invalidate.h"
+#include "vmx/kick.h"
+#include "vmx/vmcs.h"
+#include "x86/instructions.h"
+#include "x86/msr.h"
+
+#define INIT_COMES_WITHIN_US 100
+
+static struct cpu *restarting; /* while all others are held */
+static u64 apic_base;
+
+static u64 exits(const struct vcpu *vcpu)
+{
+    u64 sum = 0;
+    for (unsigned i = 0; i < REASON_SLOTS; i++)
+        sum += vcpu->stats.reason[i].count;
+    return sum;
+}
+
+void note_sipi(struct vcpu *vcpu)
+{
+    vcpu->exits_at_sipi = exits(vcpu);
+}
+
+bool is_stale_init(const struct vcpu *vcpu)
+{
+    return exits(vcpu) == vcpu->exits_at_sipi + 1 && vmread(GUEST_RIP) == 0;
+}
+
+static __attribute__((noreturn)) void go_on(struct cpu *cpu)
+{
+    flush_guest_tlb(&cpu->vcpu);
+    let_others_go();
+    vcpu_run(&cpu->vcpu);
+}
+
+/* Where the CPU comes back from real mode. */
+static void come_back(struct cpu *cpu)
+{
+    wrmsr(IA32_APIC_BASE, apic_base); /* INIT leaves it alone, Bochs does not */
+    cpu->vcpu.nmis = 0;               /* any other is gone */
+    cpu->vcpu.kick_nmi = false;
+    cpu->vcpu.chores &= ~(u32)CHORE_SMI_BLOCKING;
+    vmx_enable(cpu, &vmx_capabilities);
+    go_on(cpu);
+}
+
+static void start_it_again(void)
+{
+    start_again(restarting, come_back);
+}
+
+void drop_stale_init(struct vcpu *vcpu)
+{
+    hold_others(vcpu); /* or a SIPI of the guest's could start the CPU outside VMX operation */
+    restarting = cpus[vcpu->index];
+    apic_base = rdmsr(IA32_APIC_BASE);
+    give_errand_to_boot_cpu(start_it_again);
+    wait_for_start_again();
+    vmx_disable(restarting);
+    tsc_wait_us(INIT_COMES_WITHIN_US);
+
+    cancel_start_again(); /* still here: no INIT was pending */
+    vmx_enable(restarting, &vmx_capabilities);
+    vmcs_set_init_state(vcpu);
+    go_on(restarting);
+}
