@@ -9,6 +9,7 @@ void test_io(void);
 void test_control_registers(void);
 void test_debug_registers(void);
 void test_instructions(void);
+void test_descriptor_tables(void);
 void test_xsetbv(void);
 void test_vmx_instructions(void);
 void test_exceptions(void);

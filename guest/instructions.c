@@ -1,4 +1,4 @@
-/* Instructions of one exit reason each: caches, TLB, time, randomness, descriptor tables. */
+/* Instructions of one exit reason each: caches, TLB, time, performance counters. */
 #include "descriptors.h"
 #include "families.h"
 #include "instruction_test.h"
@@ -14,19 +14,8 @@ CODE64(rdtsc, "rdtsc");
 CODE64(rdtscp, "rdtscp");
 CODE64(rdpmc, "rdpmc");
 CODE64(pause, "pause");
-CODE64(sgdt, "sgdt [rsi]");
-CODE64(sidt, "sidt [rsi]");
-CODE64(sldt, "sldt rdx");
-CODE64(str, "str rdx");
-CODE64(sldt_memory, "sldt [rsi]");
-CODE64(lgdt, "sgdt [rsi]\n lgdt [rsi]");
-CODE64(lidt, "sidt [rsi]\n lidt [rsi]");
-CODE64(lldt, "lldt ax");
-CODE64(lldt_read, "lldt ax\n sldt rdx");
-CODE64(ltr, "ltr ax");
 
 #define STALE 0xA5A5A5A500000000ull
-#define DATA ((volatile u8 *)(u64)LOW_DATA)
 
 static bool has_rdtscp(void)
 {
@@ -73,58 +62,6 @@ static void enable_time_stamps(void)
     write_cr4(read_cr4() & ~CR4_TSD);
 }
 
-static const char *gdt_stored(const struct run *run)
-{
-    const struct descriptor_table_register *r = (const void *)(u64)LOW_DATA;
-
-    (void)run;
-    return r->base == (u64)gdt && r->limit == GDT_SIZE - 1 ? NULL : "not the GDT's base and limit";
-}
-
-static const char *idt_stored(const struct run *run)
-{
-    const struct descriptor_table_register *r = (const void *)(u64)LOW_DATA;
-
-    (void)run;
-    return r->base > MIB && r->limit == 0xFFF ? NULL : "not the IDT's base and limit";
-}
-
-static const char *no_ldt(const struct run *run)
-{
-    return run->gpr[RDX] == 0 ? NULL : "not the null selector";
-}
-
-static const char *ldt_loaded(const struct run *run)
-{
-    return run->gpr[RDX] == SELECTOR_LDT ? NULL : "not the LDT's selector";
-}
-
-static const char *task_register(const struct run *run)
-{
-    return run->gpr[RDX] == SELECTOR_TSS ? NULL : "not the TSS's selector";
-}
-
-static const char *ldt_stored(const struct run *run)
-{
-    (void)run;
-    return DATA[0] == 0 && DATA[1] == 0 && DATA[2] == 0xEE ? NULL : "not two bytes of zero";
-}
-
-static void mark_data(struct run *run)
-{
-    (void)run;
-    for (u32 i = 0; i < 16; i++)
-        DATA[i] = 0xEE;
-}
-
-static void unload_ldt(void)
-{
-    __asm__ volatile("lldt %0" : : "r"((u16)0));
-}
-
-#define TABLE(n) EXITS(GDTR_IDTR_ACCESS, ALL, n)
-#define SYSTEM(n) EXITS(LDTR_TR_ACCESS, ALL, n)
-
 static const struct instruction_test instructions[] = {
     {"INVLPG", CODE(invlpg), .modes = IN(64) | IN(32) | IN(P32), .rsi = LOW_DATA,
      .exits = EXITS(INVLPG, ALL, 1)},
@@ -154,23 +91,6 @@ static const struct instruction_test instructions[] = {
      .fault = FAULT(GP), .exits = EXITS(RDPMC, KVM, 1)},
     {"RDPMC", CODE(rdpmc), .modes = IN_USER, .fault = FAULT(GP)},
     {"PAUSE", CODE(pause), .modes = IN_ALL | IN_LEGACY, .exits = EXITS(PAUSE, ALL, 1)},
-
-    {"SGDT", CODE(sgdt), .modes = IN_64, .rsi = LOW_DATA, .exits = TABLE(1), .check = gdt_stored},
-    {"SIDT", CODE(sidt), .modes = IN_64, .rsi = LOW_DATA, .exits = TABLE(1), .check = idt_stored},
-    {"LGDT", CODE(lgdt), .rsi = LOW_DATA, .exits = TABLE(2), .check = gdt_stored},
-    {"LIDT", CODE(lidt), .rsi = LOW_DATA, .exits = TABLE(2), .check = idt_stored},
-    {"SLDT", CODE(sldt), .modes = IN_64, .rdx = STALE, .exits = SYSTEM(1), .check = no_ldt},
-    {"SLDT to memory", CODE(sldt_memory), .rsi = LOW_DATA, .exits = SYSTEM(1), .prepare = mark_data,
-     .check = ldt_stored},
-    {"STR", CODE(str), .modes = IN_64, .rdx = STALE, .exits = SYSTEM(1), .check = task_register},
-    {"LLDT", CODE(lldt_read), .rax = SELECTOR_LDT, .exits = SYSTEM(2), .check = ldt_loaded,
-     .restore = unload_ldt},
-    {"LLDT of a code segment", CODE(lldt), .rax = SELECTOR_CODE64, .fault = FAULT(GP),
-     .error = SELECTOR_CODE64, .count_unstated = true},
-    {"LTR of a busy TSS", CODE(ltr), .rax = SELECTOR_TSS, .fault = FAULT(GP), .error = SELECTOR_TSS,
-     .count_unstated = true},
-    {"LLDT", CODE(lldt), .modes = IN_RING_3, .fault = FAULT(GP)},
-    {"LTR", CODE(ltr), .modes = IN_RING_3, .fault = FAULT(GP)},
 };
 
 static void flush_by_invlpg(void)

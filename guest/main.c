@@ -28,6 +28,7 @@ static const struct family families[] = {
     {FAMILY(control_registers), BY_DEFAULT},
     {FAMILY(debug_registers), BY_DEFAULT},
     {FAMILY(instructions), BY_DEFAULT},
+    {FAMILY(descriptor_tables), BY_DEFAULT},
     {FAMILY(xsetbv), BY_DEFAULT},
     {FAMILY(vmx_instructions), BY_DEFAULT},
     {FAMILY(exceptions), BY_DEFAULT},
