@@ -161,7 +161,7 @@ report:  ## pictures and a page from a saved console: make report LOG=console.lo
 
 .PHONY: test test-nested test-programs bench size check format
 test:  ## unit tests and system tests; last line: N passed, N failed
-	@tools/deps build run test
+	@tools/deps build run test linux
 	@+$(BUILD) all test-programs >&2
 	@tests/run $(TESTS)
 

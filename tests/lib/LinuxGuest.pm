@@ -4,29 +4,50 @@ use strict;
 use warnings;
 use Exporter 'import';
 use File::Temp 'tempdir';
-use IPC::Open2;
 use Test::More;
-our @EXPORT = qw(boot_linux check_leaves check_report outputs);
+our @EXPORT = qw(need_linux boot_linux run_linux check_leaves check_report check_messages outputs);
 
 my %undefined = map { $_ => 1 } 35, 38, 42, 71, 82, 83, 86 .. 90;
 
-# boot_linux(options => TALLY'S, cpus => N, append => KERNEL'S, run => [LINE, ...]) types the lines and powers
-# off. Returns the exit status and the console's text.
+# need_linux() - the test is skipped where Debian's kernel cannot be had
+sub need_linux {
+    my $why = `tools/linux-image 2>&1 >/dev/null`;
+    plan skip_all => (split /\n/, $why)[-1] // 'no Linux image' if $?;
+}
+
+# boot_linux(options => TALLY'S, cpus => N, append => KERNEL'S, native => 1, run => [LINE, ...]) types the lines
+# and powers off. Returns the exit status and the console's text.
 sub boot_linux {
-    my %o = (options => '', cpus => 1, append => '', timeout => 600, @_);
+    my %o = (@_);
     my $dir = tempdir(CLEANUP => 1);
-    local $ENV{APPEND} = $o{append};
     open my $script, '>', "$dir/script" or die;
     print $script "$_\n" for @{$o{run}}, 'poweroff -f';
     close $script;
-    my $status = system("tests/lib/console -b $o{timeout} -t $o{timeout} -o $dir/log "
-          . "tools/run --platform bochs --guest linux --cpus $o{cpus} --timeout $o{timeout} --interactive "
-          . "--options '$o{options}' <$dir/script 2>$dir/errors") >> 8;
+    return run("tests/lib/console -b 900 -t 900 -o $dir/log " . command(%o) . " --interactive <$dir/script", $dir, %o);
+}
+
+# run_linux(the same without run) waits until the machine ends by itself.
+sub run_linux {
+    my %o = (@_);
+    my $dir = tempdir(CLEANUP => 1);
+    return run(command(%o) . " >$dir/log", $dir, %o);
+}
+
+sub command {
+    my %o = (cpus => 1, @_);
+    my $how = $o{native} ? '--native' : "--options '$o{options}'";
+    return "tools/run --platform bochs --guest linux --cpus $o{cpus} --timeout 900 $how";
+}
+
+sub run {
+    my ($command, $dir, %o) = @_;
+    local $ENV{APPEND} = $o{append} // '';
+    my $status = system("$command 2>$dir/errors") >> 8;
     my $log = slurp("$dir/log");
-    if ($status) {
-        diag "status $status";
-        diag $_ for (split /\n/, slurp("$dir/errors"));
-        diag $_ for grep { defined } (split /\n/, $log)[-15 .. -1];
+    $log =~ s/\r//g;
+    if ($status && !$o{native}) {
+        my @lines = split /\n/, $log;
+        diag $_ for "status $status", split(/\n/, slurp("$dir/errors")), @lines[-(@lines < 15 ? @lines : 15) .. -1];
     }
     return ($status, $log);
 }
@@ -105,6 +126,31 @@ sub check_report {
     cmp_ok(scalar(@times), '>', 5, 'the time line has samples');
     is_deeply(\@times, [sort { $a <=> $b } @times], 'in order of time');
     return $exits;
+}
+
+# How the kernel's messages may differ from those of a bare boot, and why.
+my @explained = (
+    [qr/^(Kernel c|C)ommand line: /, "GRUB's linux command puts BOOT_IMAGE= before it"],
+    [qr/^BIOS-e820: |^ *node +0: |^On node 0, zone|^Built 1 zonelists|^Memory: |^PM: hibernation: Registered nosave|^e820: reserve RAM/,
+        "Tally's own memory is reserved"],
+    [qr/^RAMDISK: |^NODE_DATA/, 'the initrd lies elsewhere, and so does what follows from it'],
+    [qr/^tsc: Detected|^sched_clock: Marking|^node 0 deferred pages|^random: crng|BogoMIPS|^hpet|clocksource: /,
+        'a measured time'],
+    [qr/TSC.deadline/i, 'with a hypervisor Linux trusts the timer whatever the microcode'],
+    [qr/^process: using mwait/, 'MONITOR and MWAIT are hidden, so that idling is seen'],
+    [qr/^SRBDS: /, 'Linux does not judge the microcode under a hypervisor'],
+    [qr/^Performance Events: |perfctr msr/, 'the performance counters are hidden'],
+    [qr/^(\.\.\.|x86: Booting SMP|smpboot: |Disabled fast string)/, 'the start of other CPUs, line by line'],
+);
+
+# check_messages(BARE, UNDER TALLY) - two outputs of dmesg
+sub check_messages {
+    my ($bare, $tally) = map { {map { s/^\[[^\]]*\] //r => 1 } split /\n/} } @_;
+    my @odd;
+    for my $line (sort(grep { !$bare->{$_} } keys %$tally), sort(grep { !$tally->{$_} } keys %$bare)) {
+        push @odd, ($bare->{$line} ? 'missing: ' : 'new: ') . $line unless grep { $line =~ $_->[0] } @explained;
+    }
+    is_deeply(\@odd, [], "the kernel's messages differ from bare only where that is explained");
 }
 
 1;

@@ -5,6 +5,11 @@ use warnings;
 use LinuxGuest;
 use Test::More;
 
+need_linux();
+
+my (undef, $bare) = boot_linux(native => 1, run => ['dmesg']);
+my ($bare_messages) = outputs($bare);
+
 for my $profile (qw(kvm minimal)) {
     subtest "one CPU, exits=$profile" => sub {
         my ($status, $log) = boot_linux(
@@ -32,6 +37,7 @@ for my $profile (qw(kvm minimal)) {
         like($out[5], qr/^[\d.]+,10,CPUID,\d+,.*^status 0$/ms, '... what a command costs');
         like($out[6], qr/not a number.*^status 2$/ms, '... a useful error');
         unlike($out[8], qr/WARNING:|BUG:|Oops|Call Trace/, 'the kernel has nothing to complain about');
+        check_messages($bare_messages, $out[8]);
         check_report($log, %count);
         like($log, qr/^\{"mark":"init",.*^\{"mark":"login",/ms, 'the marks are in the time line');
     };

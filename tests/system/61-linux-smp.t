@@ -5,6 +5,8 @@ use warnings;
 use LinuxGuest;
 use Test::More;
 
+need_linux();
+
 for my $profile (qw(kvm minimal)) {
     subtest "two CPUs, exits=$profile" => sub {
         my ($status, $log) = boot_linux(

@@ -1,0 +1,19 @@
+#!/usr/bin/perl
+# However Linux ends, the report is printed.
+use strict;
+use warnings;
+use LinuxGuest;
+use Test::More;
+
+need_linux();
+
+my %way = (poweroff => 'power-off', reboot => 'reset', panic => 'reset');
+for my $end (sort keys %way) {
+    my ($status, $log) = run_linux(options => 'exits=kvm stats=table,json', append => "tally.run=$end");
+    is($status, 0, "$end: status 0");
+    like($log, qr/^tally: .*\b$way{$end}$/m, '... its way is named');
+    like($log, qr/^\{"tally":"end","exits":\d+,/m, '... and the report printed');
+    like($log, qr/Kernel panic/, '... after the panic') if $end eq 'panic';
+}
+
+done_testing;
