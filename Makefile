@@ -167,7 +167,8 @@ test:  ## unit tests and system tests; last line: N passed, N failed
 
 test-nested:  ## Tally in QEMU with KVM on a Linux in Bochs (docs/nested.md); about ten minutes
 	@PLATFORM=nested tools/deps build run test linux
-	@+$(BUILD) all $(B)/linux/vmlinuz >&2
+	@+$(BUILD) all >&2
+	@tools/linux-image >&2
 	@JOBS=1 tests/run tests/nested/*.t
 
 test-programs: $(UNIT_TESTS) $(FIXTURES)
