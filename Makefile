@@ -159,7 +159,7 @@ report:  ## pictures and a page from a saved console: make report LOG=console.lo
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
-.PHONY: test test-nested test-programs bench size check format
+.PHONY: test test-nested test-programs bench size check docs format
 test:  ## unit tests and system tests; last line: N passed, N failed
 	@tools/deps build run test linux
 	@+$(BUILD) all test-programs >&2
@@ -194,6 +194,9 @@ size: $(B)/tally.elf $(B)/guest.elf  ## bytes of the images, and of Tally's part
 check:  ## clang-format, clang-tidy, cppcheck, shellcheck
 	@tools/deps check
 	@tools/check $(CHECKS)
+
+docs:  ## docs/exit-reasons.md, from the table and the last test run
+	@tools/reasons $(ABS_B)/reasons >$(ABS_B)/exit-reasons.md && cp $(ABS_B)/exit-reasons.md docs/
 
 format:  ## let clang-format have its way
 	@tools/deps check

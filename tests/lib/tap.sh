@@ -62,6 +62,18 @@ skip_all() {
 
 done_testing() { echo "1..$count"; }
 
+# note_reasons ARGUMENT... - for tests/system/99-reasons.t: which reasons the run's report has, on which model
+note_reasons() {
+    local model=broadwell_ult
+    while [ $# -gt 0 ]; do
+        [ "$1" != --cpu ] || model=$2
+        [ "$1" != --platform ] || model=$2
+        shift
+    done
+    sed -n '/^tally:  *sum /q; s/^tally:  *\([0-9][0-9]*\) [A-Z][A-Z_0-9]*  *\([0-9][0-9]*\) .*/\1 \2/p' \
+        "$console" >>"$REASONS/live-$model"
+}
+
 # boot ARGUMENT... - a run with the arguments of tools/run, in Bochs unless they say otherwise. Afterwards
 # $status is its status, $console the file with what the guest wrote, $errors what the runner said. Boots
 # with the arguments of boot_defaults=(…) put first, if a test sets that.
@@ -71,6 +83,7 @@ boot() {
     timeout -k 5 600 "$top/tools/run" --platform bochs "${boot_defaults[@]}" "$@" \
         </dev/null >"$console.raw" 2>"$errors" || status=$?
     tr -d '\r' <"$console.raw" >"$console"
+    [ -z "${REASONS:-}" ] || note_reasons "$@"
     [ -z "${SHOW:-}" ] || sed 's/^/# /' "$console" "$errors"
 }
 

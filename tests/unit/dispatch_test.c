@@ -4,7 +4,7 @@
 // link: hv/exits/events.c hv/exits/hlt.c hv/exits/instructions.c hv/exits/invpcid.c
 // link: hv/exits/io.c hv/exits/memory.c hv/exits/msr.c hv/exits/random.c
 // link: hv/exits/task_segments.c hv/exits/task_state.c hv/exits/task_switch.c hv/exits/xsetbv.c
-// link: hv/vmx/capabilities.c hv/vmx/controls.c hv/vmx/dump.c hv/vmx/entry_checks.c
+// link: hv/vmx/break_rules.c hv/vmx/capabilities.c hv/vmx/controls.c hv/vmx/dump.c hv/vmx/entry_checks.c
 // link: hv/vmx/entry_checks_activity.c hv/vmx/entry_checks_controls.c
 // link: hv/vmx/entry_checks_guest.c hv/vmx/entry_checks_host.c hv/vmx/entry_checks_segments.c
 // link: hv/vmx/events.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
@@ -13,6 +13,8 @@
 // link: tests/unit/fake_machine.c tests/unit/fake_vmcs.c
 #include "fake_machine.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/print.h"
@@ -46,10 +48,25 @@ static void assert_can_enter(void)
     entry_checks(&fake_capabilities, rule_is_broken);
 }
 
+/* For tests/system/99-reasons.t: the reason's own handling is checked here. */
+static void note_reason(void)
+{
+    const char *directory = getenv("REASONS");
+    char path[4096];
+    if (!directory)
+        return;
+    snprintf(path, sizeof(path), "%s/host", directory);
+    FILE *file = fopen(path, "a");
+    assert_non_null(file);
+    fprintf(file, "%u\n", fake_vcpu.exit_reason & (u32)EXIT_REASON_BASIC);
+    fclose(file);
+}
+
 /* The instruction faulted: RIP stays, the exception is injected. */
 static void assert_faulted(u32 injected)
 {
     assert_true(fake_dispatch());
+    note_reason();
     assert_int_equal(fake_get(GUEST_RIP), FAKE_RIP);
     assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), injected);
     assert_int_equal(count_of(fake_vcpu.exit_reason & EXIT_REASON_BASIC), 1);
@@ -59,6 +76,7 @@ static void assert_faulted(u32 injected)
 static void assert_advanced(unsigned length)
 {
     assert_true(fake_dispatch());
+    note_reason();
     assert_int_equal(fake_get(GUEST_RIP), FAKE_RIP + length);
     assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), 0);
     assert_int_equal(count_of(fake_vcpu.exit_reason & EXIT_REASON_BASIC), 1);
@@ -73,6 +91,7 @@ static void assert_resumed(void)
 static void assert_stopped(const char *said)
 {
     assert_false(fake_dispatch());
+    note_reason();
     assert_int_equal(fake_get(GUEST_RIP), FAKE_RIP);
     assert_int_equal(count_of(fake_vcpu.exit_reason & EXIT_REASON_BASIC), 1);
     if (!strstr(fake_output, said))
@@ -130,7 +149,7 @@ static void entry_failures_name_the_rule(void **state)
 static void vmfail_is_explained(void **state)
 {
     (void)state;
-    void vmx_instruction_failed(u64 flags, const struct vcpu *vcpu);
+    void vmx_instruction_failed(u64 flags, struct vcpu *vcpu);
     start(0, 0, 0);
     fake_set(VM_INSTRUCTION_ERROR, 7);
     fake_set(CR3_TARGET_COUNT, 300);
