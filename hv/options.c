@@ -51,6 +51,7 @@ static const struct choice test_aids[] = {
     {"spp",               TEST_SPP},
     {"mtf",               TEST_MTF},
     {"smx",               TEST_SMX},
+    {"entry-rules",       TEST_ENTRY_RULES},
     {0},
 };
 

@@ -16,6 +16,7 @@ enum test_aid {
     TEST_SPP = 1 << 7,
     TEST_MTF = 1 << 8,
     TEST_SMX = 1 << 9,
+    TEST_ENTRY_RULES = 1 << 10,
 };
 
 struct options {

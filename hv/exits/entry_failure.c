@@ -11,11 +11,17 @@ static void report_rule(const char *sentence, enum vmcs_field field, u64 value)
     say("error: broken rule: %s: %s is %lx", sentence, vmcs_field_name(field), value);
 }
 
+static bool rules_are_tested(const struct vcpu *vcpu)
+{
+    return vcpu->chores & CHORE_BREAK_RULE;
+}
+
 static void explain(const struct vcpu *vcpu)
 {
     if (!entry_checks(&vmx_capabilities, report_rule))
         say("error: no rule is broken that Tally knows of");
-    vmcs_dump(vcpu);
+    if (!rules_are_tested(vcpu))
+        vmcs_dump(vcpu);
 }
 
 static const char *qualification_meaning(u32 reason, u64 qualification)
@@ -38,19 +44,24 @@ enum exit_action exit_entry_failure(struct vcpu *vcpu)
     say("error: VM entry failed: exit reason %u (%s), qualification %lu: %s", reason,
         reason_name(reason), qualification, qualification_meaning(reason, qualification));
     explain(vcpu);
-    return EXIT_STOP;
+    return rules_are_tested(vcpu) ? EXIT_RETRY : EXIT_STOP;
 }
 
-/* Called by vmx/entry.asm after VMLAUNCH or VMRESUME with the flags that the instruction left. */
-__attribute__((noreturn)) void vmx_instruction_failed(u64 flags, const struct vcpu *vcpu);
+/* Called by vmx/entry.asm after VMLAUNCH or VMRESUME with the flags that the instruction left.
+ * Ends the run, except in a test of the rules. */
+void vmx_instruction_failed(u64 flags, struct vcpu *vcpu);
 
-void vmx_instruction_failed(u64 flags, const struct vcpu *vcpu)
+void vmx_instruction_failed(u64 flags, struct vcpu *vcpu)
 {
     if (flags & RFLAGS_CF) /* VMfailInvalid: there is no field to tell more */
         fatal("VM entry failed: there is no current VMCS");
     u32 error = (u32)vmread(VM_INSTRUCTION_ERROR);
+    say("error: VM entry failed: VM-instruction error %u: %s", error,
+        vm_instruction_error_name(error));
     explain(vcpu);
-    fatal("VM entry failed: VM-instruction error %u: %s", error, vm_instruction_error_name(error));
+    if (rules_are_tested(vcpu))
+        return vcpu_do_chores(vcpu);
+    fatal("VM-instruction error %u; the lines above say why", error);
 }
 
 /* The other half of access.h. */

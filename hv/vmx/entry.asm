@@ -92,8 +92,8 @@ vmx_check_nmis_end:
 failed: pushfq                          ; VMfail: the guest did not run, there is nothing to save
         pop rdi
         mov rsi, rsp
-        call vmx_instruction_failed
-        ud2
+        call vmx_instruction_failed     ; returns only to a test of such failures
+        jmp vmx_check_nmis.again
 
 vmx_exit.least:
         mov [rcx + COUNTER_MIN], rax
@@ -104,5 +104,6 @@ vmx_exit.most:
 vmx_check_nmis.some:
         mov rdi, rsp
         call take_nmis
+vmx_check_nmis.again:
         LOAD_GPRS
         jmp vmx_check_nmis

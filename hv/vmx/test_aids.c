@@ -55,7 +55,8 @@ static void arm_virtual_apic(struct vcpu *vcpu)
                         PROC2_VIRTUAL_INTERRUPT_DELIVERY,
                     "virtual-apic");
     vmwrite(APIC_ACCESS_ADDRESS, APIC_PAGE);
-    guest_memory_set(APIC_PAGE, guest_memory_identity(APIC_PAGE)); /* a 4 KiB page, as the SDM asks */
+    guest_memory_set(APIC_PAGE,
+                     guest_memory_identity(APIC_PAGE)); /* a 4 KiB page, as the SDM asks */
     vmwrite(GUEST_INTERRUPT_STATUS, 0);
     vmwrite(EOI_EXIT_BITMAP_0, ~0ull);
     vmwrite(EOI_EXIT_BITMAP_1, ~0ull);
@@ -96,8 +97,8 @@ static void arm_spp(struct vcpu *vcpu)
     struct controls *c = &vcpu->controls;
     c->proc2 = with(WORD_PROC2, c->proc2, PROC2_SUB_PAGE_WRITE, "spp");
     vmwrite(SPP_TABLE_POINTER, frame_physical(frame_alloc()));
-    guest_memory_set(SPOILED_PAGE, (guest_memory_identity(SPOILED_PAGE) & ~EPT_WRITE) |
-                                       EPT_SUB_PAGE_WRITE);
+    guest_memory_set(SPOILED_PAGE,
+                     (guest_memory_identity(SPOILED_PAGE) & ~EPT_WRITE) | EPT_SUB_PAGE_WRITE);
 }
 
 /* Reason 37 before the first instruction: a pending MTF exit is injected. */
@@ -135,6 +136,12 @@ static void break_msr_load(struct vcpu *vcpu)
     vmwrite(VM_ENTRY_MSR_LOAD_COUNT, 1);
 }
 
+/* Reason 33 and VMfail from the first exit on, see vmx/break_rules.h. */
+static void arm_entry_rules(struct vcpu *vcpu)
+{
+    vcpu->chores |= CHORE_BREAK_RULE;
+}
+
 static const struct {
     u32 aid;
     void (*arm)(struct vcpu *vcpu);
@@ -149,6 +156,7 @@ static const struct {
     {TEST_SPP, arm_spp},
     {TEST_MTF, arm_mtf},
     {TEST_SMX, arm_smx},
+    {TEST_ENTRY_RULES, arm_entry_rules},
 };
 
 void test_aids_arm(struct vcpu *vcpu, u32 aids)

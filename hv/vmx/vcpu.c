@@ -1,5 +1,6 @@
 #include "vmx/vcpu.h"
 #include "vmx/access.h"
+#include "vmx/break_rules.h"
 
 void vmx_launch(struct vcpu *vcpu) __attribute__((noreturn));
 
@@ -33,4 +34,6 @@ void vcpu_do_chores(struct vcpu *vcpu)
         vcpu->chores &= ~(u32)CHORE_REARM_LATER;
         vcpu->chores |= CHORE_REARM;
     }
+    if (vcpu->chores & CHORE_BREAK_RULE)
+        break_next_rule(vcpu);
 }

@@ -149,7 +149,7 @@ static void entry_failures_name_the_rule(void **state)
 static void vmfail_is_explained(void **state)
 {
     (void)state;
-    void vmx_instruction_failed(u64 flags, struct vcpu *vcpu);
+    void vmx_instruction_failed(u64 flags, struct vcpu * vcpu);
     start(0, 0, 0);
     fake_set(VM_INSTRUCTION_ERROR, 7);
     fake_set(CR3_TARGET_COUNT, 300);

@@ -48,6 +48,7 @@ u64 own_physical(const void *pointer);
 u64 traps_base(void);
 u64 io_bitmap_physical(unsigned half);
 u64 msr_bitmap_physical(void);
+bool test_aids_repair(u64 physical);
 
 void stop_guest(struct vcpu *vcpu)
 {
@@ -124,6 +125,12 @@ void serial_filter_out(u16 port, u8 value)
 void intercept_msrs(u32 first, u32 last, unsigned accesses, bool on)
 {
     (void)first, (void)last, (void)accesses, (void)on;
+}
+
+bool test_aids_repair(u64 physical)
+{
+    (void)physical;
+    return false;
 }
 
 /* The last page of guest RAM is Tally's. */

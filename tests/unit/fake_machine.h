@@ -5,10 +5,9 @@
 #ifndef TALLY_TESTS_FAKE_MACHINE_H
 #define TALLY_TESTS_FAKE_MACHINE_H
 
+#include "exits/exits.h"
 #include "fake_vmcs.h"
 #include "tally.h"
-
-struct reason_counter *dispatch_exit(struct vcpu *vcpu);
 
 /* fake_reset() with the controls that `profile` has on Bochs' tigerlake, and the MSRs that the
  * handlers take for granted. */

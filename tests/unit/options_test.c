@@ -113,8 +113,9 @@ static void mistakes_are_named(void **state)
     refused("cpus=2x", "cpus=2x: valid are 0 to 256");
     refused("cpus=0x2", "cpus=0x2: valid are 0 to 256");
     refused("sample=60001", "sample=60001: valid are 0 to 60000");
-    refused("test=none", "test=none: valid are entry-guest-state, entry-msr-load, tpr-threshold, "
-                         "virtual-apic, ept-misconfig, preemption-timer, pml, spp, mtf");
+    refused("test=none",
+            "test=none: valid are entry-guest-state, entry-msr-load, tpr-threshold, "
+            "virtual-apic, ept-misconfig, preemption-timer, pml, spp, mtf, smx, entry-rules");
 }
 
 static void a_long_message_is_cut(void **state)

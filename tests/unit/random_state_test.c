@@ -4,7 +4,7 @@
 // link: hv/exits/events.c hv/exits/hlt.c hv/exits/instructions.c hv/exits/invpcid.c
 // link: hv/exits/io.c hv/exits/memory.c hv/exits/msr.c hv/exits/random.c
 // link: hv/exits/task_segments.c hv/exits/task_state.c hv/exits/task_switch.c hv/exits/xsetbv.c
-// link: hv/vmx/capabilities.c hv/vmx/controls.c hv/vmx/dump.c hv/vmx/entry_checks.c
+// link: hv/vmx/break_rules.c hv/vmx/capabilities.c hv/vmx/controls.c hv/vmx/dump.c hv/vmx/entry_checks.c
 // link: hv/vmx/entry_checks_activity.c hv/vmx/entry_checks_controls.c
 // link: hv/vmx/entry_checks_guest.c hv/vmx/entry_checks_host.c hv/vmx/entry_checks_segments.c
 // link: hv/vmx/events.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
