@@ -19,6 +19,7 @@ enum apic_register {
 #define SPURIOUS_APIC_ENABLE 0x100
 #define LVT_MASKED 0x10000
 #define LVT_EXTINT 0x700
+#define LVT_TSC_DEADLINE 0x40000
 #define ICR_NMI 0x400
 #define ICR_PENDING 0x1000
 #define ICR_ASSERT 0x4000
@@ -68,6 +69,11 @@ void apic_timer_start(u32 ticks)
 {
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
     apic_write(APIC_TIMER_COUNT, ticks);
+}
+
+void apic_timer_deadline_mode(void)
+{
+    apic_write(APIC_LVT_TIMER, LVT_TSC_DEADLINE | VECTOR_TIMER);
 }
 
 void apic_timer_stop(void)

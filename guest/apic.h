@@ -16,6 +16,8 @@ void apic_init(void);
 void apic_eoi(void);
 /* One interrupt VECTOR_TIMER after `ticks` of the APIC's clock. */
 void apic_timer_start(u32 ticks);
+/* From now on IA32_TSC_DEADLINE starts the timer, not apic_timer_start(). */
+void apic_timer_deadline_mode(void);
 void apic_timer_stop(void);
 void apic_self_ipi(u32 vector);
 /* An NMI to this CPU itself. */

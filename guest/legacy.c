@@ -13,7 +13,7 @@
 #define GATE_DPL3 0x6000
 #define PDPTE_PRESENT 1
 #define TSS32_AVAILABLE 0x0089
-#define OPEN_PORTS 0x80 /* and the seven behind it, in every ring */
+#define OPEN_PORTS 0x80 /* and the fifteen behind it, in every ring */
 
 extern const u8 real_code[], real_code_end[];
 extern const u32 legacy_entries[256], real_entries_offset;
@@ -54,7 +54,7 @@ static void init_tss(struct tss32 *tss, u32 selector)
     tss->ss0 = SELECTOR_DATA;
     tss->io_map = offsetof(struct tss32, io_permissions);
     for (u32 i = 0; i < sizeof(tss->io_permissions); i++)
-        tss->io_permissions[i] = i == OPEN_PORTS / 8 ? 0 : 0xFF;
+        tss->io_permissions[i] = i / 2 == OPEN_PORTS / 16 ? 0 : 0xFF;
     gdt[selector / 8] = segment_descriptor((u32)(u64)tss, sizeof(*tss) - 1, TSS32_AVAILABLE);
 }
 
