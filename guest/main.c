@@ -27,6 +27,7 @@ static const struct family families[] = {
     {FAMILY(io), BY_DEFAULT},
     {FAMILY(string_io), BY_DEFAULT},
     {FAMILY(control_registers), BY_DEFAULT},
+    {FAMILY(paging), BY_DEFAULT},
     {FAMILY(debug_registers), BY_DEFAULT},
     {FAMILY(instructions), BY_DEFAULT},
     {FAMILY(descriptor_tables), BY_DEFAULT},
