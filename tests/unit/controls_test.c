@@ -72,6 +72,24 @@ static void check_entry(const struct vmx_capabilities *c, const struct controls 
     assert_int_equal(entry_checks(c, report_rule), 0);
 }
 
+/* What Tally says on machines that are too old. */
+static const struct {
+    const char *name, *refusal;
+} refusals[] = {
+    {"Bochs 2.7, core2_penryn_t9600",
+     "this CPU cannot: enable EPT (secondary processor-based control 1)"},
+    {"Bochs 2.7, corei5_lynnfield_750",
+     "this CPU cannot: unrestricted guest (secondary processor-based control 7)"},
+};
+
+static const char *expected_refusal(const char *name)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(refusals); i++)
+        if (!strcmp(refusals[i].name, name))
+            return refusals[i].refusal;
+    return NULL;
+}
+
 static void recorded_machines_run_every_profile(void **state)
 {
     (void)state;
@@ -81,9 +99,13 @@ static void recorded_machines_run_every_profile(void **state)
             struct vmx_capabilities c;
             struct controls out;
             const char *error = negotiate(p, &c, &out);
-            if (error)
+            const char *expected = expected_refusal(machine.name);
+            if (expected)
+                assert_string_equal(error, expected);
+            else if (error)
                 fail_msg("%s, profile %u: %s", machine.name, p, error);
-            check_entry(&c, &out);
+            else
+                check_entry(&c, &out);
         }
     }
 }
@@ -94,6 +116,15 @@ static void recorded_machines_run_every_profile(void **state)
 static const struct {
     const char *name, *lacking;
 } lackings[] = {
+    {"Bochs 2.7, corei5_arrandale_m520",
+     "RDRAND exiting, enable INVPCID, enable VM functions, enable ENCLS exiting, RDSEED exiting, "
+     "enable XSAVES/XRSTORS, enable user wait and pause, " NEVER},
+    {"Bochs 2.7, corei7_sandy_bridge_2600k",
+     "RDRAND exiting, enable INVPCID, enable VM functions, enable ENCLS exiting, RDSEED exiting, "
+     "enable XSAVES/XRSTORS, enable user wait and pause, " NEVER},
+    {"Bochs 2.7, corei7_ivy_bridge_3770k",
+     "enable INVPCID, enable VM functions, enable ENCLS exiting, RDSEED exiting, enable "
+     "XSAVES/XRSTORS, enable user wait and pause, " NEVER},
     {"KVM nested in Bochs 2.7, broadwell_ult",
      "enable ENCLS exiting, enable XSAVES/XRSTORS, enable user wait and pause, " NEVER},
     {"Bochs 2.7, broadwell_ult",
@@ -124,7 +155,7 @@ static const struct {
 static void recorded_machines_say_what_they_lack(void **state)
 {
     (void)state;
-    assert_int_equal(ARRAY_SIZE(lackings), ARRAY_SIZE(recorded_machines));
+    assert_int_equal(ARRAY_SIZE(lackings) + ARRAY_SIZE(refusals), ARRAY_SIZE(recorded_machines));
     for (unsigned i = 0; i < ARRAY_SIZE(lackings); i++) {
         machine = *recorded(lackings[i].name);
         struct vmx_capabilities c;
@@ -159,7 +190,7 @@ static void words_of_a_profile(void **state)
     assert_int_equal(out.pin, 0x3F);
     assert_int_equal(out.proc, 0xB5186DF2);
     assert_int_equal(out.proc2, 0x10EA);
-    assert_int_equal(out.exit, 0x3FEFFF);
+    assert_int_equal(out.exit, 0x3F6FFF);
     assert_true(out.cr0_mask == ~CR0_TS);
     assert_true((out.cr4_mask & (CR4_PGE | CR4_VMXE | CR4_SMEP)) == (CR4_VMXE | CR4_SMEP));
 
