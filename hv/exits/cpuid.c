@@ -35,7 +35,6 @@ static const struct hidden_bits hidden_bits[] = {
     {0x7, 0, IN_EBX, BIT(10), PROC2_ENABLE_INVPCID},
     {0x7, 0, IN_EBX, BIT(25), 0},                  /* processor trace: would trace Tally too */
     {0x7, 0, IN_ECX, BIT(5), PROC2_ENABLE_USER_WAIT}, /* UMONITOR, UMWAIT, TPAUSE */
-    {0x7, 0, IN_ECX, BIT(7), 0},                   /* CET shadow stacks: state not switched */
     {0x7, 0, IN_ECX, BIT(22), PROC2_ENABLE_RDTSCP}, /* RDPID hangs on the same control */
     {0x7, 0, IN_ECX, BIT(23), 0},                  /* key locker */
     {0x7, 0, IN_ECX, BIT(29), 0},                  /* ENQCMD */
@@ -43,7 +42,6 @@ static const struct hidden_bits hidden_bits[] = {
     {0x7, 0, IN_ECX, BIT(31), 0},                  /* supervisor keys: IA32_PKRS not switched */
     {0x7, 0, IN_EDX, BIT(5), 0},                   /* user interrupts: state not switched */
     {0x7, 0, IN_EDX, BIT(18), 0},                  /* PCONFIG */
-    {0x7, 0, IN_EDX, BIT(20), 0},                  /* CET indirect branch tracking */
 
     {0x7, 1, IN_EAX, BIT(17), 0},                  /* FRED: event delivery not emulated */
     {0x7, 1, IN_EAX, BIT(19), 0},                  /* WRMSRNS */
@@ -51,12 +49,11 @@ static const struct hidden_bits hidden_bits[] = {
     {0x7, 1, IN_EAX, BIT(27), 0},                  /* RDMSRLIST, WRMSRLIST */
     {0x7, 1, IN_ECX, BIT(5), 0},                   /* RDMSR, WRMSRNS with an immediate */
     {0x7, 1, IN_EDX, BIT(15), 0},                  /* URDMSR, UWRMSR */
-    {0x7, 1, IN_EDX, BIT(18), 0},                  /* CET supervisor shadow stacks */
     {0x7, 1, IN_EDX, BIT(21), 0},                  /* APX: R16 to R31 are not in struct vcpu */
 
     {0xD, 0, IN_EAX, BIT(19), 0},                  /* XCR0: APX */
     {0xD, 1, IN_EAX, BIT(3), PROC2_ENABLE_XSAVES}, /* XSAVES, XRSTORS, IA32_XSS */
-    {0xD, 1, IN_ECX, BIT(8) | BIT(11) | BIT(12) | BIT(14), 0}, /* XSS: trace, CET, user interrupts */
+    {0xD, 1, IN_ECX, BIT(8) | BIT(14), 0},         /* XSS: processor trace, user interrupts */
     {0xD, 1, IN_ECX, 0xFFFFFFFF, PROC2_ENABLE_XSAVES},
     {0xD, 1, IN_EDX, 0xFFFFFFFF, PROC2_ENABLE_XSAVES},
 

@@ -11,7 +11,8 @@ enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UA
 #define LCR_DLAB 0x80
 #define MCR_DTR_RTS 0x03
 #define MCR_LOOPBACK 0x10
-#define LSR_TRANSMITTER_EMPTY 0x20
+#define LSR_TRANSMITTER_EMPTY 0x20 /* takes the next letter */
+#define LSR_ALL_SENT 0x40
 #define DIVISOR_115200 1
 
 #define SCREEN_TEXT 0xB8000
@@ -25,16 +26,22 @@ static u8 line_control = LCR_8N1, modem_control = MCR_DTR_RTS; /* as last writte
 static unsigned column, row;
 
 /* Bounded: a UART that is not there, or stuck, must not hang the machine. */
-static void wait_for_transmitter(void)
+static void wait_for_line(u8 status)
 {
     for (unsigned i = 0; i < 100000; i++)
-        if (inb(COM1 + UART_LSR) & LSR_TRANSMITTER_EMPTY)
+        if (inb(COM1 + UART_LSR) & status)
             return;
+}
+
+void console_drain(void)
+{
+    if (has_uart)
+        wait_for_line(LSR_ALL_SENT);
 }
 
 static void uart_put(char c)
 {
-    wait_for_transmitter();
+    wait_for_line(LSR_TRANSMITTER_EMPTY);
     outb(COM1 + UART_DATA, (u8)c);
 }
 
@@ -50,7 +57,7 @@ static void uart_put_borrowed(char c)
     outb(COM1 + UART_LCR, line_control & (u8)~LCR_DLAB);
     outb(COM1 + UART_MCR, modem_control & (u8)~MCR_LOOPBACK);
     uart_put(c);
-    wait_for_transmitter();
+    wait_for_line(LSR_TRANSMITTER_EMPTY);
     outb(COM1 + UART_MCR, modem_control);
     outb(COM1 + UART_LCR, line_control);
 }

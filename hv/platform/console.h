@@ -15,6 +15,9 @@ void console_init(bool text_mode);
 /* Where VGA text memory can be reached, once paging has moved. */
 void console_show_on_screen(bool on);
 
+/* Waits until COM1 has sent everything. */
+void console_drain(void);
+
 /* From now on the guest owns COM1; Tally leaves its settings as they are and waits for line ends. */
 void console_hand_over(void);
 

@@ -110,6 +110,7 @@ static void repeat_last_write(void)
 
 void power_end(u32 value)
 {
+    console_drain();
     outl(EXIT_PORT, value);
     for (const char *letter = shutdown_word; *letter; letter++)
         outb(SHUTDOWN_PORT, (u8)*letter);
