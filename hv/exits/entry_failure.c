@@ -2,9 +2,11 @@
  * Guest State' and 'VMfail'. */
 #include "exits/exits.h"
 #include "lib/fatal.h"
+#include "mm/frames.h"
 #include "vmx/capabilities.h"
 #include "vmx/dump.h"
 #include "vmx/entry_checks.h"
+#include "x86/msr.h"
 
 static void report_rule(const char *sentence, enum vmcs_field field, u64 value)
 {
@@ -16,12 +18,34 @@ static bool rules_are_tested(const struct vcpu *vcpu)
     return vcpu->chores & CHORE_BREAK_RULE;
 }
 
-static void explain(const struct vcpu *vcpu)
+static void explain_state(void)
 {
     if (!entry_checks(&vmx_capabilities, report_rule))
         say("error: no rule is broken that Tally knows of");
-    if (!rules_are_tested(vcpu))
-        vmcs_dump(vcpu);
+}
+
+/* One entry of an MSR area: number and reserved bits, value. SDM vol. 3, 'Loading MSRs'. */
+static const char *msr_load_rule(const u64 entry[2])
+{
+    if (entry[0] >> 32)
+        return "bits 63:32 of an entry's first half must be 0";
+    switch (entry[0]) {
+    case IA32_FS_BASE:
+    case IA32_GS_BASE: return "the bases of FS and GS cannot be loaded from a list";
+    case IA32_SMM_MONITOR_CTL:
+    case IA32_SMBASE: return "the MSRs of SMM cannot be loaded outside it";
+    case X2APIC_FIRST ... X2APIC_LAST: return "registers of the local APIC cannot be loaded";
+    default: return "the value must be one that WRMSR would take";
+    }
+}
+
+static void explain_msr_load(u64 number)
+{
+    if (number - 1 >= vmread(VM_ENTRY_MSR_LOAD_COUNT)) /* not a CPU's answer */
+        return;
+    const u64 *entry = frame_pointer(vmread(VM_ENTRY_MSR_LOAD_ADDR));
+    entry += 2 * (number - 1);
+    say("error: broken rule: %s: MSR %lx is %lx", msr_load_rule(entry), entry[0], entry[1]);
 }
 
 static const char *qualification_meaning(u32 reason, u64 qualification)
@@ -43,8 +67,14 @@ enum exit_action exit_entry_failure(struct vcpu *vcpu)
     u64 qualification = vmread(EXIT_QUALIFICATION);
     say("error: VM entry failed: exit reason %u (%s), qualification %lu: %s", reason,
         reason_name(reason), qualification, qualification_meaning(reason, qualification));
-    explain(vcpu);
-    return rules_are_tested(vcpu) ? EXIT_RETRY : EXIT_STOP;
+    if (reason == EXIT_ENTRY_FAIL_MSR_LOAD)
+        explain_msr_load(qualification);
+    else
+        explain_state();
+    if (rules_are_tested(vcpu))
+        return EXIT_RETRY;
+    vmcs_dump(vcpu);
+    return EXIT_STOP;
 }
 
 /* Called by vmx/entry.asm after VMLAUNCH or VMRESUME with the flags that the instruction left.
@@ -58,9 +88,10 @@ void vmx_instruction_failed(u64 flags, struct vcpu *vcpu)
     u32 error = (u32)vmread(VM_INSTRUCTION_ERROR);
     say("error: VM entry failed: VM-instruction error %u: %s", error,
         vm_instruction_error_name(error));
-    explain(vcpu);
+    explain_state();
     if (rules_are_tested(vcpu))
         return vcpu_do_chores(vcpu);
+    vmcs_dump(vcpu);
     fatal("VM-instruction error %u; the lines above say why", error);
 }
 

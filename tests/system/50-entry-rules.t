@@ -131,4 +131,14 @@ done 3<"$scratch/explained" <<'END'
 33 GUEST_PENDING_DEBUG_EXCEPTIONS: reserved bits must be 0
 END
 
+# For good: without the aid's repair Tally ends the run, after a dump.
+boot --cpu broadwell_ult --options 'exits=minimal test=entry-msr-load' --kernel "$B/guest.elf only=cpuid"
+is "$status" 2 'an MSR that cannot be loaded: the status'
+like '^tally: error: VM entry failed: exit reason 34 .*, qualification 1: the number of the entry' 'the entry is named'
+like '^tally: error: broken rule: the bases of FS and GS cannot be loaded from a list: MSR c0000100 is 0$' 'the rule'
+boot --cpu broadwell_ult --options 'exits=minimal test=entry-guest-state' --kernel "$B/guest.elf only=cpuid"
+is "$status" 2 'a guest state that cannot be entered: the status'
+like '^tally: error: broken rule: bit 1 of RFLAGS must be 1 .*: GUEST_RFLAGS is 0$' 'the rule'
+like '^tally: GUEST_RIP +[0-9a-f]{16}$' 'and the whole VMCS'
+
 done_testing

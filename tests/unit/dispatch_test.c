@@ -144,6 +144,25 @@ static void entry_failures_name_the_rule(void **state)
                                         "be all ones: VMCS_LINK_POINTER is 1000\n"));
     start(EXIT_ENTRY_FAIL_MSR_LOAD | (u32)EXIT_REASON_ENTRY_FAILURE, 2, 0);
     assert_stopped("exit reason 34 (ENTRY_FAIL_MSR_LOAD), qualification 2: the number");
+
+    static const struct {
+        u64 entry[2];
+        const char *said;
+    } entries[] = {
+        {{IA32_FS_BASE, 0},
+         "the bases of FS and GS cannot be loaded from a list: MSR c0000100 is 0"},
+        {{0x100000277, 6}, "bits 63:32 of an entry's first half must be 0: MSR 100000277 is 6"},
+        {{X2APIC_EOI, 0}, "registers of the local APIC cannot be loaded: MSR 80b is 0"},
+        {{IA32_SMBASE, 0}, "the MSRs of SMM cannot be loaded outside it: MSR 9e is 0"},
+        {{IA32_PAT, 2}, "the value must be one that WRMSR would take: MSR 277 is 2"},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(entries); i++) {
+        start(EXIT_ENTRY_FAIL_MSR_LOAD | (u32)EXIT_REASON_ENTRY_FAILURE, 2, 0);
+        fake_set(VM_ENTRY_MSR_LOAD_ADDR, 0x3000);
+        fake_set(VM_ENTRY_MSR_LOAD_COUNT, 2);
+        memcpy(&fake_ram[0x3010], entries[i].entry, 16);
+        assert_stopped(entries[i].said);
+    }
 }
 
 static void vmfail_is_explained(void **state)

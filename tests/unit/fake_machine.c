@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cpu/cpu.h"
+#include "mm/frames.h"
 #include "recorded_caps.h"
 #include "vmx/controls.h"
 #include "vmx/entry_checks.h"
@@ -38,6 +39,7 @@ bool is_own_memory(u64 physical);
 void guest_memory_deny(u64 physical, bool write);
 u64 guest_memory_denied(void);
 bool guest_memory_map(struct vcpu *vcpu, u64 physical);
+void guest_memory_retype(struct vcpu *vcpu);
 const struct ept *guest_memory_ept(void);
 void flush_guest_tlb(struct vcpu *vcpu);
 void flush_guest_non_global(struct vcpu *vcpu);
@@ -127,6 +129,11 @@ void intercept_msrs(u32 first, u32 last, unsigned accesses, bool on)
     (void)first, (void)last, (void)accesses, (void)on;
 }
 
+void *frame_pointer(u64 physical)
+{
+    return guest_ram(physical, 1);
+}
+
 bool test_aids_repair(u64 physical)
 {
     (void)physical;
@@ -153,6 +160,11 @@ bool guest_memory_map(struct vcpu *vcpu, u64 physical)
 {
     (void)vcpu;
     return physical >> 40 == 0;
+}
+
+void guest_memory_retype(struct vcpu *vcpu)
+{
+    (void)vcpu;
 }
 
 const struct ept *guest_memory_ept(void)
