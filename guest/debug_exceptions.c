@@ -76,6 +76,8 @@ static const char *no_reason_in_dr6(const struct run *run)
 #define DR7_WRITE_0 (BIT(16) | 3ull << 18)     /* four bytes written */
 #define DR7_ACCESS_0 (3ull << 16 | 3ull << 18) /* read or written */
 
+#define DR7_PORT_0 (2ull << 16) /* one byte of I/O */
+
 static void break_at(u64 address, u64 dr7)
 {
     write_dr6(DR6_FIXED);
@@ -113,6 +115,14 @@ static void break_at_access(struct run *run)
     break_at(LOW_DATA, DR7_ACCESS_0);
 }
 
+/* On port 0x80, with CR4.DE. SDM vol. 3, 'I/O Breakpoint Exception Conditions'. */
+static void break_at_port(struct run *run)
+{
+    (void)run;
+    write_cr4(read_cr4() | CR4_DE);
+    break_at(0x80, DR7_PORT_0);
+}
+
 static const char *breakpoint_0(const struct run *run)
 {
     return run->dr6 == (DR6_FIXED | 1) ? NULL : "DR6 should show B0 alone";
@@ -123,6 +133,7 @@ static void restore(void)
     write_dr7(DR7_FIXED);
     write_dr6(DR6_FIXED);
     write_dr0(0);
+    write_cr4(read_cr4() & ~CR4_DE);
 }
 
 #define DB_EXITS(n) EXITS(EXCEPTION_NMI, MINIMAL, n)
@@ -180,6 +191,11 @@ static const struct instruction_test breakpoints[] = {
      .check = breakpoint_0, .restore = restore},
     {"breakpoint on a write", CODE(write), .modes = IN_64, .rsi = LOW_DATA, .fault = FAULT(DB),
      .fault_rip = 2, .prepare = break_at_write, .check = breakpoint_0, .restore = restore},
+    {"breakpoint on a port", CODE(in_al), .rdx = 0x80, .fault = FAULT(DB), .fault_rip = 1,
+     .exits = EXITS(IO_INSTRUCTION, KVM, 1), .then = DB_EXITS(1), .prepare = break_at_port,
+     .check = breakpoint_0, .restore = restore},
+    {"no breakpoint on another port", CODE(in_al), .rdx = 0x81,
+     .exits = EXITS(IO_INSTRUCTION, KVM, 1), .prepare = break_at_port, .restore = restore},
     {"no breakpoint of writes on a read", CODE(read), .rsi = LOW_DATA, .prepare = break_at_write,
      .restore = restore},
     {"breakpoint on a read", CODE(read), .modes = IN_64, .rsi = LOW_DATA, .fault = FAULT(DB),

@@ -57,13 +57,42 @@ static u64 merge(u64 old, u64 value, unsigned bytes)
     return bytes >= 4 ? value & mask : (old & ~mask) | (value & mask);
 }
 
+#define DR7_IO 2u /* a breakpoint's type; 0: execution, 1: writes, 3: reads and writes */
+
+/* Whether the guest's debugger may be interested in ports at all. */
+static bool breakpoints_enabled(void)
+{
+    return vmread(GUEST_DR7) & DR7_BREAKPOINTS;
+}
+
+/* The trap comes after the instruction. SDM vol. 3, 'I/O Breakpoint Exception Conditions'. */
+static __attribute__((noinline)) void match_breakpoints(u16 port, unsigned size)
+{
+    u64 dr7 = vmread(GUEST_DR7), matched = 0;
+    if (!(guest_visible_cr4() & CR4_DE))
+        return;
+    for (unsigned i = 0; i < 4; i++) {
+        u64 length_mask = dr7 >> (18 + 4 * i) & 3; /* the length - 1, and 2 for eight bytes */
+        u64 first = live_debug_register(i) & ~length_mask;
+        if ((dr7 >> 2 * i & 3) && (dr7 >> (16 + 4 * i) & 3) == DR7_IO &&
+            port <= first + length_mask && port + size > first)
+            matched |= BIT(i);
+    }
+    if (matched)
+        vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS, vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | matched |
+                                                    PENDING_DEBUG_ENABLED_BREAKPOINT);
+}
+
 static enum exit_action single_io(struct vcpu *vcpu, u16 port, unsigned size, bool in)
 {
     u64 rax = vcpu->gpr[RAX];
     u32 value = (u32)(size == 4 ? rax : rax & (BIT(8 * size) - 1));
-    if (!in)
-        return filtered_out(port, size, value) ? EXIT_ADVANCE : EXIT_STOP;
-    vcpu->gpr[RAX] = merge(rax, port_in(port, size), size);
+    if (in)
+        vcpu->gpr[RAX] = merge(rax, port_in(port, size), size);
+    else if (!filtered_out(port, size, value))
+        return EXIT_STOP;
+    if (unlikely(breakpoints_enabled()))
+        match_breakpoints(port, size);
     return EXIT_ADVANCE;
 }
 
@@ -145,8 +174,9 @@ static enum exit_action interrupted(void)
 
 static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
 {
-    /* The single-step trap comes after every iteration. */
-    unsigned batch = vmread(GUEST_RFLAGS) & RFLAGS_TF ? 1 : STRING_BATCH;
+    /* Traps of single steps and breakpoints come after every iteration. */
+    bool debugged = (vmread(GUEST_RFLAGS) & RFLAGS_TF) || breakpoints_enabled();
+    unsigned batch = debugged ? 1 : STRING_BATCH;
     enum element element = ELEMENT_DONE;
     struct guest_fault fault;
     if (!s->count)
@@ -165,6 +195,8 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
         return inject_fault(vcpu, &fault);
     if (element == ELEMENT_STOP)
         return EXIT_STOP;
+    if (debugged)
+        match_breakpoints(s->port, s->size);
     return s->count ? interrupted() : EXIT_ADVANCE;
 }
 

@@ -78,6 +78,7 @@
 #define DR6_RTM BIT(16)
 #define DR7_FIXED BIT(10)
 #define DR7_LOCAL_ENABLES 0x155ull
+#define DR7_BREAKPOINTS 0xFFull /* the enables of all four, two bits each */
 #define DR7_GD BIT(13)
 
 #define DEBUGCTL_LBR BIT(0)

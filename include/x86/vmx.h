@@ -127,6 +127,7 @@ enum activity_state {
     ACTIVITY_WAIT_FOR_SIPI = 3,
 };
 
+#define PENDING_DEBUG_ENABLED_BREAKPOINT BIT(12) /* at least one of B0 to B3, bits 3:0 */
 #define PENDING_DEBUG_BS BIT(14)
 
 /* Segment access rights, as in a VMCS */
@@ -185,6 +186,7 @@ enum invept_type { INVEPT_SINGLE_CONTEXT = 1, INVEPT_ALL_CONTEXT = 2 };
 #define EPT_EXECUTE BIT(2)
 #define EPT_RWX (EPT_READ | EPT_WRITE | EPT_EXECUTE)
 #define EPT_TYPE_SHIFT 3
+#define EPT_TYPE ((u64)7 << EPT_TYPE_SHIFT)
 #define EPT_LARGE_PAGE BIT(7)
 #define EPT_ADDRESS 0x000FFFFFFFFFF000ull
 #define EPTP_WALK_4 (3ull << 3)
