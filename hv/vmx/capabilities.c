@@ -1,5 +1,6 @@
 #include "vmx/capabilities.h"
 
+#include "lib/string.h"
 #include "x86/msr.h"
 #include "x86/vmx.h"
 
@@ -50,118 +51,112 @@ void vmx_capabilities_read(struct vmx_capabilities *c, u64 (*read_msr)(u32 msr),
         c->exit2 = read_msr(IA32_VMX_EXIT_CTLS2);
 }
 
-/* Names as in the SDM's tables of the chapter 'Virtual Machine Control Structures'. */
-static const char *const names[CONTROL_WORDS][32] = {
-    [WORD_PIN] =
-        {
-            [0] = "external-interrupt exiting",
-            [3] = "NMI exiting",
-            [5] = "virtual NMIs",
-            [6] = "activate VMX-preemption timer",
-            [7] = "process posted interrupts",
-        },
-    [WORD_PROC] =
-        {
-            [2] = "interrupt-window exiting",
-            [3] = "use TSC offsetting",
-            [7] = "HLT exiting",
-            [9] = "INVLPG exiting",
-            [10] = "MWAIT exiting",
-            [11] = "RDPMC exiting",
-            [12] = "RDTSC exiting",
-            [15] = "CR3-load exiting",
-            [16] = "CR3-store exiting",
-            [17] = "activate tertiary controls",
-            [19] = "CR8-load exiting",
-            [20] = "CR8-store exiting",
-            [21] = "use TPR shadow",
-            [22] = "NMI-window exiting",
-            [23] = "MOV-DR exiting",
-            [24] = "unconditional I/O exiting",
-            [25] = "use I/O bitmaps",
-            [27] = "monitor trap flag",
-            [28] = "use MSR bitmaps",
-            [29] = "MONITOR exiting",
-            [30] = "PAUSE exiting",
-            [31] = "activate secondary controls",
-        },
-    [WORD_PROC2] =
-        {
-            [0] = "virtualize APIC accesses",
-            [1] = "enable EPT",
-            [2] = "descriptor-table exiting",
-            [3] = "enable RDTSCP",
-            [4] = "virtualize x2APIC mode",
-            [5] = "enable VPID",
-            [6] = "WBINVD exiting",
-            [7] = "unrestricted guest",
-            [8] = "APIC-register virtualization",
-            [9] = "virtual-interrupt delivery",
-            [10] = "PAUSE-loop exiting",
-            [11] = "RDRAND exiting",
-            [12] = "enable INVPCID",
-            [13] = "enable VM functions",
-            [14] = "VMCS shadowing",
-            [15] = "enable ENCLS exiting",
-            [16] = "RDSEED exiting",
-            [17] = "enable PML",
-            [18] = "EPT-violation #VE",
-            [19] = "conceal VMX from PT",
-            [20] = "enable XSAVES/XRSTORS",
-            [21] = "PASID translation",
-            [22] = "mode-based execute control for EPT",
-            [23] = "sub-page write permissions for EPT",
-            [24] = "Intel PT uses guest physical addresses",
-            [25] = "use TSC scaling",
-            [26] = "enable user wait and pause",
-            [27] = "enable PCONFIG",
-            [28] = "enable ENCLV exiting",
-            [30] = "VMM bus-lock detection",
-            [31] = "instruction timeout",
-        },
-    [WORD_EXIT] =
-        {
-            [2] = "save debug controls",
-            [9] = "host address-space size",
-            [12] = "load IA32_PERF_GLOBAL_CTRL",
-            [15] = "acknowledge interrupt on exit",
-            [18] = "save IA32_PAT",
-            [19] = "load IA32_PAT",
-            [20] = "save IA32_EFER",
-            [21] = "load IA32_EFER",
-            [22] = "save VMX-preemption timer value",
-            [23] = "clear IA32_BNDCFGS",
-            [24] = "conceal VMX from PT",
-            [25] = "clear IA32_RTIT_CTL",
-            [26] = "clear IA32_LBR_CTL",
-            [27] = "clear UINV",
-            [28] = "load CET state",
-            [29] = "load PKRS",
-            [30] = "save IA32_PERF_GLOBAL_CTRL",
-            [31] = "activate secondary controls",
-        },
-    [WORD_ENTRY] =
-        {
-            [2] = "load debug controls",
-            [9] = "IA-32e mode guest",
-            [10] = "entry to SMM",
-            [11] = "deactivate dual-monitor treatment",
-            [13] = "load IA32_PERF_GLOBAL_CTRL",
-            [14] = "load IA32_PAT",
-            [15] = "load IA32_EFER",
-            [16] = "load IA32_BNDCFGS",
-            [17] = "conceal VMX from PT",
-            [18] = "load IA32_RTIT_CTL",
-            [19] = "load UINV",
-            [20] = "load CET state",
-            [21] = "load guest IA32_LBR_CTL",
-            [22] = "load PKRS",
-        },
+/* Names as in the SDM's tables of the chapter 'Virtual Machine Control Structures', each after its
+ * bit's number in two digits. */
+static const char *const names[CONTROL_WORDS] = {
+    [WORD_PIN] = "00external-interrupt exiting\0"
+                 "03NMI exiting\0"
+                 "05virtual NMIs\0"
+                 "06activate VMX-preemption timer\0"
+                 "07process posted interrupts\0",
+    [WORD_PROC] = "02interrupt-window exiting\0"
+                  "03use TSC offsetting\0"
+                  "07HLT exiting\0"
+                  "09INVLPG exiting\0"
+                  "10MWAIT exiting\0"
+                  "11RDPMC exiting\0"
+                  "12RDTSC exiting\0"
+                  "15CR3-load exiting\0"
+                  "16CR3-store exiting\0"
+                  "17activate tertiary controls\0"
+                  "19CR8-load exiting\0"
+                  "20CR8-store exiting\0"
+                  "21use TPR shadow\0"
+                  "22NMI-window exiting\0"
+                  "23MOV-DR exiting\0"
+                  "24unconditional I/O exiting\0"
+                  "25use I/O bitmaps\0"
+                  "27monitor trap flag\0"
+                  "28use MSR bitmaps\0"
+                  "29MONITOR exiting\0"
+                  "30PAUSE exiting\0"
+                  "31activate secondary controls\0",
+    [WORD_PROC2] = "00virtualize APIC accesses\0"
+                   "01enable EPT\0"
+                   "02descriptor-table exiting\0"
+                   "03enable RDTSCP\0"
+                   "04virtualize x2APIC mode\0"
+                   "05enable VPID\0"
+                   "06WBINVD exiting\0"
+                   "07unrestricted guest\0"
+                   "08APIC-register virtualization\0"
+                   "09virtual-interrupt delivery\0"
+                   "10PAUSE-loop exiting\0"
+                   "11RDRAND exiting\0"
+                   "12enable INVPCID\0"
+                   "13enable VM functions\0"
+                   "14VMCS shadowing\0"
+                   "15enable ENCLS exiting\0"
+                   "16RDSEED exiting\0"
+                   "17enable PML\0"
+                   "18EPT-violation #VE\0"
+                   "19conceal VMX from PT\0"
+                   "20enable XSAVES/XRSTORS\0"
+                   "21PASID translation\0"
+                   "22mode-based execute control for EPT\0"
+                   "23sub-page write permissions for EPT\0"
+                   "24Intel PT uses guest physical addresses\0"
+                   "25use TSC scaling\0"
+                   "26enable user wait and pause\0"
+                   "27enable PCONFIG\0"
+                   "28enable ENCLV exiting\0"
+                   "30VMM bus-lock detection\0"
+                   "31instruction timeout\0",
+    [WORD_EXIT] = "02save debug controls\0"
+                  "09host address-space size\0"
+                  "12load IA32_PERF_GLOBAL_CTRL\0"
+                  "15acknowledge interrupt on exit\0"
+                  "18save IA32_PAT\0"
+                  "19load IA32_PAT\0"
+                  "20save IA32_EFER\0"
+                  "21load IA32_EFER\0"
+                  "22save VMX-preemption timer value\0"
+                  "23clear IA32_BNDCFGS\0"
+                  "24conceal VMX from PT\0"
+                  "25clear IA32_RTIT_CTL\0"
+                  "26clear IA32_LBR_CTL\0"
+                  "27clear UINV\0"
+                  "28load CET state\0"
+                  "29load PKRS\0"
+                  "30save IA32_PERF_GLOBAL_CTRL\0"
+                  "31activate secondary controls\0",
+    [WORD_ENTRY] = "02load debug controls\0"
+                   "09IA-32e mode guest\0"
+                   "10entry to SMM\0"
+                   "11deactivate dual-monitor treatment\0"
+                   "13load IA32_PERF_GLOBAL_CTRL\0"
+                   "14load IA32_PAT\0"
+                   "15load IA32_EFER\0"
+                   "16load IA32_BNDCFGS\0"
+                   "17conceal VMX from PT\0"
+                   "18load IA32_RTIT_CTL\0"
+                   "19load UINV\0"
+                   "20load CET state\0"
+                   "21load guest IA32_LBR_CTL\0"
+                   "22load PKRS\0",
 };
+
+const char *bit_name(const char *list, unsigned bit)
+{
+    for (; *list; list += strlen(list) + 1)
+        if (bit == (unsigned)((list[0] - '0') * 10 + list[1] - '0'))
+            return list + 2;
+    return NULL;
+}
 
 const char *control_name(enum control_word word, unsigned bit)
 {
-    return bit < 32 ? names[word][bit] : NULL;
+    return bit_name(names[word], bit);
 }
 
 const char *control_word_name(enum control_word word)

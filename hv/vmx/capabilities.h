@@ -36,4 +36,8 @@ void vmx_capabilities_read(struct vmx_capabilities *c, u64 (*read_msr)(u32 msr),
 const char *control_name(enum control_word word, unsigned bit);
 const char *control_word_name(enum control_word word);
 
+/* From a list of names, each after its bit's number in two digits and ended by NUL; NULL if the bit
+ * is not in it. */
+const char *bit_name(const char *list, unsigned bit);
+
 #endif
