@@ -43,6 +43,8 @@ WARNINGS := -Wall -Wextra -Werror
 CFLAGS_COMMON := -std=c17 -g -ffreestanding $(WARNINGS) -mgeneral-regs-only -mno-red-zone \
     -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
     -fno-strict-aliasing -fno-common -ffunction-sections -fdata-sections -Iinclude -I$(B)
+FOR_SPEED    := -O2
+FOR_SIZE     := -Os
 # Without vector registers nothing needs a stack aligned to 16.
 STACK_BY_8   := $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=3)
 CFLAGS_tally := $(CFLAGS_COMMON) $(STACK_BY_8) -mcmodel=kernel -Ihv
@@ -83,17 +85,21 @@ $(B)/guest.debug: $(GUEST_OBJECTS) guest/linker.ld $(B)/flags
 $(B)/guest.elf: $(B)/guest.debug
 	$(STRIP) --strip-all -o $@ $<
 
-# tally.elf is the image of tally.debug, packed; it unpacks itself to the same addresses.
-$(B)/tally.elf: $(B)/tally.debug boot/unpack.asm
+# tally.elf is the image of tally.debug, packed; it unpacks itself to the same addresses, those without HIGH.
+$(B)/tally.elf: $(B)/tally.debug boot/unpack.asm boot/unpack.c boot/unpack.ld
+	@mkdir -p $(B)/boot
 	$(OBJCOPY) -O binary $< $(B)/tally.image
-	lz4 -12 -q -f -l $(B)/tally.image $(B)/tally.packed
-	$(NM) $< | sed -n 's/^\([0-9a-f]*\) [A-Z] \(image_start\|image_end\|start\)$$/%define \2 0x\1/p' >$(B)/image.inc
-	$(NASM) -f bin -I$(B)/ -o $@ boot/unpack.asm
+	xz --format=lzma --lzma1=preset=9e,lc=3,lp=0,pb=0 -c $(B)/tally.image >$(B)/tally.packed
+	$(NM) $< | sed -n 's/^ffffffff\([0-9a-f]*\) [A-Z] \(image_start\|image_end\|start\)$$/\2 = 0x\1 - 0x80000000;/p' \
+	    >$(B)/image.ld
+	$(TARGET_CC) $(CFLAGS_COMMON) $(FOR_SIZE) -m32 -c -o $(B)/boot/unpack.o boot/unpack.c
+	$(NASM) -f elf32 -I$(B)/ -o $(B)/boot/unpack.asm.o boot/unpack.asm
+	$(TARGET_LD) -m elf_i386 -n -s -z noexecstack -L$(B) -T boot/unpack.ld -o $@ $(B)/boot/unpack.asm.o $(B)/boot/unpack.o
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(TARGET_CC) $(CFLAGS_$(if $(filter guest/%,$<),guest,tally)) $(if $(filter $(TALLY_FAST) guest/%,$<),-O2,-Os) \
-	    $(VERSION_FLAG) -MMD -MP -c -o $@ $<
+	$(TARGET_CC) $(CFLAGS_$(if $(filter guest/%,$<),guest,tally)) $(OPTIMISE) $(VERSION_FLAG) -MMD -MP -c -o $@ $<
+OPTIMISE = $(if $(filter $(TALLY_FAST) guest/%,$<),$(FOR_SPEED),$(FOR_SIZE))
 
 $(B)/%.asm.o: %.asm $$(if $$(wildcard hv/offsets.c),$(B)/offsets.inc) $(B)/flags
 	@mkdir -p $(@D)
@@ -119,7 +125,7 @@ $(B)/tally.iso: $(B)/tally.elf $(B)/guest.elf tools/grub.cfg tools/mkmenu
 
 # Files that change only when their text does: the compiler and flags, on which all that is compiled depends,
 # and the version, on which depends what prints it.
-$(B)/flags: TEXT = $(TARGET_CC) $(TARGET_LD) $(CFLAGS_tally) $(CFLAGS_guest) $(TALLY_FAST) $(CFLAGS_host) $(NASMFLAGS) $(LDFLAGS)
+$(B)/flags: TEXT = $(TARGET_CC) $(TARGET_LD) $(CFLAGS_tally) $(CFLAGS_guest) $(FOR_SPEED) $(TALLY_FAST) $(FOR_SIZE) $(CFLAGS_host) $(NASMFLAGS) $(LDFLAGS)
 $(B)/version: TEXT = $(VERSION)
 $(B)/flags $(B)/version: force
 	@mkdir -p $(@D)
