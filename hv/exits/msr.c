@@ -3,6 +3,7 @@
 #include "cpu/safe.h"
 #include "exits/exits.h"
 #include "vmx/bitmaps.h"
+#include "vmx/memory.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 
@@ -147,6 +148,15 @@ static bool write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
     return true;
 }
 
+/* Under EPT its entries decide about memory types, the register itself does nothing. */
+static bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
+{
+    if (!wrmsr_safe(msr, value))
+        return false;
+    guest_memory_retype(vcpu);
+    return true;
+}
+
 #define MISC_ENABLE_MONITOR BIT(18)
 
 /* MONITOR is hidden, in CPUID too. */
@@ -186,7 +196,12 @@ static const struct msr_rule rules[] = {
     {IA32_MISC_ENABLE, IA32_MISC_ENABLE, read_misc_enable, write_features, ALWAYS},
     {IA32_DEBUGCTL, IA32_DEBUGCTL, read_vmcs, write_judged, IF_INTERCEPTED},
     {IA32_SMRR_PHYSBASE, IA32_SMRR_PHYSMASK, read_hardware, write_fault, ALWAYS_WRITE},
+    {IA32_MTRR_PHYSBASE0, IA32_MTRR_LAST_PHYSMASK, read_hardware, write_mtrr, ALWAYS_WRITE},
+    {IA32_MTRR_FIX64K_00000, IA32_MTRR_FIX64K_00000, read_hardware, write_mtrr, ALWAYS_WRITE},
+    {IA32_MTRR_FIX16K_80000, IA32_MTRR_FIX16K_A0000, read_hardware, write_mtrr, ALWAYS_WRITE},
+    {IA32_MTRR_FIX4K_C0000, IA32_MTRR_FIX4K_F8000, read_hardware, write_mtrr, ALWAYS_WRITE},
     {IA32_PAT, IA32_PAT, read_vmcs, write_judged, IF_INTERCEPTED},
+    {IA32_MTRR_DEF_TYPE, IA32_MTRR_DEF_TYPE, read_hardware, write_mtrr, ALWAYS_WRITE},
     {IA32_PEBS_ENABLE, IA32_PEBS_ENABLE, read_fault, write_fault, ALWAYS}, /* writes by linear ... */
     {IA32_VMX_BASIC, IA32_VMX_EXIT_CTLS2, read_fault, write_fault, ALWAYS},
     {IA32_RTIT_OUTPUT_BASE, IA32_RTIT_LAST, read_fault, write_fault, ALWAYS},

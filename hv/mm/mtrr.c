@@ -52,6 +52,11 @@ void mtrr_read(struct mtrr_state *state)
 }
 #endif
 
+bool mtrr_enabled(const struct mtrr_state *state)
+{
+    return state->def_type & DEF_TYPE_ENABLE;
+}
+
 /* Shortens *until to the end of the aligned block of `size` (a power of two) around `address`. */
 static void limit_to_block(u64 address, u64 size, u64 *until)
 {
@@ -108,7 +113,7 @@ static u8 variable_type(const struct mtrr_state *state, u64 address, u64 *until)
 static u8 type_at(const struct mtrr_state *state, u64 address, u64 *until)
 {
     *until = BIT(state->physical_bits);
-    if (!(state->def_type & DEF_TYPE_ENABLE))
+    if (!mtrr_enabled(state))
         return CACHE_UC;
     bool fixed = (state->cap & CAP_FIXED) && (state->def_type & DEF_TYPE_FIXED_ENABLE);
     return fixed && address < MIB ? fixed_type(state, address, until)

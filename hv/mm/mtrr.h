@@ -27,6 +27,9 @@ struct mtrr_state {
 /* Fills `state` from the registers of this CPU; a CPU without MTRRs is all write-back. */
 void mtrr_read(struct mtrr_state *state);
 
+/* Whether they count at all: without them all memory is uncacheable. */
+bool mtrr_enabled(const struct mtrr_state *state);
+
 /*
  * The memory type of the byte at `address`. All of [address, *uniform_until) has this type; the
  * range may be shorter than it could be, never longer, and ends at the top of physical memory.

@@ -178,6 +178,31 @@ void ept_set(struct ept *ept, u64 address, u64 entry)
     store(make_entry(ept, address, 1, false), entry);
 }
 
+static void retype(struct ept *ept, u64 *table, unsigned level, u64 address)
+{
+    for (unsigned i = 0; i < ENTRIES; i++, address += page_size(level)) {
+        u64 *entry = &table[i];
+        u8 type;
+        if (!present(*entry))
+            continue;
+        if (is_page(*entry, level)) {
+            bool one_type = uniform(ept, address, level, &type);
+            if (one_type || !frames_left()) {
+                u64 rest = *entry & ~EPT_TYPE;
+                store(entry, rest | (u64)(one_type ? type : CACHE_UC) << EPT_TYPE_SHIFT);
+                continue;
+            }
+            split(entry, level);
+        }
+        retype(ept, table_of(*entry), level - 1, address);
+    }
+}
+
+void ept_retype(struct ept *ept)
+{
+    retype(ept, ept->root, TOP_LEVEL, 0);
+}
+
 const u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level)
 {
     const u64 *table = ept->root;

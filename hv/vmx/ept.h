@@ -48,6 +48,10 @@ void ept_set(struct ept *ept, u64 address, u64 entry);
  * 4 PML4E, 3 PDPTE, 2 PDE, 1 PTE. For reading; a split makes it stale. */
 const u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level);
 
+/* Gives every page of the map the memory type that the MTRRs have by now. Large pages that have
+ * more than one are split while there are frames, and uncacheable when there are none. */
+void ept_retype(struct ept *ept);
+
 /* An entry that maps the 4 KiB page at `address` to itself, as ept_map_identity() would. */
 u64 ept_identity(const struct ept *ept, u64 address);
 

@@ -17,7 +17,7 @@ static struct spinlock lock;
 unsigned guest_memory_frames(u64 ept_capabilities, u64 end)
 {
     mtrr_read(&mtrr);
-    return ept_frames_needed(ept_capabilities, &mtrr, end) + 3; /* two pages, one split */
+    return ept_frames_needed(ept_capabilities, &mtrr, end) + 2; /* for ones and junk */
 }
 
 void guest_memory_init(u64 ept_capabilities, u64 end, u64 own_base, u64 size)
@@ -76,10 +76,31 @@ u64 guest_memory_denied(void)
     return denied;
 }
 
-bool guest_memory_map(struct vcpu *vcpu, u64 physical)
+/* Who has the lock may wait for this CPU. */
+static void take_lock(struct vcpu *vcpu)
 {
     while (!spin_try_lock(&lock))
-        take_kicks(vcpu); /* who has the lock may wait for this CPU */
+        take_kicks(vcpu);
+}
+
+void guest_memory_retype(struct vcpu *vcpu)
+{
+    struct mtrr_state now;
+    mtrr_read(&now);
+    if (!mtrr_enabled(&now))
+        return;
+    take_lock(vcpu);
+    if (memcmp(&now, &mtrr, offsetof(struct mtrr_state, physical_bits)) != 0) {
+        mtrr = now;
+        ept_retype(&ept);
+        flush_ept_everywhere(vcpu);
+    }
+    spin_unlock(&lock);
+}
+
+bool guest_memory_map(struct vcpu *vcpu, u64 physical)
+{
+    take_lock(vcpu);
     bool mapped = ept_map_lazy(&ept, physical);
     if (!mapped) {
         ept_drop_lazy(&ept);

@@ -30,4 +30,8 @@ u64 guest_memory_denied(void);
 /* Maps an address above `top`. False if EPT cannot translate it. */
 bool guest_memory_map(struct vcpu *vcpu, u64 physical);
 
+/* After a write to an MTRR: the EPT follows, for every CPU. Not while the guest has the MTRRs off,
+ * as it does for a moment to change several, and not if they say what they said before. */
+void guest_memory_retype(struct vcpu *vcpu);
+
 #endif

@@ -31,6 +31,7 @@ enum msr {
     IA32_SMRR_PHYSMASK = 0x1F3,
     IA32_MTRR_PHYSBASE0 = 0x200,
     IA32_MTRR_PHYSMASK0 = 0x201,
+    IA32_MTRR_LAST_PHYSMASK = 0x23F, /* there may be fewer, and nothing else in between */
     IA32_MTRR_FIX64K_00000 = 0x250,
     IA32_MTRR_FIX16K_80000 = 0x258,
     IA32_MTRR_FIX16K_A0000 = 0x259,

@@ -276,6 +276,38 @@ static void lazy_mappings(void **state)
     check_page(&ept, 0x20003FFFF000, CAPS_1G);
 }
 
+static void new_types(void **state)
+{
+    (void)state;
+    const u64 hidden = 0x5FE00000;
+    struct mtrr_state s = pc(40);
+    unsigned level;
+    struct ept ept = build(CAPS_1G, &s, 4 * GIB);
+    ept_set(&ept, hidden, 0);
+    assert_true(ept_map_lazy(&ept, 6 * GIB));
+    add(&s, 6 * GIB, GIB, CACHE_WC);
+    add(&s, GIB + 64 * MIB, 3 * PAGE_SIZE, CACHE_UC);
+    add(&s, 2 * GIB, GIB, CACHE_WT);
+    s.fixed[30] = CACHE_UC;
+    ept_retype(&ept);
+    for (u64 address = 0; address < 4 * GIB; address += PAGE_SIZE)
+        if (address != hidden)
+            check_page(&ept, address, CAPS_1G);
+    check_page(&ept, 6 * GIB, CAPS_1G);
+    assert_int_equal(walk(&ept, hidden, &level), 0);
+    walk(&ept, 2 * GIB, &level);
+    assert_int_equal(level, 3); /* of one type, so not split */
+
+    ept = build(CAPS_1G, &s, 4 * GIB);
+    while (frames_left())
+        frame_alloc();
+    add(&s, 2 * GIB + MIB, MIB, CACHE_UC); /* over WT: UC */
+    ept_retype(&ept);
+    assert_int_equal(walk(&ept, 2 * GIB, &level) >> 3 & 7, CACHE_UC);
+    assert_int_equal(level, 3);
+    check_page(&ept, 3 * GIB, CAPS_1G);
+}
+
 static void pointer(void **state)
 {
     (void)state;
@@ -306,7 +338,8 @@ int main(void)
         cmocka_unit_test(identity_map),   cmocka_unit_test(large_pages_are_used),
         cmocka_unit_test(random_layouts), cmocka_unit_test(precedence),
         cmocka_unit_test(hidden_pages),   cmocka_unit_test(lazy_mappings),
-        cmocka_unit_test(pointer),        cmocka_unit_test(frames_run_out),
+        cmocka_unit_test(new_types),      cmocka_unit_test(pointer),
+        cmocka_unit_test(frames_run_out),
     };
     int failed = cmocka_run_group_tests_name("ept", tests, NULL, NULL);
     free(pool);
