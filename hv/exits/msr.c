@@ -178,6 +178,7 @@ static bool read_misc_enable(u32 msr, u64 *value)
 #define IA32_PEBS_ENABLE 0x3F1
 
 /* clang-format off */
+/* In ascending order. */
 static const struct msr_rule rules[] = {
     {IA32_TSC, IA32_TSC, read_hardware, write_tsc, IF_INTERCEPTED},
     {KVM_OLD_WALL_CLOCK, KVM_OLD_SYSTEM_TIME, read_fault, write_fault, ALWAYS},
@@ -238,10 +239,16 @@ void msr_intercept(enum tally_profile profile)
 static const struct msr_rule *rule_of(u32 msr)
 {
     static const struct msr_rule hardware = {0, ~0u, read_hardware, write_hardware, IF_INTERCEPTED};
-    for (unsigned i = 0; i < ARRAY_SIZE(rules); i++)
-        if (msr >= rules[i].first && msr <= rules[i].last)
-            return &rules[i];
-    return &hardware;
+    unsigned low = 0, end = ARRAY_SIZE(rules);
+    while (low < end) {
+        unsigned middle = (low + end) / 2;
+        if (msr > rules[middle].last)
+            low = middle + 1;
+        else
+            end = middle;
+    }
+    bool found = low < ARRAY_SIZE(rules) && msr >= rules[low].first;
+    return found ? &rules[low] : &hardware;
 }
 
 enum exit_action exit_rdmsr(struct vcpu *vcpu)
