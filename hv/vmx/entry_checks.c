@@ -45,12 +45,12 @@ unsigned entry_checks(const struct vmx_capabilities *cpu,
                       void (*report)(const char *sentence, enum vmcs_field field, u64 value))
 {
     struct entry_check k = {.cpu = cpu, .report = report};
-    k.pin = (u32)vmread(PIN_BASED_CONTROLS);
-    k.proc = (u32)vmread(PRIMARY_PROCBASED_CONTROLS);
-    if (k.proc & PROC_ACTIVATE_SECONDARY)
-        k.proc2 = (u32)vmread(SECONDARY_PROCBASED_CONTROLS);
-    k.exit = (u32)vmread(VM_EXIT_CONTROLS);
-    k.entry = (u32)vmread(VM_ENTRY_CONTROLS);
+    k.word[WORD_PIN] = (u32)vmread(PIN_BASED_CONTROLS);
+    k.word[WORD_PROC] = (u32)vmread(PRIMARY_PROCBASED_CONTROLS);
+    if (k.word[WORD_PROC] & PROC_ACTIVATE_SECONDARY)
+        k.word[WORD_PROC2] = (u32)vmread(SECONDARY_PROCBASED_CONTROLS);
+    k.word[WORD_EXIT] = (u32)vmread(VM_EXIT_CONTROLS);
+    k.word[WORD_ENTRY] = (u32)vmread(VM_ENTRY_CONTROLS);
     k.event = (u32)vmread(VM_ENTRY_INTERRUPTION_INFO);
     if (!(k.event & INTERRUPTION_VALID))
         k.event = 0;
@@ -59,8 +59,8 @@ unsigned entry_checks(const struct vmx_capabilities *cpu,
     k.rflags = vmread(GUEST_RFLAGS);
     k.cs_rights = (u32)vmread(GUEST_CS_ACCESS_RIGHTS);
     k.ss_rights = (u32)vmread(GUEST_SS_ACCESS_RIGHTS);
-    k.unrestricted = k.proc2 & PROC2_UNRESTRICTED_GUEST;
-    k.ia32e = k.entry & ENTRY_IA32E_MODE_GUEST;
+    k.unrestricted = k.word[WORD_PROC2] & PROC2_UNRESTRICTED_GUEST;
+    k.ia32e = k.word[WORD_ENTRY] & ENTRY_IA32E_MODE_GUEST;
     k.v8086 = k.rflags & RFLAGS_VM;
 
     check_controls(&k);

@@ -24,7 +24,7 @@ struct entry_check {
     void (*report)(const char *sentence, enum vmcs_field field, u64 value);
     unsigned broken;
 
-    u32 pin, proc, proc2, exit, entry;
+    u32 word[CONTROL_WORDS];
     u32 event; /* VM-entry interruption information; 0 unless valid */
     u64 cr0, cr4, rflags;
     u32 cs_rights, ss_rights;

@@ -64,7 +64,7 @@ static void check_interruptibility(struct entry_check *k, u64 blocking)
          "an external interrupt cannot be injected under blocking by STI or MOV SS");
     rule(k, implies(nmi, !(blocking & BLOCKING_BY_MOV_SS)), GUEST_INTERRUPTIBILITY,
          "an NMI cannot be injected under blocking by MOV SS");
-    rule(k, implies(nmi && (k->pin & PIN_VIRTUAL_NMIS), !(blocking & BLOCKING_BY_NMI)),
+    rule(k, implies(nmi && (k->word[WORD_PIN] & PIN_VIRTUAL_NMIS), !(blocking & BLOCKING_BY_NMI)),
          GUEST_INTERRUPTIBILITY, "a virtual NMI cannot be injected under blocking by NMI");
 }
 

@@ -4,92 +4,103 @@
 #include "x86/registers.h"
 #include "x86/vmx.h"
 
-/* The capability MSRs decide which bits of a word must be 1 and which may be. */
-static void check_word(struct entry_check *k, enum control_word word, u32 value,
-                       enum vmcs_field field)
+static bool is_set(const struct entry_check *k, enum control_word word, u32 bits)
 {
-    const struct control_limits *limits = &k->cpu->word[word];
-    rule(k, !(limits->forced & ~value), field,
-         "the bits that the capability MSR reports as fixed to 1 must be 1");
-    rule(k, !(value & ~limits->allowed), field,
-         "only bits that the capability MSR reports as allowed may be 1");
+    return k->word[word] & bits;
 }
+
+/* The capability MSRs decide which bits of a word must be 1 and which may be. */
+static const char not_forced[] = "the bits that the capability MSR reports as fixed to 1 must be 1";
+static const char not_allowed[] = "only bits that the capability MSR reports as allowed may be 1";
 
 static void check_words(struct entry_check *k)
 {
-    check_word(k, WORD_PIN, k->pin, PIN_BASED_CONTROLS);
-    check_word(k, WORD_PROC, k->proc, PRIMARY_PROCBASED_CONTROLS);
-    if (k->proc & PROC_ACTIVATE_SECONDARY)
-        check_word(k, WORD_PROC2, k->proc2, SECONDARY_PROCBASED_CONTROLS);
-    if (k->proc & PROC_ACTIVATE_TERTIARY)
+    static const u16 fields[CONTROL_WORDS] = {PIN_BASED_CONTROLS, PRIMARY_PROCBASED_CONTROLS,
+                                              SECONDARY_PROCBASED_CONTROLS, VM_EXIT_CONTROLS,
+                                              VM_ENTRY_CONTROLS};
+    for (unsigned i = 0; i < CONTROL_WORDS; i++) {
+        const struct control_limits *limits = &k->cpu->word[i];
+        if (i == WORD_PROC2 && !is_set(k, WORD_PROC, PROC_ACTIVATE_SECONDARY))
+            continue;
+        rule(k, !(limits->forced & ~k->word[i]), fields[i], not_forced);
+        rule(k, !(k->word[i] & ~limits->allowed), fields[i], not_allowed);
+    }
+    if (is_set(k, WORD_PROC, PROC_ACTIVATE_TERTIARY))
         rule(k, !(vmread(TERTIARY_PROCBASED_CONTROLS) & ~k->cpu->proc3),
-             TERTIARY_PROCBASED_CONTROLS,
-             "only bits that the capability MSR reports as allowed may be 1");
-    check_word(k, WORD_EXIT, k->exit, VM_EXIT_CONTROLS);
-    if (k->exit & EXIT_ACTIVATE_SECONDARY)
+             TERTIARY_PROCBASED_CONTROLS, not_allowed);
+    if (is_set(k, WORD_EXIT, EXIT_ACTIVATE_SECONDARY))
         rule(k, !(vmread(SECONDARY_VM_EXIT_CONTROLS) & ~k->cpu->exit2), SECONDARY_VM_EXIT_CONTROLS,
-             "only bits that the capability MSR reports as allowed may be 1");
-    check_word(k, WORD_ENTRY, k->entry, VM_ENTRY_CONTROLS);
+             not_allowed);
 }
 
 static void check_pages(struct entry_check *k)
 {
-    const struct {
-        bool used;
-        enum vmcs_field field;
+    static const struct {
+        u8 word;
+        u16 field;
+        u32 control;
     } pages[] = {
-        {k->proc & PROC_USE_IO_BITMAPS, IO_BITMAP_A},
-        {k->proc & PROC_USE_IO_BITMAPS, IO_BITMAP_B},
-        {k->proc & PROC_USE_MSR_BITMAPS, MSR_BITMAP},
-        {k->proc & PROC_USE_TPR_SHADOW, VIRTUAL_APIC_ADDRESS},
-        {k->proc2 & PROC2_VIRTUALIZE_APIC_ACCESSES, APIC_ACCESS_ADDRESS},
-        {k->proc2 & PROC2_ENABLE_PML, PML_ADDRESS},
-        {k->proc2 & PROC2_SUB_PAGE_WRITE, SPP_TABLE_POINTER},
+        {WORD_PROC, IO_BITMAP_A, PROC_USE_IO_BITMAPS},
+        {WORD_PROC, IO_BITMAP_B, PROC_USE_IO_BITMAPS},
+        {WORD_PROC, MSR_BITMAP, PROC_USE_MSR_BITMAPS},
+        {WORD_PROC, VIRTUAL_APIC_ADDRESS, PROC_USE_TPR_SHADOW},
+        {WORD_PROC2, APIC_ACCESS_ADDRESS, PROC2_VIRTUALIZE_APIC_ACCESSES},
+        {WORD_PROC2, PML_ADDRESS, PROC2_ENABLE_PML},
+        {WORD_PROC2, SPP_TABLE_POINTER, PROC2_SUB_PAGE_WRITE},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
-        rule(k, implies(pages[i].used, pages[i].used && legal_page(k, vmread(pages[i].field))),
-             pages[i].field, "the address must be 4-KByte aligned and within the physical width");
+        if (is_set(k, pages[i].word, pages[i].control))
+            rule(k, legal_page(k, vmread(pages[i].field)), pages[i].field,
+                 "the address must be 4-KByte aligned and within the physical width");
 }
 
-static void check_interrupt_controls(struct entry_check *k)
-{
-    bool shadow = k->proc & PROC_USE_TPR_SHADOW;
-    bool delivery = k->proc2 & PROC2_VIRTUAL_INTERRUPT_DELIVERY;
+#define NEEDS_TPR_SHADOW                                                                           \
+    (PROC2_VIRTUALIZE_X2APIC | PROC2_APIC_REGISTER_VIRTUALIZATION |                                \
+     PROC2_VIRTUAL_INTERRUPT_DELIVERY)
+#define NEEDS_EPT                                                                                  \
+    (PROC2_UNRESTRICTED_GUEST | PROC2_ENABLE_PML | PROC2_MODE_BASED_EXECUTE | PROC2_SUB_PAGE_WRITE)
 
-    rule(k, implies(k->pin & PIN_VIRTUAL_NMIS, k->pin & PIN_NMI_EXITING), PIN_BASED_CONTROLS,
-         "virtual NMIs need NMI exiting");
-    rule(k, implies(k->proc & PROC_NMI_WINDOW_EXITING, k->pin & PIN_VIRTUAL_NMIS),
-         PRIMARY_PROCBASED_CONTROLS, "NMI-window exiting needs virtual NMIs");
-    rule(k, implies(shadow && !delivery, shadow && !(vmread(TPR_THRESHOLD) >> 4)), TPR_THRESHOLD,
-         "bits 31:4 of the TPR threshold must be 0");
-    rule(k,
-         implies(k->proc2 & (PROC2_VIRTUALIZE_X2APIC | PROC2_APIC_REGISTER_VIRTUALIZATION |
-                             PROC2_VIRTUAL_INTERRUPT_DELIVERY),
-                 shadow),
-         SECONDARY_PROCBASED_CONTROLS,
-         "x2APIC, APIC-register virtualization and virtual interrupts need the TPR shadow");
-    rule(k,
-         implies(k->proc2 & PROC2_VIRTUALIZE_X2APIC, !(k->proc2 & PROC2_VIRTUALIZE_APIC_ACCESSES)),
-         SECONDARY_PROCBASED_CONTROLS, "x2APIC mode and APIC accesses cannot both be virtualized");
-    rule(k, implies(delivery, k->pin & PIN_EXTERNAL_INTERRUPT_EXITING), PIN_BASED_CONTROLS,
-         "virtual-interrupt delivery needs external-interrupt exiting");
-    rule(
-        k,
-        implies(k->pin & PIN_POSTED_INTERRUPTS, delivery && (k->exit & EXIT_ACKNOWLEDGE_INTERRUPT)),
-        PIN_BASED_CONTROLS,
-        "posted interrupts need virtual-interrupt delivery and acknowledge interrupt on exit");
+/* Controls (any of `bits`) that need another one. */
+static const struct dependency {
+    u8 word, needed_word;
+    u16 field;
+    u32 bits, needed;
+    const char *sentence;
+} dependencies[] = {
+    {WORD_PIN, WORD_PIN, PIN_BASED_CONTROLS, PIN_VIRTUAL_NMIS, PIN_NMI_EXITING,
+     "virtual NMIs need NMI exiting"},
+    {WORD_PROC, WORD_PIN, PRIMARY_PROCBASED_CONTROLS, PROC_NMI_WINDOW_EXITING, PIN_VIRTUAL_NMIS,
+     "NMI-window exiting needs virtual NMIs"},
+    {WORD_PROC2, WORD_PROC, SECONDARY_PROCBASED_CONTROLS, NEEDS_TPR_SHADOW, PROC_USE_TPR_SHADOW,
+     "x2APIC, APIC-register virtualization and virtual interrupts need the TPR shadow"},
+    {WORD_PROC2, WORD_PIN, PIN_BASED_CONTROLS, PROC2_VIRTUAL_INTERRUPT_DELIVERY,
+     PIN_EXTERNAL_INTERRUPT_EXITING, "virtual-interrupt delivery needs external-interrupt exiting"},
+    {WORD_PIN, WORD_PROC2, PIN_BASED_CONTROLS, PIN_POSTED_INTERRUPTS,
+     PROC2_VIRTUAL_INTERRUPT_DELIVERY, "posted interrupts need virtual-interrupt delivery"},
+    {WORD_PIN, WORD_EXIT, PIN_BASED_CONTROLS, PIN_POSTED_INTERRUPTS, EXIT_ACKNOWLEDGE_INTERRUPT,
+     "posted interrupts need acknowledge interrupt on exit"},
+    {WORD_PROC2, WORD_PROC2, SECONDARY_PROCBASED_CONTROLS, NEEDS_EPT, PROC2_ENABLE_EPT,
+     "unrestricted guest, PML, mode-based execution and sub-page permissions need EPT"},
+    {WORD_EXIT, WORD_PIN, VM_EXIT_CONTROLS, EXIT_SAVE_PREEMPTION_TIMER, PIN_PREEMPTION_TIMER,
+     "saving the preemption timer needs the timer"},
+};
+
+static void check_dependencies(struct entry_check *k)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(dependencies); i++) {
+        const struct dependency *d = &dependencies[i];
+        rule(k, implies(is_set(k, d->word, d->bits), is_set(k, d->needed_word, d->needed)),
+             d->field, d->sentence);
+    }
+    u32 both = PROC2_VIRTUALIZE_X2APIC | PROC2_VIRTUALIZE_APIC_ACCESSES;
+    rule(k, (k->word[WORD_PROC2] & both) != both, SECONDARY_PROCBASED_CONTROLS,
+         "x2APIC mode and APIC accesses cannot both be virtualized");
 }
 
 static void check_ept(struct entry_check *k)
 {
-    bool ept = k->proc2 & PROC2_ENABLE_EPT;
-    u32 needing = PROC2_UNRESTRICTED_GUEST | PROC2_ENABLE_PML | PROC2_MODE_BASED_EXECUTE |
-                  PROC2_SUB_PAGE_WRITE;
-    rule(k, implies(k->proc2 & needing, ept), SECONDARY_PROCBASED_CONTROLS,
-         "unrestricted guest, PML, mode-based execution and sub-page permissions need EPT");
-    if (!ept)
+    if (!is_set(k, WORD_PROC2, PROC2_ENABLE_EPT))
         return;
-
     u64 eptp = vmread(EPT_POINTER), capabilities = k->cpu->ept_vpid;
     unsigned type = eptp & 7, walk = eptp >> 3 & 7;
     rule(k,
@@ -103,8 +114,8 @@ static void check_ept(struct entry_check *k)
          "the CPU does not support accessed and dirty flags for EPT");
     rule(k, !(eptp & 0xF80) && within_physical(k, eptp), EPT_POINTER,
          "bits 11:7 and those beyond the physical width must be 0");
-    rule(k, implies(k->proc2 & PROC2_ENABLE_PML, eptp & EPTP_ACCESSED_DIRTY), EPT_POINTER,
-         "PML needs accessed and dirty flags for EPT");
+    rule(k, implies(k->word[WORD_PROC2] & PROC2_ENABLE_PML, eptp & EPTP_ACCESSED_DIRTY),
+         EPT_POINTER, "PML needs accessed and dirty flags for EPT");
 }
 
 /* An area of MSRs: `count` entries of 16 bytes. */
@@ -126,23 +137,20 @@ void check_controls(struct entry_check *k)
 {
     check_words(k);
     check_pages(k);
-    check_interrupt_controls(k);
+    check_dependencies(k);
     check_ept(k);
     rule(k, vmread(CR3_TARGET_COUNT) <= (k->cpu->misc >> 16 & 0x1FF), CR3_TARGET_COUNT,
          "there may be no more CR3-target values than IA32_VMX_MISC says");
-    rule(k,
-         implies(k->proc2 & PROC2_ENABLE_VPID,
-                 (k->proc2 & PROC2_ENABLE_VPID) && vmread(VIRTUAL_PROCESSOR_ID)),
-         VIRTUAL_PROCESSOR_ID, "the VPID must not be 0");
-    rule(k,
-         implies(k->proc2 & PROC2_ENABLE_VMFUNC,
-                 (k->proc2 & PROC2_ENABLE_VMFUNC) &&
-                     !(vmread(VM_FUNCTION_CONTROLS) & ~k->cpu->vmfunc)),
-         VM_FUNCTION_CONTROLS, "only functions that IA32_VMX_VMFUNC allows may be enabled");
-
-    rule(k, implies(k->exit & EXIT_SAVE_PREEMPTION_TIMER, k->pin & PIN_PREEMPTION_TIMER),
-         VM_EXIT_CONTROLS, "saving the preemption timer needs the timer");
-    rule(k, !(k->entry & (ENTRY_TO_SMM | ENTRY_DEACTIVATE_DUAL_MONITOR)), VM_ENTRY_CONTROLS,
+    if (is_set(k, WORD_PROC, PROC_USE_TPR_SHADOW) &&
+        !is_set(k, WORD_PROC2, PROC2_VIRTUAL_INTERRUPT_DELIVERY))
+        rule(k, !(vmread(TPR_THRESHOLD) >> 4), TPR_THRESHOLD,
+             "bits 31:4 of the TPR threshold must be 0");
+    if (is_set(k, WORD_PROC2, PROC2_ENABLE_VPID))
+        rule(k, vmread(VIRTUAL_PROCESSOR_ID), VIRTUAL_PROCESSOR_ID, "the VPID must not be 0");
+    if (is_set(k, WORD_PROC2, PROC2_ENABLE_VMFUNC))
+        rule(k, !(vmread(VM_FUNCTION_CONTROLS) & ~k->cpu->vmfunc), VM_FUNCTION_CONTROLS,
+             "only functions that IA32_VMX_VMFUNC allows may be enabled");
+    rule(k, !is_set(k, WORD_ENTRY, ENTRY_TO_SMM | ENTRY_DEACTIVATE_DUAL_MONITOR), VM_ENTRY_CONTROLS,
          "outside SMM, entry to SMM and deactivation of the dual monitor must be 0");
     check_msr_area(k, VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_STORE_ADDR);
     check_msr_area(k, VM_EXIT_MSR_LOAD_COUNT, VM_EXIT_MSR_LOAD_ADDR);

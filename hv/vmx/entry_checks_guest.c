@@ -25,7 +25,7 @@ static void check_msrs(struct entry_check *k)
     /* LBR, BTF, bus-lock detection (2), TR, BTS, BTINT, BTS_OFF_OS, BTS_OFF_USR, FREEZE_*,
      * UNCORE_PMI, FREEZE_WHILE_SMM, RTM_DEBUG: each where the CPU has it. */
     const u64 debugctl_known = 0xFFC7;
-    if (k->entry & ENTRY_LOAD_DEBUG_CONTROLS) {
+    if (k->word[WORD_ENTRY] & ENTRY_LOAD_DEBUG_CONTROLS) {
         rule(k, !(vmread(GUEST_IA32_DEBUGCTL) & ~debugctl_known), GUEST_IA32_DEBUGCTL,
              "reserved bits of IA32_DEBUGCTL must be 0");
         rule(k, !(vmread(GUEST_DR7) >> 32), GUEST_DR7, "bits 63:32 of DR7 must be 0");
@@ -34,10 +34,10 @@ static void check_msrs(struct entry_check *k)
          "the address must be canonical");
     rule(k, canonical(k, vmread(GUEST_IA32_SYSENTER_EIP)), GUEST_IA32_SYSENTER_EIP,
          "the address must be canonical");
-    if (k->entry & ENTRY_LOAD_PAT)
+    if (k->word[WORD_ENTRY] & ENTRY_LOAD_PAT)
         rule(k, legal_pat(vmread(GUEST_IA32_PAT)), GUEST_IA32_PAT,
              "each byte of the PAT must be a memory type");
-    if (k->entry & ENTRY_LOAD_EFER) {
+    if (k->word[WORD_ENTRY] & ENTRY_LOAD_EFER) {
         u64 efer = vmread(GUEST_IA32_EFER);
         bool lma = efer & EFER_LMA, lme = efer & EFER_LME;
         rule(k, legal_efer(efer), GUEST_IA32_EFER, "reserved bits of EFER must be 0");
@@ -71,7 +71,7 @@ static void check_rip_and_rflags(struct entry_check *k)
 static void check_pdptes(struct entry_check *k)
 {
     bool pae = (k->cr0 & CR0_PG) && (k->cr4 & CR4_PAE) && !k->ia32e;
-    if (!pae || !(k->proc2 & PROC2_ENABLE_EPT))
+    if (!pae || !(k->word[WORD_PROC2] & PROC2_ENABLE_EPT))
         return;
     for (unsigned field = GUEST_PDPTE0; field <= GUEST_PDPTE3; field += 2) {
         u64 pdpte = vmread(field);

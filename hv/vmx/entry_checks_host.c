@@ -19,14 +19,14 @@ static void check_control_registers(struct entry_check *k)
 
 static void check_msrs(struct entry_check *k)
 {
-    rule(k, k->exit & EXIT_HOST_ADDRESS_SPACE_SIZE, VM_EXIT_CONTROLS,
+    rule(k, k->word[WORD_EXIT] & EXIT_HOST_ADDRESS_SPACE_SIZE, VM_EXIT_CONTROLS,
          "in IA-32e mode the host address-space size must be 1");
-    if (k->exit & EXIT_LOAD_PAT)
+    if (k->word[WORD_EXIT] & EXIT_LOAD_PAT)
         rule(k, legal_pat(vmread(HOST_IA32_PAT)), HOST_IA32_PAT,
              "each byte of the PAT must be a memory type");
-    if (k->exit & EXIT_LOAD_EFER) {
+    if (k->word[WORD_EXIT] & EXIT_LOAD_EFER) {
         u64 efer = vmread(HOST_IA32_EFER);
-        u64 long_mode = k->exit & EXIT_HOST_ADDRESS_SPACE_SIZE ? EFER_LMA | EFER_LME : 0;
+        u64 long_mode = k->word[WORD_EXIT] & EXIT_HOST_ADDRESS_SPACE_SIZE ? EFER_LMA | EFER_LME : 0;
         rule(k, legal_efer(efer), HOST_IA32_EFER, "reserved bits of EFER must be 0");
         rule(k, (efer & (EFER_LMA | EFER_LME)) == long_mode, HOST_IA32_EFER,
              "EFER.LMA and EFER.LME must equal the host address-space size");
