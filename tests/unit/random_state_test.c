@@ -374,6 +374,10 @@ static void round_trip(enum tally_profile profile)
     CHECK(rules == 0);
     if (reason == EXIT_SIPI && one_in(2))
         fake_set(GUEST_INTERRUPTIBILITY, BLOCKING_BY_SMI); /* as Bochs 2.7 does */
+    bool debug_exit = reason == EXIT_EXCEPTION_NMI &&
+                      (fake_get(VM_EXIT_INTERRUPTION_INFO) & 0x7FF) == (3 << 8 | VECTOR_DB);
+    if (debug_exit) /* what was pending has become this exit, even in a shadow */
+        fake_set(GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
     if (fake_dispatch())
         check_after(&before);
     CHECK(fake_vcpu.stats.reason[reason].count == 1);
