@@ -29,6 +29,15 @@ void test_hidden_memory(void);
 void test_ram_dma(void);
 void test_ram(void);
 
+void test_smp(void);
+
+/* Only when asked for. Here the run ends with the reset, the halt or the INIT: no verdict. */
+void test_smp_x2apic(void);
+void test_smp_exits(void);
+void test_smp_reset(void);
+void test_smp_halt(void);
+void test_smp_init(void);
+
 /* Only when asked for: see armed.c. */
 void test_armed_tpr_threshold(void);
 void test_armed_virtual_apic(void);

@@ -47,6 +47,12 @@ static const struct family families[] = {
     {FAMILY(ram_dma), BY_DEFAULT},
     {FAMILY(ram), BY_DEFAULT},
     {FAMILY(x2apic), BY_DEFAULT}, /* the last: it cannot be undone */
+    {FAMILY(smp), BY_DEFAULT},
+    {FAMILY(smp_x2apic), ON_REQUEST},
+    {FAMILY(smp_exits), ON_REQUEST},
+    {FAMILY(smp_reset), ON_REQUEST},
+    {FAMILY(smp_halt), ON_REQUEST},
+    {FAMILY(smp_init), ON_REQUEST},
     {FAMILY(armed_tpr_threshold), ON_REQUEST},
     {FAMILY(armed_virtual_apic), ON_REQUEST},
     {FAMILY(armed_ept_misconfig), ON_REQUEST},

@@ -11,6 +11,7 @@ struct cpu *cpus[CPUS_MAX];
 #define GDT_CODE_64 0x00209B0000000000ull
 #define GDT_DATA 0x0000930000000000ull
 #define GDT_TSS_AVAILABLE 0x0000890000000000ull
+#define GDT_TSS_BUSY 0x0000020000000000ull
 
 static void set_up_tables(struct cpu *cpu)
 {
@@ -66,6 +67,7 @@ void cpu_load_tables(struct cpu *cpu)
     lgdt(&gdtr);
     load_segments();
     traps_load();
+    cpu->gdt[HOST_TASK / 8] &= ~GDT_TSS_BUSY; /* a CPU that was started again */
     ltr(HOST_TASK);
     wrmsr(IA32_GS_BASE, (u64)&cpu->vcpu); /* the NMI gate finds its vCPU here; see HOST_GS_BASE */
 }

@@ -23,6 +23,8 @@ enum apic_register {
 #define ICR_INIT 0x00004500
 #define ICR_STARTUP 0x00004600
 #define ICR_BUSY BIT(12)
+#define ICR_ALL_BUT_SELF 0x000C0000
+#define ICR_WHAT_AND_WHERE 0x000C07FF /* vector, delivery mode, destination shorthand */
 #define LVT_MASKED BIT(16)
 
 static bool is_x2apic(void)
@@ -109,4 +111,16 @@ void apic_send_init(u32 destination)
 void apic_send_sipi(u32 destination, u8 page)
 {
     send(destination, ICR_STARTUP | page);
+}
+
+u32 apic_last_command(void)
+{
+    return read(APIC_ICR_LOW);
+}
+
+void apic_repeat_sipi_to_others(u32 last_command, u8 page)
+{
+    u32 wanted = ICR_ALL_BUT_SELF | (ICR_STARTUP & ICR_WHAT_AND_WHERE) | page;
+    if ((last_command & ICR_WHAT_AND_WHERE) == wanted)
+        send(0, last_command);
 }

@@ -15,4 +15,8 @@ void apic_reset(void);
 /* The CPU starts in real mode at `page` << 12 if it waits for a SIPI. */
 void apic_send_sipi(u32 apic_id, u8 page);
 
+/* What was last sent from here. If it was a SIPI for `page` to all others, sends it once more. */
+u32 apic_last_command(void);
+void apic_repeat_sipi_to_others(u32 last_command, u8 page);
+
 #endif

@@ -13,6 +13,7 @@ static u32 ept_generation;        /* counts the flushes asked for */
 static u32 hold_generation;       /* odd while somebody holds the others */
 static const struct vcpu *holder; /* who */
 static void (*boot_cpu_errand)(void);
+static void (*parting)(u32 last_command);
 
 static u32 load(const u32 *word)
 {
@@ -67,7 +68,7 @@ static void run_errand(void)
 
 static void be_held(struct vcpu *vcpu)
 {
-    u32 generation;
+    u32 generation, last_command = apic_last_command();
     while ((generation = load(&hold_generation)) % 2 && holder != vcpu) {
         __atomic_store_n(&vcpu->held, generation, __ATOMIC_SEQ_CST);
         if (load(&vcpu->kick) & KICK_STOP)
@@ -75,6 +76,8 @@ static void be_held(struct vcpu *vcpu)
         if (vcpu->index == 0)
             run_errand();
         pause();
+        if (load(&hold_generation) != generation)
+            parting(last_command);
     }
 }
 
@@ -165,8 +168,9 @@ void hold_others(struct vcpu *self)
         take_kicks(self);
 }
 
-void let_others_go(void)
+void let_others_go(void (*what)(u32 last_command))
 {
+    parting = what;
     __atomic_fetch_add(&hold_generation, 1, __ATOMIC_SEQ_CST);
 }
 

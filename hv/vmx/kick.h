@@ -30,9 +30,10 @@ void flush_ept_everywhere(struct vcpu *self);
  * does not answer. */
 bool stop_others(struct vcpu *self);
 
-/* Between these two, no other CPU runs the guest. Whoever comes second waits. */
+/* Between these two, no other CPU runs the guest. Whoever comes second waits. At the end, each CPU
+ * that was held calls `parting`, with what the guest had last sent from its APIC. */
 void hold_others(struct vcpu *self);
-void let_others_go(void);
+void let_others_go(void (*parting)(u32 last_command));
 
 /* While it is held, the boot CPU runs `errand`, once. */
 void give_errand_to_boot_cpu(void (*errand)(void));

@@ -1,6 +1,7 @@
 #include "vmx/stale_init.h"
 #include "cpu/cpu.h"
 #include "cpu/smp.h"
+#include "platform/apic.h"
 #include "platform/tsc.h"
 #include "vmx/access.h"
 #include "vmx/capabilities.h"
@@ -14,6 +15,7 @@
 
 static struct cpu *restarting; /* while all others are held */
 static u64 apic_base;
+static u8 sipi_page;
 
 static u64 exits(const struct vcpu *vcpu)
 {
@@ -33,10 +35,25 @@ bool is_stale_init(const struct vcpu *vcpu)
     return exits(vcpu) == vcpu->exits_at_sipi + 1 && vmread(GUEST_RIP) == 0;
 }
 
+/* Where an INIT stays pending, a SIPI to all reaches only the first CPU that waits for one. */
+static void repeat_sipi(u32 last_command)
+{
+    apic_repeat_sipi_to_others(last_command, sipi_page);
+}
+
+/* In place of vmx/entry.asm, which this exit does not pass again. */
+static void count_cycles(const struct vcpu *vcpu)
+{
+    u64 cycles = rdtsc() - vcpu->exit_tsc;
+    struct reason_counter part = {0, cycles, cycles, cycles};
+    counter_add(vcpu->counter, &part);
+}
+
 static __attribute__((noreturn)) void go_on(struct cpu *cpu)
 {
     flush_guest_tlb(&cpu->vcpu);
-    let_others_go();
+    let_others_go(repeat_sipi);
+    count_cycles(&cpu->vcpu);
     vcpu_run(&cpu->vcpu);
 }
 
@@ -48,6 +65,7 @@ static void come_back(struct cpu *cpu)
     cpu->vcpu.kick_nmi = false;
     cpu->vcpu.chores &= ~(u32)CHORE_SMI_BLOCKING;
     vmx_enable(cpu, &vmx_capabilities);
+    vmwrite(GUEST_INTERRUPTIBILITY, 0);
     go_on(cpu);
 }
 
@@ -61,6 +79,7 @@ void drop_stale_init(struct vcpu *vcpu)
     hold_others(vcpu); /* or a SIPI of the guest's could start the CPU outside VMX operation */
     restarting = cpus[vcpu->index];
     apic_base = rdmsr(IA32_APIC_BASE);
+    sipi_page = (u8)(vmread(GUEST_CS_SELECTOR) >> 8);
     give_errand_to_boot_cpu(start_it_again);
     wait_for_start_again();
     vmx_disable(restarting);
