@@ -110,3 +110,12 @@ guest_tests() {
     is "$seen" "${plan:-no plan}" "$1: the guest ran every test it planned" ||
         { note "the last lines:"; note "$(tail -n 12 "$console")"; }
 }
+
+# transcript - what the guest reported of the machine: without what speaks of counts and to Tally
+transcript() { grep -E '^(not )?ok ' "$console" | grep -vE ' - (count|tally): '; }
+
+# same_transcript FILE NAME - the console's is the one in FILE
+same_transcript() {
+    transcript | cmp -s - "$1"
+    ok $? "$2" || note "$(transcript | diff "$1" - | head -n 20)"
+}

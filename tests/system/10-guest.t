@@ -5,11 +5,13 @@
 boot --native
 guest_tests bare
 is "$status" 0 'bare: verdict'
+transcript >"$scratch/bare"
 
 for profile in minimal kvm all; do
     boot --options "exits=$profile stats=table,json"
     guest_tests "$profile"
     is "$status" 0 "$profile: verdict"
+    same_transcript "$scratch/bare" "$profile: the guest sees the bare machine"
     like '^tally: exits [1-9][0-9]*  cycles [1-9][0-9]*  vcpus 1' "$profile: the table is printed"
     like "^\{\"tally\":\"begin\",.*\"profile\":\"$profile\"" "$profile: the JSON report begins"
     like '^\{"tally":"end","exits":[1-9][0-9]*,"cycles":[1-9][0-9]*\}$' "$profile: and ends"
