@@ -45,13 +45,13 @@ u64 take_highest(struct loader *loader, const char *what, u64 size, u64 floor, u
 
 u64 take_behind(struct loader *loader, const char *what, u64 size, const struct image *image)
 {
-    u64 base = take_lowest(loader, what, size, image_end(image), ADDRESS_END);
+    u64 base = take_lowest(loader, what, size, segments_end(image), ADDRESS_END);
     return base ? base : take_lowest(loader, what, size, MIB, ADDRESS_END);
 }
 
 /* The image */
 
-u64 image_end(const struct image *image)
+u64 segments_end(const struct image *image)
 {
     u64 end = 0;
     for (unsigned i = 0; i < image->count; i++) {

@@ -54,7 +54,7 @@ bool image_place(struct loader *loader, struct image *image);
 void image_write(const struct image *image);
 
 /* First byte after the highest segment. */
-u64 image_end(const struct image *image);
+u64 segments_end(const struct image *image);
 
 /* Module i of the guest's own, as the boot loader gave it. */
 const struct module *guest_module(const struct loader *loader, unsigned i);
