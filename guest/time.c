@@ -96,7 +96,11 @@ static const char *woken_in_time(const struct run *run)
     return woken_at >= deadline ? NULL : "before the deadline";
 }
 
+/* The deadline first: Bochs 2.7 keeps it on a clock that writes of IA32_TSC leave behind. */
 static const struct instruction_test tests[] = {
+    {"HLT woken by the TSC deadline", CODE(sti_hlt), .exits = EXITS(HLT, KVM, 1),
+     .others_exit = true, .available = has_deadline, .prepare = set_deadline,
+     .check = woken_in_time, .restore = apic_timer_stop},
     {"RDMSR IA32_TSC", CODE(read_twice), .rcx = IA32_TSC, .exits = EXITS(RDMSR, KVM, 1),
      .others_exit = true, .check = same_clock},
     {"WRMSR IA32_TSC", CODE(wrmsr), .rcx = IA32_TSC, .rdx = FAR_AWAY >> 32,
@@ -105,9 +109,6 @@ static const struct instruction_test tests[] = {
     {"WRMSR IA32_TSC_ADJUST", CODE(wrmsr), .rcx = IA32_TSC_ADJUST, .rdx = FAR_AWAY >> 32,
      .exits = EXITS(WRMSR, KVM, 1), .available = has_tsc_adjust, .prepare = note_time,
      .check = moved_by_adjustment, .restore = set_back},
-    {"HLT woken by the TSC deadline", CODE(sti_hlt), .exits = EXITS(HLT, KVM, 1),
-     .others_exit = true, .available = has_deadline, .prepare = set_deadline,
-     .check = woken_in_time, .restore = apic_timer_stop},
 };
 
 void test_time(void)
