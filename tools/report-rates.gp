@@ -1,16 +1,41 @@
-# Exits per second over the run: areas stacked by reason, and the guest's marks.
+# Exits per second over the run, a strip a reason, all on one logarithmic scale; and the guest's marks.
 here = ARG0[1:strlen(ARG0) - strlen('report-rates.gp')]
 load here . 'report-style.gp'
 columns = system("wc -l <" . data . "/columns") + 0
 name(i) = system(sprintf("sed -n %dp %s/columns", i, data))
-set title 'Exits per second by reason — ' . title_text noenhanced
-set xlabel unit eq 'seconds' ? 'seconds since the guest was started' : unit . ' since the guest was started'
-set ylabel unit eq 'seconds' ? 'exits per second' : 'exits per 10⁹ ticks'
-load here . 'report-marks.gp'
-set key outside right top vertical invert samplen 1.5 noenhanced
+seconds = unit eq 'seconds'
+what = seconds ? 'Exits per second' : 'Exits per 10⁹ ticks'
 set style fill solid 0.9 noborder
-set yrange [0:*]
-set format y '%.0s%c'
-# Column c's area reaches from the sum below it to the sum with it, in steps: a sample is a mean.
-plot for [c = columns:1:-1] data . '/rates' using 1:(sum [k = 2:c + 1] column(k)) \
-    with fillsteps linecolor rgb colour[c == columns && columns > 7 ? 8 : c] title name(c)
+set logscale y
+top = 0.0
+do for [c = 1:columns] {
+    stats data . '/rates' using c + 1 nooutput name 'column'
+    top = column_max > top ? column_max : top
+}
+stats data . '/rates' using 1 nooutput name 'time'
+set yrange [1:(top > 10 ? top * 2 : 20)]
+set xrange [0:time_max]
+set ytics ('10' 10, '1k' 1000, '100k' 100000) font ',9'
+set format x ''
+set lmargin at screen 0.21
+set rmargin at screen 0.97
+upper = 0.86
+height = (upper - 0.11) / columns
+set multiplot
+do for [c = 1:columns] {
+    set tmargin at screen upper - (c - 1) * height
+    set bmargin at screen upper - c * height + 0.012
+    unset title
+    unset label
+    names = c == 1
+    load here . 'report-marks.gp'
+    set label 100 name(c) at graph -0.055, 0.5 right noenhanced
+    if (c == 1) { set label 101 what . ' by reason (each strip logarithmic, from 1) — ' . title_text at screen 0.5, 0.97 center noenhanced }
+    if (c == columns) {
+        set format x '%g'
+        set xlabel unit . ' since the guest was started'
+    }
+    plot data . '/rates' using 1:(column(c + 1) > 1 ? column(c + 1) : 1) with fillsteps \
+        linecolor rgb colour[c == columns && columns > 7 ? 8 : c] notitle
+}
+unset multiplot

@@ -15,9 +15,9 @@ set style fill solid 0.9 noborder
 set datafile separator "\t"
 set offsets 0, 3, 0, 0
 h = 0.36
-plot data . '/reasons' using (0):($1 <= rows ? $1 - h / 2 : NaN):(0):4:($1 - h):($1):ytic(2) \
+plot data . '/reasons' every ::0::11 using (0):($1 - h / 2):(0):4:($1 - h):($1):ytic(2) \
         with boxxyerror linecolor rgb colour[1] title 'of the number of exits', \
-    '' using (0):($1 <= rows ? $1 + h / 2 : NaN):(0):5:($1):($1 + h) \
+    '' every ::0::11 using (0):($1 + h / 2):(0):5:($1):($1 + h) \
         with boxxyerror linecolor rgb colour[2] title 'of the ticks', \
-    '' using 4:($1 <= rows ? $1 - h / 2 : NaN):(sprintf(' %.1f', $4)) with labels left font ',10' notitle, \
-    '' using 5:($1 <= rows ? $1 + h / 2 : NaN):(sprintf(' %.1f', $5)) with labels left font ',10' notitle
+    '' every ::0::11 using 4:($1 - h / 2):(sprintf(' %.1f', $4)) with labels left font ',10' notitle, \
+    '' every ::0::11 using 5:($1 + h / 2):(sprintf(' %.1f', $5)) with labels left font ',10' notitle

@@ -6,7 +6,10 @@ name(i) = system(sprintf("sed -n %dp %s/columns", i, data))
 set title 'Exits so far by reason — ' . title_text noenhanced
 set xlabel unit eq 'seconds' ? 'seconds since the guest was started' : unit . ' since the guest was started'
 set ylabel 'exits so far (logarithmic)'
+names = 1
 load here . 'report-marks.gp'
+set tmargin 6
+set title offset 0, 2.2
 set key outside right top vertical samplen 1.5 noenhanced
 set logscale y
 set yrange [1:*]
