@@ -46,8 +46,8 @@ static const struct family families[] = {
     {FAMILY(hidden_memory), BY_DEFAULT},
     {FAMILY(ram_dma), BY_DEFAULT},
     {FAMILY(ram), BY_DEFAULT},
-    {FAMILY(x2apic), BY_DEFAULT}, /* the last: it cannot be undone */
     {FAMILY(smp), BY_DEFAULT},
+    {FAMILY(x2apic), BY_DEFAULT}, /* the last: it cannot be undone */
     {FAMILY(smp_x2apic), ON_REQUEST},
     {FAMILY(smp_exits), ON_REQUEST},
     {FAMILY(smp_reset), ON_REQUEST},
