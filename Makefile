@@ -48,6 +48,7 @@ FOR_SIZE     := -Os
 # Without vector registers nothing needs a stack aligned to 16.
 STACK_BY_8   := $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=3)
 CFLAGS_tally := $(CFLAGS_COMMON) $(STACK_BY_8) -mcmodel=kernel -Ihv
+CFLAGS_tally += $(if $(COUNT_ACCESSES),-DTALLY_COUNT_ACCESSES)
 CFLAGS_guest := $(CFLAGS_COMMON) -Iguest
 CFLAGS_host  := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARNINGS) \
     -DTALLY_HOST -DTALLY_VERSION='"test"' -Iinclude -Ihv -Itests/unit
@@ -148,7 +149,7 @@ export $(RUN_VARIABLES)
 BUILD = $(MAKE) --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN_DEPENDENCIES = build run $(if $(filter linux,$(GUEST)),linux)
 
-.PHONY: run run-native report
+.PHONY: caps run run-native report
 run:  ## boot Tally with its guest, stream the console, end with the guest's verdict
 	@tools/deps $(RUN_DEPENDENCIES)
 	@+$(BUILD) tally guest $(B)/probe.bin >&2
@@ -158,6 +159,11 @@ run-native:  ## boot the guest bare, without Tally
 	@tools/deps $(RUN_DEPENDENCIES)
 	@+$(BUILD) guest $(B)/probe.bin >&2
 	@tools/run --environment --native
+
+caps:  ## print the VMX capabilities of the machine (PLATFORM=, CPU=) and what Tally would use
+	@tools/deps $(RUN_DEPENDENCIES)
+	@+$(BUILD) tally $(B)/probe.bin >&2
+	@OPTIONS="caps $(OPTIONS)" tools/run --environment --no-guest
 
 report:  ## pictures and a page from a saved console: make report LOG=console.log
 	@tools/deps report
@@ -231,6 +237,7 @@ help:  ## this list
 #   TIMEOUT      seconds until a run is given up (120; 0: never)
 #   INTERACTIVE  1: what you type goes to the guest's console
 #   B            where to build (build)
+#   COUNT_ACCESSES  1: Tally counts its own VMREADs and VMWRITEs, too (docs/nested.md)
 #   CC           gcc or clang;  CROSS_COMPILE  prefix of the tools, for example x86_64-elf-
 #   TESTS        the tests to run, for example tests/system/10-guest.t
 #   CHECKS       the checks to run: format tidy cppcheck shell

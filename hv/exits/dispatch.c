@@ -56,4 +56,5 @@ void dispatch_exit(struct vcpu *vcpu)
         redeliver_event(vcpu);
     if (unlikely(vcpu->chores))
         vcpu_do_chores(vcpu);
+    accesses_end_exit(slot);
 }

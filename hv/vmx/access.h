@@ -2,6 +2,7 @@
 #ifndef TALLY_VMX_ACCESS_H
 #define TALLY_VMX_ACCESS_H
 
+#include "stats/accesses.h"
 #include "types.h"
 #include "x86/vmcs.h"
 
@@ -19,6 +20,7 @@ bool vmread_safe(enum vmcs_field field, u64 *value);
 static inline u64 vmread(enum vmcs_field field)
 {
     u64 value;
+    count_vmread();
     __asm__ volatile("vmread %1, %0" : "=r"(value) : "r"((u64)field) : "cc");
     return value;
 }
@@ -33,6 +35,7 @@ static inline bool vmread_safe(enum vmcs_field field, u64 *value)
 
 static inline void vmwrite(enum vmcs_field field, u64 value)
 {
+    count_vmwrite();
     __asm__ goto("vmwrite %1, %0\n\tjna %l2" : : "r"((u64)field), "r"(value) : "cc" : failed);
     return;
 failed:
