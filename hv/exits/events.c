@@ -76,13 +76,7 @@ enum exit_action exit_external_interrupt(struct vcpu *vcpu)
 
 enum exit_action exit_triple_fault(struct vcpu *vcpu)
 {
-    (void)vcpu;
-    say("the guest's CPU %u shut down by a triple fault at RIP %lx", vcpu->index,
-        vmread(GUEST_RIP));
-    say("  cr0 %lx  cr3 %lx  cr4 %lx  efer %lx  cs %lx  ss %lx  rsp %lx  rflags %lx",
-        vmread(GUEST_CR0), vmread(GUEST_CR3), vmread(GUEST_CR4), vmread(GUEST_IA32_EFER),
-        vmread(GUEST_CS_SELECTOR), vmread(GUEST_SS_SELECTOR), vmread(GUEST_RSP),
-        vmread(GUEST_RFLAGS));
+    vcpu->shut_down = true;
     return EXIT_STOP;
 }
 

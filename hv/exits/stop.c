@@ -15,14 +15,27 @@ void stop_init(unsigned report_formats)
     formats = report_formats;
 }
 
+static void say_triple_fault(const struct vcpu *vcpu)
+{
+    say("the guest's CPU %u shut down by a triple fault at RIP %lx", vcpu->index,
+        vmread(GUEST_RIP));
+    say("  cr0 %lx  cr3 %lx  cr4 %lx  efer %lx  cs %lx  ss %lx  rsp %lx  rflags %lx",
+        vmread(GUEST_CR0), vmread(GUEST_CR3), vmread(GUEST_CR4), vmread(GUEST_IA32_EFER),
+        vmread(GUEST_CS_SELECTOR), vmread(GUEST_SS_SELECTOR), vmread(GUEST_RSP),
+        vmread(GUEST_RFLAGS));
+}
+
 /* How the guest ended, and what that means for whoever started the run. */
 static u32 verdict(const struct vcpu *vcpu)
 {
+    if (vcpu->shut_down) {
+        say_triple_fault(vcpu);
+        return VERDICT_GUEST_CRASHED;
+    }
     switch (vcpu->exit_reason & EXIT_REASON_BASIC) {
     case EXIT_IO_INSTRUCTION: say("the guest asked for: %s", power_way()); return power_verdict();
     case EXIT_HLT: say("every CPU of the guest is halted for good"); return VERDICT_PASSED;
     case EXIT_INIT_SIGNAL: say("the guest reset itself by INIT"); return VERDICT_PASSED;
-    case EXIT_TRIPLE_FAULT: return VERDICT_GUEST_CRASHED;
     default: return VERDICT_TALLY_ERROR;
     }
 }
@@ -39,5 +52,6 @@ void stop_guest(struct vcpu *vcpu)
     if (guest_memory_denied())
         say("the guest's attempts on Tally's memory: %lu", guest_memory_denied());
     report_print(formats);
+    accesses_print();
     power_end(value);
 }

@@ -77,8 +77,10 @@ static enum exit_action merge(struct vcpu *vcpu, enum exception_vector *vector, 
         break;
     case TYPE_HARDWARE_EXCEPTION:
         if ((first & INTERRUPTION_VECTOR) == VECTOR_DF &&
-            (is_contributory(*vector) || *vector == VECTOR_PF))
+            (is_contributory(*vector) || *vector == VECTOR_PF)) {
+            vcpu->shut_down = true;
             return EXIT_STOP;
+        }
         if (makes_double_fault(first & INTERRUPTION_VECTOR, *vector)) {
             *vector = VECTOR_DF;
             *error_code = 0;
