@@ -85,9 +85,9 @@ static void features_are_hidden(void **state)
                 all_but(BIT(23) | BIT(29) | BIT(30) | BIT(31)),
                 all_but(BIT(5) | BIT(18)));
         answers(0x7, 1, all_but(BIT(17) | BIT(19) | BIT(26) | BIT(27)), ~0u, all_but(BIT(5)),
-                all_but(BIT(15) | BIT(18) | BIT(21)));
+                all_but(BIT(15) | BIT(21)));
         answers(0xD, 0, all_but(BIT(19)), ~0u, ~0u, ~0u);
-        answers(0xD, 1, ~0u, ~0u, all_but(BIT(8) | BIT(11) | BIT(12) | BIT(14)), ~0u);
+        answers(0xD, 1, ~0u, ~0u, all_but(BIT(8) | BIT(14)), ~0u);
         answers(0x80000001, 0, ~0u, ~0u, ~0u, ~0u);
         answers(0x80000008, 0, 0x3930, 0, 0, 0); /* 48 of 52 bits */
     }
