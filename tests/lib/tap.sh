@@ -62,7 +62,7 @@ skip_all() {
 
 done_testing() { echo "1..$count"; }
 
-# note_reasons ARGUMENT... - for tests/system/99-reasons.t: which reasons the run's report has, on which model
+# note_reasons ARGUMENT... - for tests/gate/reasons.t: which reasons the run's report has, on which model
 note_reasons() {
     local model=broadwell_ult
     while [ $# -gt 0 ]; do
