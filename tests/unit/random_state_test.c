@@ -2,7 +2,7 @@
 // link: hv/exits/apic.c hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/debug_registers.c
 // link: hv/exits/descriptor_tables.c hv/exits/dispatch.c hv/exits/entry_failure.c
 // link: hv/exits/events.c hv/exits/hlt.c hv/exits/instructions.c hv/exits/invpcid.c
-// link: hv/exits/io.c hv/exits/memory.c hv/exits/msr.c hv/exits/random.c
+// link: hv/exits/io.c hv/exits/memory.c hv/exits/msr.c hv/exits/msr_rules.c hv/exits/random.c
 // link: hv/exits/task_segments.c hv/exits/task_state.c hv/exits/task_switch.c hv/exits/xsetbv.c
 // link: hv/vmx/break_rules.c hv/vmx/capabilities.c hv/vmx/controls.c hv/vmx/dump.c hv/vmx/entry_checks.c
 // link: hv/vmx/entry_checks_activity.c hv/vmx/entry_checks_controls.c
