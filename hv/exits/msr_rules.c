@@ -74,6 +74,12 @@ static bool read_vmcs(u32 msr, u64 *value)
     return true;
 }
 
+/* Where the CPU may lack the MSR although the VMCS has the field. */
+static bool read_if_there(u32 msr, u64 *value)
+{
+    return rdmsr_safe(msr, value) && read_vmcs(msr, value);
+}
+
 static bool write_vmcs_32(struct vcpu *vcpu, u32 msr, u64 value)
 {
     (void)vcpu;
@@ -88,8 +94,8 @@ static bool write_vmcs_32(struct vcpu *vcpu, u32 msr, u64 value)
 static bool write_judged(struct vcpu *vcpu, u32 msr, u64 value)
 {
     (void)vcpu;
-    u64 own = rdmsr(msr);
-    if (!wrmsr_safe(msr, value))
+    u64 own;
+    if (!rdmsr_safe(msr, &own) || !wrmsr_safe(msr, value))
         return false;
     value = rdmsr(msr);
     wrmsr(msr, own);
@@ -186,7 +192,7 @@ static const struct msr_rule rules[] = {
     {IA32_SYSENTER_CS, IA32_SYSENTER_CS, read_vmcs, write_vmcs_32, IF_INTERCEPTED},
     {IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, read_vmcs, write_judged, IF_INTERCEPTED},
     {IA32_MISC_ENABLE, IA32_MISC_ENABLE, read_misc_enable, write_features, ALWAYS},
-    {IA32_DEBUGCTL, IA32_DEBUGCTL, read_vmcs, write_judged, IF_INTERCEPTED},
+    {IA32_DEBUGCTL, IA32_DEBUGCTL, read_if_there, write_judged, IF_INTERCEPTED},
     {IA32_SMRR_PHYSBASE, IA32_SMRR_PHYSMASK, read_hardware, write_fault, ALWAYS_WRITE},
     {IA32_MTRR_PHYSBASE0, IA32_MTRR_LAST_PHYSMASK, read_hardware, write_mtrr, ALWAYS_WRITE},
     {IA32_MTRR_FIX64K_00000, IA32_MTRR_FIX64K_00000, read_hardware, write_mtrr, ALWAYS_WRITE},
