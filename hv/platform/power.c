@@ -24,9 +24,12 @@ static struct {
     u32 value;
 } last_write;
 
-static bool is_soft_off(u32 value, u8 type)
+/* Firmware wakes a suspended machine without Tally, so a suspend ends the run, too. */
+static const char *sleep_way(u32 value, u8 s5_type)
 {
-    return (value & SLP_EN) && (!acpi_power()->s5_known || SLP_TYP(value) == type);
+    if (!(value & SLP_EN))
+        return NULL;
+    return !acpi_power()->s5_known || SLP_TYP(value) == s5_type ? "power-off" : "suspend";
 }
 
 static bool ends_shutdown_word(u32 value)
@@ -52,9 +55,9 @@ static const char *way_of(u16 port, u32 value)
     if (port == PORT_SYSTEM_CONTROL_A)
         return value & 1 ? "reset" : NULL;
     if (acpi->pm1a_control && port == acpi->pm1a_control)
-        return is_soft_off(value, acpi->s5_type_a) ? "power-off" : NULL;
+        return sleep_way(value, acpi->s5_type_a);
     if (acpi->pm1b_control && port == acpi->pm1b_control)
-        return is_soft_off(value, acpi->s5_type_b) ? "power-off" : NULL;
+        return sleep_way(value, acpi->s5_type_b);
     if (acpi->reset_port && port == acpi->reset_port)
         return (u8)value == acpi->reset_value ? "reset" : NULL;
     return NULL;

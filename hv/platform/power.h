@@ -21,7 +21,7 @@ __attribute__((noreturn)) void power_end(u32 verdict);
 /* The verdict of the guest's way to end: what it wrote to EXIT_PORT, else VERDICT_PASSED. */
 u32 power_verdict(void);
 
-/* What the guest did, for the report: "power-off", "reset", "exit request". */
+/* What the guest did, for the report: "power-off", "suspend", "reset", "exit request". */
 const char *power_way(void);
 
 #endif

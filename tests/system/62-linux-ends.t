@@ -7,7 +7,7 @@ use Test::More;
 
 need_linux();
 
-my %way = (poweroff => 'power-off', reboot => 'reset', panic => 'reset');
+my %way = (poweroff => 'power-off', reboot => 'reset', panic => 'reset', suspend => 'suspend');
 for my $end (sort keys %way) {
     my ($status, $log) = run_linux(options => 'exits=kvm stats=table,json', append => "tally.run=$end");
     is($status, 0, "$end: status 0");
