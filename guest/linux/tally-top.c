@@ -68,8 +68,8 @@ static struct registers cpuid(u32 leaf, u32 subleaf)
 
 /*
  * The signature in leaf 0x40000000 can be switched off (announce=no), and a CPU without a
- * hypervisor answers unknown leaves with those of its highest basic one. No CPU answers an undefined
- * reason as Tally does.
+ * hypervisor answers unknown leaves with those of its highest basic one. No CPU answers an
+ * undefined reason as Tally does.
  */
 static bool under_tally(void)
 {
@@ -145,7 +145,7 @@ static double percent(u64 part, u64 whole)
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-/* `rows`: what happened in `seconds`; `total`: all since the start, the same index before sorting. */
+/* `rows`: what happened in `seconds`; `total`: all since the start. */
 static void print_table(struct row *rows, const struct snapshot *total, double seconds)
 {
     u64 count = 0, cycles = 0;
@@ -154,8 +154,8 @@ static void print_table(struct row *rows, const struct snapshot *total, double s
         cycles += rows[n].cycles;
     }
     qsort(rows, EXIT_REASONS, sizeof(*rows), most_frequent_first);
-    printf("  %-24s %12s %12s %7s %14s %7s %9s\n", "reason", "all", "per second", "count%", "cycles",
-           "cycles%", "avg");
+    printf("  %-24s %12s %12s %7s %14s %7s %9s\n", "reason", "all", "per second", "count%",
+           "cycles", "cycles%", "avg");
     for (u32 i = 0; i < EXIT_REASONS && rows[i].count; i++) {
         const struct row *r = &rows[i];
         printf("  %2u %-21s %12llu %12.1f %6.1f%% %14llu %6.1f%% %9llu\n", r->reason,
@@ -163,8 +163,9 @@ static void print_table(struct row *rows, const struct snapshot *total, double s
                (double)r->count / seconds, percent(r->count, count), (unsigned long long)r->cycles,
                percent(r->cycles, cycles), (unsigned long long)(r->cycles / r->count));
     }
-    printf("     %-21s %12llu %12.1f %6.1f%% %14llu %6.1f%%\n", "sum of these", (unsigned long long)count,
-           (double)count / seconds, 100.0, (unsigned long long)cycles, 100.0);
+    printf("     %-21s %12llu %12.1f %6.1f%% %14llu %6.1f%%\n", "sum of these",
+           (unsigned long long)count, (double)count / seconds, 100.0, (unsigned long long)cycles,
+           100.0);
 }
 
 static void print_csv(struct row *rows, double time, double seconds)
@@ -253,20 +254,21 @@ static void help(void)
     u32 defined = 0;
     for (u32 n = 0; n < EXIT_REASONS; n++)
         defined += reasons[n].defined;
-    printf("usage: tally-top [-1c] [-i SECONDS] [-n TIMES] [COMMAND [ARGUMENT...]]\n"
-           "       tally-mark [-t] NAME\n"
-           "Show the VM exits that Tally counts, most frequent first, every second.\n"
-           "  -1          once: all since the start\n"
-           "  -c          comma-separated: seconds,reason,name,count,per_second,cycles\n"
-           "  -i SECONDS  interval, default 1\n"
-           "  -n TIMES    end after so many intervals\n"
-           "  COMMAND     run it and show the exits of that time; ends with its status\n"
-           "tally-mark sets a mark of 1 to 16 letters in the time line (Tally's option sample=MS);\n"
-           "with -t it prints the TSC first, without Tally, too.\n"
-           "Own cost: 1 CPUID at the start, 1 for the heading, and for each reading %u and one more\n"
-           "for each reason that happened. They are not in the numbers shown.\n"
-           "Exit status: 0; 1 not under Tally or marks are off; 2 wrong usage.\n",
-           defined + 2);
+    printf(
+        "usage: tally-top [-1c] [-i SECONDS] [-n TIMES] [COMMAND [ARGUMENT...]]\n"
+        "       tally-mark [-t] NAME\n"
+        "Show the VM exits that Tally counts, most frequent first, every second.\n"
+        "  -1          once: all since the start\n"
+        "  -c          comma-separated: seconds,reason,name,count,per_second,cycles\n"
+        "  -i SECONDS  interval, default 1\n"
+        "  -n TIMES    end after so many intervals\n"
+        "  COMMAND     run it and show the exits of that time; ends with its status\n"
+        "tally-mark sets a mark of 1 to 16 letters in the time line (Tally's option sample=MS);\n"
+        "with -t it prints the TSC first, without Tally, too.\n"
+        "Own cost: 1 CPUID at the start, 1 for the heading, and for each reading %u and one more\n"
+        "for each reason that happened. They are not in the numbers shown.\n"
+        "Exit status: 0; 1 not under Tally or marks are off; 2 wrong usage.\n",
+        defined + 2);
 }
 
 static int usage(const char *what, const char *word)
@@ -277,14 +279,17 @@ static int usage(const char *what, const char *word)
 
 static int no_tally(void)
 {
-    fprintf(stderr, "tally-top: this machine does not run under Tally (no answer in CPUID leaf "
-                    "0x%08X)\n", LEAF_REASON_EXITS);
+    fprintf(stderr,
+            "tally-top: this machine does not run under Tally (no answer in CPUID leaf "
+            "0x%08X)\n",
+            LEAF_REASON_EXITS);
     return STATUS_NO_TALLY;
 }
 
 static int mark(int argc, char **argv)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+";
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+";
     u32 name[4] = {0};
     if (argc > 1 && !strcmp(argv[1], "-t")) {
         printf("tsc %llu\n", (unsigned long long)__builtin_ia32_rdtsc());
