@@ -34,6 +34,7 @@ void test_smp(void);
 /* Only when asked for. Here the run ends with the reset, the halt or the INIT: no verdict. */
 void test_smp_x2apic(void);
 void test_smp_exits(void);
+void test_smp_cost(void);
 void test_smp_reset(void);
 void test_smp_halt(void);
 void test_smp_init(void);

@@ -50,6 +50,7 @@ static const struct family families[] = {
     {FAMILY(x2apic), BY_DEFAULT}, /* the last: it cannot be undone */
     {FAMILY(smp_x2apic), ON_REQUEST},
     {FAMILY(smp_exits), ON_REQUEST},
+    {FAMILY(smp_cost), ON_REQUEST},
     {FAMILY(smp_reset), ON_REQUEST},
     {FAMILY(smp_halt), ON_REQUEST},
     {FAMILY(smp_init), ON_REQUEST},
