@@ -3,7 +3,10 @@
 HIGH equ 0xFFFFFFFF80000000
 %define PHYS(x) ((x) - HIGH)
 
-extern main
+%include "offsets.inc"
+
+extern main, boot_cpu
+boot_stack_top equ boot_cpu + CPU_VCPU
 
         section .boot progbits alloc exec nowrite align=16
         bits 32
@@ -145,6 +148,3 @@ boot_pml4:      resb 4096
 boot_pdpt:      resb 4096
 boot_pdpt_high: resb 4096
 boot_pds:       resb 4 * 4096
-boot_stack:     resb 16384
-        global boot_stack_top
-boot_stack_top:

@@ -58,12 +58,6 @@ static void do_out(struct cpu *self)
     outb(POST_PORT, (u8)self->index);
 }
 
-static void do_wbinvd(struct cpu *self)
-{
-    (void)self;
-    wbinvd();
-}
-
 static void do_rdtsc(struct cpu *self)
 {
     (void)self;
@@ -88,22 +82,29 @@ static void do_cr3(struct cpu *self)
 }
 
 /* `profile`: from which on it exits. Ways of the same reason stand together. */
+/* clang-format off */
 static const struct way {
     void (*act)(struct cpu *self);
     u32 reason;
     enum tally_profile profile;
 } ways[] = {
-    {do_cpuid, EXIT_CPUID, PROFILE_MINIMAL},   {do_leaf, EXIT_CPUID, PROFILE_MINIMAL},
-    {do_vmcall, EXIT_VMCALL, PROFILE_MINIMAL}, {do_xsetbv, EXIT_XSETBV, PROFILE_MINIMAL},
-    {do_rdmsr, EXIT_RDMSR, PROFILE_MINIMAL},   {do_out, EXIT_IO_INSTRUCTION, PROFILE_KVM},
-    {do_wbinvd, EXIT_WBINVD, PROFILE_KVM},     {do_rdtsc, EXIT_RDTSC, PROFILE_ALL},
-    {do_pause, EXIT_PAUSE, PROFILE_ALL},       {do_invlpg, EXIT_INVLPG, PROFILE_ALL},
+    {do_cpuid, EXIT_CPUID, PROFILE_MINIMAL},
+    {do_leaf, EXIT_CPUID, PROFILE_MINIMAL},
+    {do_vmcall, EXIT_VMCALL, PROFILE_MINIMAL},
+    {do_xsetbv, EXIT_XSETBV, PROFILE_MINIMAL},
+    {do_rdmsr, EXIT_RDMSR, PROFILE_MINIMAL},
+    {do_out, EXIT_IO_INSTRUCTION, PROFILE_KVM},
+    {do_rdtsc, EXIT_RDTSC, PROFILE_ALL},
+    {do_pause, EXIT_PAUSE, PROFILE_ALL},
+    {do_invlpg, EXIT_INVLPG, PROFILE_ALL},
     {do_cr3, EXIT_CR_ACCESS, PROFILE_ALL},
 };
+/* clang-format on */
 _Static_assert(ARRAY_SIZE(ways) <= SMP_WAYS, "one count each");
 
-#define ONLY_COUNTED 4 /* ways before this one are of reasons that other CPUs cause nowhere else   \
-                        */
+#define ONLY_COUNTED                                                                               \
+    4 /* ways before this one are of reasons that other CPUs cause nowhere else                    \
+       */
 
 static bool makes_exit(const struct way *way)
 {

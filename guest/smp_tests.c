@@ -349,7 +349,7 @@ void test_smp_x2apic(void)
 void test_smp_exits(void)
 {
     if (begin())
-        test_exits(1000000);
+        test_exits(500000);
     end();
 }
 

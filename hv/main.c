@@ -189,6 +189,8 @@ static void enter_other_cpu(struct cpu *cpu)
     set_up_vcpu(cpu);
     if (cpu->vcpu.index >= cpus_limit)
         stay_in_tally();
+    if (options.test & TEST_STACK_OVERFLOW)
+        overflow_stack();
     vcpu_run(&cpu->vcpu);
 }
 

@@ -52,6 +52,7 @@ static const struct choice test_aids[] = {
     {"mtf",               TEST_MTF},
     {"smx",               TEST_SMX},
     {"entry-rules",       TEST_ENTRY_RULES},
+    {"stack-overflow",    TEST_STACK_OVERFLOW},
     {0},
 };
 

@@ -17,6 +17,7 @@ enum test_aid {
     TEST_MTF = 1 << 8,
     TEST_SMX = 1 << 9,
     TEST_ENTRY_RULES = 1 << 10,
+    TEST_STACK_OVERFLOW = 1 << 11,
 };
 
 struct options {

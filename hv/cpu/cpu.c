@@ -26,7 +26,7 @@ static void set_up_tables(struct cpu *cpu)
         cpu->tss.ist[i] = (u64)cpu->ist[i] + IST_SIZE;
 }
 
-static struct cpu boot_cpu;
+struct cpu boot_cpu; /* boot/start.asm begins on its stack */
 
 struct cpu *cpu_init_boot(void)
 {

@@ -40,11 +40,15 @@ struct cpu {
     struct task_state tss;
     void *vmxon_region, *vmcs;
 } __attribute__((aligned(4096)));
-_Static_assert(offsetof(struct cpu, vcpu) % 64 == 0, "a vCPU begins on a cache line of its own");
+_Static_assert(offsetof(struct cpu, vcpu) % 64 == 0 && sizeof(struct vcpu) % 64 == 0,
+               "a vCPU has its cache lines to itself");
+_Static_assert(sizeof(struct cpu) % PAGE_SIZE == 0,
+               "no page, and so no cache line, holds parts of two CPUs");
 
 extern unsigned cpu_count;  /* CPUs that Tally runs on; the boot CPU is 0 */
 extern unsigned vcpu_count; /* those of them, the first ones, that run the guest */
 extern struct cpu *cpus[CPUS_MAX];
+extern struct cpu boot_cpu;
 
 /* The boot CPU's block is part of the image, so that traps are caught from the first line on. */
 struct cpu *cpu_init_boot(void);

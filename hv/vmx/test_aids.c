@@ -142,6 +142,20 @@ static void arm_entry_rules(struct vcpu *vcpu)
     vcpu->chores |= CHORE_BREAK_RULE;
 }
 
+void overflow_stack(void)
+{
+    volatile bool deeper = true;
+    if (deeper)
+        overflow_stack();
+    deeper = false; /* no tail call */
+}
+
+static void arm_stack_overflow(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    overflow_stack();
+}
+
 static const struct {
     u32 aid;
     void (*arm)(struct vcpu *vcpu);
@@ -156,6 +170,7 @@ static const struct {
     {TEST_SPP, arm_spp},
     {TEST_MTF, arm_mtf},
     {TEST_SMX, arm_smx},
+    {TEST_STACK_OVERFLOW, arm_stack_overflow},
     {TEST_ENTRY_RULES, arm_entry_rules},
 };
 

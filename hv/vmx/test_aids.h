@@ -12,6 +12,9 @@
  * fatal() where the CPU lacks the control. */
 void test_aids_arm(struct vcpu *vcpu, u32 aids);
 
+/* On any CPU, until the page below its stack is hit. */
+void overflow_stack(void);
+
 /* Puts an EPT entry that an aid spoiled back in order; false if it is not one of these. */
 bool test_aids_repair(u64 physical);
 

@@ -47,6 +47,12 @@ boot --kernel "$B/guest.elf only=smp_init"
 is "$status" 0 'INIT to the boot CPU: verdict'
 like '^tally: the guest reset itself by INIT' 'the reason is told'
 
+boot --options test=stack-overflow
+is "$status" 2 "another CPU's stack overflows: verdict"
+like '^tally: the stack of CPU 1 overflowed' 'the CPU is named'
+boot --cpus 1 --options test=stack-overflow
+like '^tally: the stack of CPU 0 overflowed' 'so is the boot CPU'
+
 boot --options 'exits=kvm cpus=1 stats=table' --kernel "$B/guest.elf only=smp"
 guest_tests 'cpus=1'
 like '^tally: exits .* vcpus 1$' 'cpus=1 leaves the other CPU alone'

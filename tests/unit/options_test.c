@@ -115,7 +115,8 @@ static void mistakes_are_named(void **state)
     refused("sample=60001", "sample=60001: valid are 0 to 60000");
     refused("test=none",
             "test=none: valid are entry-guest-state, entry-msr-load, tpr-threshold, "
-            "virtual-apic, ept-misconfig, preemption-timer, pml, spp, mtf, smx, entry-rules");
+            "virtual-apic, ept-misconfig, preemption-timer, pml, spp, mtf, smx, entry-rules, "
+            "stack-overflow");
 }
 
 static void a_long_message_is_cut(void **state)
