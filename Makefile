@@ -171,7 +171,7 @@ report:  ## pictures and a page from a saved console: make report LOG=console.lo
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
-.PHONY: test test-nested test-programs bench size check docs format
+.PHONY: test test-nested test-programs bench fuzz size check docs format
 test:  ## unit tests and system tests; last line: N passed, N failed
 	@tools/deps build run test linux
 	@+$(BUILD) all test-programs >&2
@@ -199,6 +199,13 @@ bench:  ## round trips in ticks from inside a guest in Bochs, and the size of th
 	@tools/deps build run
 	@+$(BUILD) tally guest >&2
 	@tools/bench
+
+fuzz:  ## random instructions in Bochs: SECONDS=60 SEED= COUNT= CPU= OPTIONS= (docs/fuzz.md)
+	@tools/deps build run
+	@+$(BUILD) tally guest >&2
+	@tools/fuzz $(foreach name,seconds seed count cpu options,$(call fuzz_option,$(name)))
+fuzz_option = $(if $($(call upper,$(1))),--$(1) $(call quote,$($(call upper,$(1)))))
+upper = $(shell echo $(1) | tr a-z A-Z)
 
 size: $(B)/tally.elf $(B)/guest.elf  ## bytes of the images, and of Tally's parts
 	@tools/size

@@ -12,19 +12,6 @@
 
 CODE64(jump, "jmp rdi");
 
-static const struct memory_range *find_hidden(void)
-{
-    for (u32 i = 0; i < memory_map.count; i++) {
-        const struct memory_range *range = &memory_map.range[i];
-
-        if (range->type == MEMORY_RESERVED && range->base > MIB && range->end <= 4 * GIB &&
-            range->base % (2 * MIB) == 0 && range->end % (2 * MIB) == 0 &&
-            memory_map_is_ram(&memory_map, range->base - PAGE_SIZE, range->base))
-            return range;
-    }
-    return NULL;
-}
-
 static volatile u64 *at(u64 address)
 {
     return (volatile u64 *)address;
@@ -51,7 +38,7 @@ static void look(u64 base, u64 end)
 
 void test_hidden_memory(void)
 {
-    const struct memory_range *hidden = under_tally() ? find_hidden() : NULL;
+    const struct memory_range *hidden = under_tally() ? memory_map_hidden() : NULL;
 
     if (hidden)
         look(hidden->base, hidden->end);

@@ -36,3 +36,16 @@ bool memory_map_is_ram(const struct memory_map *map, u64 base, u64 end)
     }
     return base >= end;
 }
+
+const struct memory_range *memory_map_hidden(void)
+{
+    for (u32 i = 0; i < memory_map.count; i++) {
+        const struct memory_range *range = &memory_map.range[i];
+
+        if (range->type == MEMORY_RESERVED && range->base > MIB && range->end <= 4 * GIB &&
+            range->base % (2 * MIB) == 0 && range->end % (2 * MIB) == 0 &&
+            memory_map_is_ram(&memory_map, range->base - PAGE_SIZE, range->base))
+            return range;
+    }
+    return NULL;
+}

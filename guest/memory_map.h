@@ -26,4 +26,8 @@ void memory_map_add(struct memory_map *map, u64 base, u64 size, u32 type);
 /* Whether all of [base, end) is RAM. */
 bool memory_map_is_ram(const struct memory_map *map, u64 base, u64 end);
 
+/* Tally's own memory as this map shows it, a reserved range behind RAM in whole 2 MiB pages; or
+ * NULL. */
+const struct memory_range *memory_map_hidden(void);
+
 #endif

@@ -1,7 +1,7 @@
 #include "options.h"
 
 static const char *const words[] = {"bench", "full-ram", "quiet", "triple-fault"};
-static const char only[] = "only=";
+static const char only[] = "only=", fuzz[] = "fuzz=";
 
 static char command_line[256];
 
@@ -27,12 +27,17 @@ static bool equals(const char *word, u32 length, const char *known)
     return known[length] == 0;
 }
 
-static bool starts_only(const char *word)
+static bool starts(const char *word, const char *name)
 {
-    for (u32 i = 0; only[i]; i++)
-        if (word[i] != only[i])
+    for (u32 i = 0; name[i]; i++)
+        if (word[i] != name[i])
             return false;
     return true;
+}
+
+static bool starts_only(const char *word)
+{
+    return starts(word, only);
 }
 
 static const char *skip_spaces(const char *s)
@@ -76,6 +81,14 @@ bool option_given(const char *word)
         if (equals(w, length_of(w), word))
             return true;
     return false;
+}
+
+const char *fuzz_option(void)
+{
+    for (const char *w = skip_spaces(command_line); *w; w = next_word(w))
+        if (starts(w, fuzz))
+            return w + sizeof(fuzz) - 1;
+    return NULL;
 }
 
 /* Calls `found` for every name in every only=; returns the first for which it says true. */
@@ -133,7 +146,7 @@ const char *unknown_word(bool (*is_family)(const char *name, u32 length))
                 return bad;
             continue;
         }
-        bool known = false;
+        bool known = starts(w, fuzz);
         for (u32 i = 0; i < ARRAY_SIZE(words); i++)
             known |= equals(w, length_of(w), words[i]);
         if (!known)
