@@ -39,7 +39,17 @@ u64 offset_of(const struct snippet *s, u64 address);
 u32 random_register(const struct snippet *s);
 u64 random_value(void);
 
-/* fuzz_memory.c: templates */
+/* Templates, in fuzz_registers.c and fuzz_memory.c: an instruction with the loads that it needs. */
+void fuzz_cpuid(struct snippet *s);
+void fuzz_rdmsr(struct snippet *s);
+void fuzz_wrmsr(struct snippet *s);
+void fuzz_cr_write(struct snippet *s);
+void fuzz_cr_read(struct snippet *s);
+void fuzz_lmsw(struct snippet *s);
+void fuzz_debug_register(struct snippet *s);
+void fuzz_xsetbv(struct snippet *s);
+void fuzz_selector(struct snippet *s);
+void fuzz_table_load(struct snippet *s);
 void fuzz_port(struct snippet *s);
 void fuzz_string_io(struct snippet *s);
 void fuzz_memory(struct snippet *s);
