@@ -58,8 +58,8 @@ void measure_exits_at_once(void)
             least = ticks[cpu] < least ? ticks[cpu] : least;
             most = ticks[cpu] > most ? ticks[cpu] : most;
         }
-        print("{\"bench\":\"%s\",\"profile\":\"%s\",\"cpus\":%u", operations[i].name, profile_name(),
-              smp_count);
+        print("{\"bench\":\"%s\",\"profile\":\"%s\",\"cpus\":%u", operations[i].name,
+              profile_name(), smp_count);
         print_tenths("least", least);
         print_tenths("most", most);
         print("}\n");

@@ -15,6 +15,7 @@
 #include "platform/apic.h"
 #include "platform/boot_info.h"
 #include "platform/console.h"
+#include "platform/mp_table.h"
 #include "platform/power.h"
 #include "platform/serial_filter.h"
 #include "platform/tsc.h"
@@ -63,6 +64,8 @@ static void look_at_the_machine(void)
     acpi_init(info.rsdp);
     tsc_init();
     cpus_present = acpi_cpus(cpu_ids, CPUS_MAX);
+    if (!cpus_present)
+        cpus_present = mp_table_cpus(cpu_ids, CPUS_MAX);
     if (!cpus_present)
         cpu_ids[cpus_present++] = apic_id();
     cpus_limit = options.cpus ? options.cpus : CPUS_MAX;

@@ -5,6 +5,7 @@
 #include "mm/paging.h"
 #include "platform/acpi.h"
 #include "platform/apic.h"
+#include "platform/mp_table.h"
 #include "platform/tsc.h"
 #include "x86/instructions.h"
 
@@ -106,8 +107,10 @@ void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 p
     for (unsigned i = 0; i < count; i++) {
         if (apic_ids[i] == self)
             continue;
-        if (!start(apic_ids[i]) || cpu_count > limit)
+        if (!start(apic_ids[i]) || cpu_count > limit) {
             acpi_hide_cpu(apic_ids[i]);
+            mp_table_hide_cpu(apic_ids[i]);
+        }
     }
     vcpu_count = cpu_count < limit ? cpu_count : limit;
     remove_code();

@@ -202,6 +202,9 @@ static bool collect(u32 apic_id, u8 *flags, void *context)
 {
     (void)flags;
     struct cpu_list *list = context;
+    for (unsigned i = 0; i < list->count; i++)
+        if (list->ids[i] == apic_id)
+            return true; /* listed as a local APIC and as a local x2APIC */
     list->ids[list->count++] = apic_id;
     return list->count < list->max;
 }

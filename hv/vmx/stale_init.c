@@ -54,6 +54,7 @@ static __attribute__((noreturn)) void go_on(struct cpu *cpu)
     flush_guest_tlb(&cpu->vcpu);
     let_others_go(repeat_sipi);
     count_cycles(&cpu->vcpu);
+    take_nmis(&cpu->vcpu);
     vcpu_run(&cpu->vcpu);
 }
 

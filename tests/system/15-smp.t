@@ -43,7 +43,9 @@ like '^tally: vcpu 1  exits [1-9]' 'the report is printed'
 boot --kernel "$B/guest.elf only=smp_halt"
 is "$status" 0 'all CPUs halt: verdict'
 like '^tally: every CPU of the guest is halted for good' 'the reason is told'
-boot --kernel "$B/guest.elf only=smp_init"
+# Without ACPI the CPUs are in the MP table.
+boot --bochs 'pci: enabled=1, chipset=i440fx, advopts=noacpi' --kernel "$B/guest.elf only=smp_init"
+like '^tally: exits .* vcpus 2$' 'the MP table lists the CPUs'
 is "$status" 0 'INIT to the boot CPU: verdict'
 like '^tally: the guest reset itself by INIT' 'the reason is told'
 

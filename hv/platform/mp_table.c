@@ -1,0 +1,100 @@
+#include "platform/mp_table.h"
+#include "lib/string.h"
+#include "mm/paging.h"
+
+#define EBDA_SEGMENT 0x40E
+#define POINTER_SIZE 16
+#define ENTRY_CPU 0
+#define CPU_ENABLED 1
+
+struct header {
+    char signature[4];
+    u16 length;
+    u8 revision, checksum;
+    char oem[8], product[12];
+    u32 oem_table;
+    u16 oem_table_size, entries;
+    u32 local_apic;
+    u16 extended_length;
+    u8 extended_checksum, reserved;
+};
+_Static_assert(sizeof(struct header) == 44, "MP configuration table header");
+
+struct cpu_entry {
+    u8 type, apic_id, apic_version, flags;
+    u32 signature, features, reserved[2];
+};
+_Static_assert(sizeof(struct cpu_entry) == 20, "MP processor entry");
+
+static bool sums_to_zero(const u8 *bytes, size_t size)
+{
+    u8 sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum += bytes[i];
+    return sum == 0;
+}
+
+/* The table that a floating pointer in this range names, or NULL. */
+static struct header *search(u64 from, u64 size)
+{
+    for (u64 address = from; address + POINTER_SIZE <= from + size; address += POINTER_SIZE) {
+        const u8 *pointer = physical(address);
+        u32 table;
+        if (memcmp(pointer, "_MP_", 4) || !sums_to_zero(pointer, POINTER_SIZE))
+            continue;
+        memcpy(&table, pointer + 4, sizeof(table));
+        struct header *header = physical(table);
+        if (table && !memcmp(header->signature, "PCMP", 4) &&
+            sums_to_zero((const u8 *)header, header->length))
+            return header;
+    }
+    return NULL;
+}
+
+/* MP specification, 'MP Floating Pointer Structure': where it may lie. */
+static struct header *find(void)
+{
+    u16 segment;
+    memcpy(&segment, physical(EBDA_SEGMENT), sizeof(segment));
+    struct header *header = segment ? search((u64)segment << 4, KIB) : NULL;
+    if (!header)
+        header = search(639 * KIB, KIB);
+    return header ? header : search(0xF0000, 64 * KIB);
+}
+
+/* The next usable CPU's entry from `*entry` on, which moves behind it; NULL at the end. */
+static struct cpu_entry *next_cpu(const struct header *header, u8 **entry)
+{
+    const u8 *end = (const u8 *)header + header->length;
+    while (*entry + 8 <= end) {
+        struct cpu_entry *cpu = (struct cpu_entry *)*entry;
+        *entry += cpu->type == ENTRY_CPU ? sizeof(*cpu) : 8;
+        if (cpu->type == ENTRY_CPU && (cpu->flags & CPU_ENABLED))
+            return cpu;
+    }
+    return NULL;
+}
+
+unsigned mp_table_cpus(u32 *apic_ids, unsigned max)
+{
+    struct header *header = find();
+    u8 *entry = (u8 *)(header + 1);
+    unsigned count = 0;
+    const struct cpu_entry *cpu;
+    while (header && count < max && (cpu = next_cpu(header, &entry)))
+        apic_ids[count++] = cpu->apic_id;
+    return count;
+}
+
+void mp_table_hide_cpu(u32 apic_id)
+{
+    struct header *header = find();
+    u8 *entry = (u8 *)(header + 1);
+    struct cpu_entry *cpu;
+    while (header && (cpu = next_cpu(header, &entry))) {
+        if (cpu->apic_id == apic_id) {
+            cpu->flags &= (u8)~CPU_ENABLED;
+            header->checksum += CPU_ENABLED;
+        }
+    }
+}

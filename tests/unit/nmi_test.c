@@ -1,0 +1,210 @@
+// Whose an NMI is: kicks and the guest's NMIs, in every order.
+// link: hv/vmx/kick.c hv/vmx/events.c tests/unit/fake_vmcs.c
+#include "fake_vmcs.h"
+
+#include "cpu/cpu.h"
+#include "cpu/traps.h"
+#include "platform/apic.h"
+#include "platform/tsc.h"
+#include "vmx/events.h"
+#include "vmx/invalidate.h"
+#include "vmx/kick.h"
+
+#define NMI_INJECTED (INTERRUPTION_VALID | TYPE_NMI << INTERRUPTION_TYPE_SHIFT | VECTOR_NMI)
+
+unsigned cpu_count = 2, vcpu_count = 2;
+struct cpu *cpus[CPUS_MAX];
+static struct cpu sender_cpu, target_cpu;
+static struct vcpu *const sender = &sender_cpu.vcpu, *const target = &target_cpu.vcpu;
+static unsigned sent, flushed;
+static jmp_buf halted;
+
+void apic_send_nmi(u32 apic_id)
+{
+    assert_int_equal(apic_id, 1);
+    sent++;
+}
+
+u32 apic_last_command(void)
+{
+    return 0;
+}
+
+void flush_ept(void)
+{
+    flushed++;
+}
+
+void tsc_wait_us(u32 microseconds)
+{
+    (void)microseconds;
+}
+
+int acknowledge_interrupt(void)
+{
+    return -1;
+}
+
+void cli(void)
+{
+}
+
+void hlt(void)
+{
+    longjmp(halted, 1);
+}
+
+static int reset(void **state)
+{
+    (void)state;
+    fake_reset();
+    sender_cpu = target_cpu = (struct cpu){0};
+    cpus[0] = &sender_cpu;
+    cpus[1] = &target_cpu;
+    target->controls = fake_vcpu.controls;
+    target->apic_id = target->index = 1;
+    sender->presence = target->presence = RUNS;
+    sent = flushed = 0;
+    return 0;
+}
+
+/* So many NMIs have arrived at the target; how many of them the guest gets at once (0 or 1). */
+static unsigned arrive(unsigned nmis)
+{
+    fake_set(VM_ENTRY_INTERRUPTION_INFO, 0);
+    target->nmis += nmis;
+    take_nmis(target);
+    assert_int_equal(target->nmis, 0);
+    u64 info = fake_get(VM_ENTRY_INTERRUPTION_INFO);
+    assert_true(info == 0 || info == NMI_INJECTED);
+    return info != 0;
+}
+
+static bool window(void)
+{
+    return fake_get(PRIMARY_PROCBASED_CONTROLS) & PROC_NMI_WINDOW_EXITING;
+}
+
+static void a_kick_is_not_the_guests(void **state)
+{
+    (void)state;
+    kick_others(sender, KICK_FLUSH_EPT);
+    assert_int_equal(sent, 1);
+    assert_int_equal(arrive(1), 0);
+    assert_int_equal(flushed, 1);
+    assert_int_equal(arrive(1), 1);
+}
+
+static void one_nmi_answers_for_many_kicks(void **state)
+{
+    (void)state;
+    kick_others(sender, KICK_FLUSH_EPT);
+    kick_others(sender, KICK_FLUSH_EPT);
+    assert_int_equal(sent, 1);
+    assert_int_equal(arrive(1), 0);
+    assert_int_equal(flushed, 1);
+    kick_others(sender, KICK_FLUSH_EPT);
+    assert_int_equal(sent, 2);
+    assert_int_equal(arrive(1), 0);
+}
+
+static void together_they_are_two(void **state)
+{
+    (void)state;
+    kick_others(sender, KICK_FLUSH_EPT);
+    assert_int_equal(arrive(2), 1);
+    assert_false(window());
+    assert_int_equal(flushed, 1);
+}
+
+static void the_guests_may_come_first(void **state)
+{
+    (void)state;
+    kick_others(sender, KICK_FLUSH_EPT);
+    assert_int_equal(arrive(1), 0); /* the guest's: the kick is done, Tally's is still to come */
+    assert_int_equal(flushed, 1);
+    assert_int_equal(arrive(1), 1);
+}
+
+static void a_kick_may_be_done_before_its_nmi(void **state)
+{
+    (void)state;
+    kick_others(sender, KICK_FLUSH_EPT);
+    take_kicks(target);
+    assert_int_equal(flushed, 1);
+    assert_int_equal(arrive(1), 0);
+    assert_int_equal(flushed, 1);
+}
+
+static void who_waits_for_a_sipi_is_not_disturbed(void **state)
+{
+    (void)state;
+    target->presence = WAITS_FOR_SIPI;
+    kick_others(sender, KICK_FLUSH_EPT);
+    assert_int_equal(sent, 0);
+    target->presence = RUNS;
+    take_kicks(target);
+    assert_int_equal(flushed, 1);
+    assert_int_equal(arrive(1), 1);
+}
+
+static void one_more_waits_in_the_guest(void **state)
+{
+    (void)state;
+    assert_int_equal(arrive(3), 1); /* as in a CPU: one taken, one pending, the third merges */
+    assert_true(window());
+    fake_set(GUEST_INTERRUPTIBILITY, BLOCKING_BY_NMI);
+    assert_int_equal(arrive(1), 0);
+    fake_set(GUEST_INTERRUPTIBILITY, 0);
+    assert_int_equal(arrive(0), 0); /* nothing new */
+    queue_nmis(target, 0);          /* what the exit by the NMI window does */
+    assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), NMI_INJECTED);
+    assert_false(window());
+}
+
+static void an_event_of_the_entry_goes_first(void **state)
+{
+    (void)state;
+    target->nmis = 1;
+    fake_set(VM_ENTRY_INTERRUPTION_INFO, INTERRUPTION_VALID | 0x20);
+    take_nmis(target);
+    assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), INTERRUPTION_VALID | 0x20);
+    assert_true(window());
+}
+
+static void stop_is_for_good(void **state)
+{
+    (void)state;
+    kick_others(sender, KICK_STOP);
+    if (!setjmp(halted)) {
+        arrive(1);
+        fail_msg("the CPU went on");
+    }
+    assert_int_equal(target->presence, STOPPED);
+    assert_true(stop_others(sender));
+}
+
+static void who_does_not_stop_is_not_waited_for(void **state)
+{
+    (void)state;
+    assert_false(stop_others(sender));
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, reset)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_kick_is_not_the_guests),
+        TEST(one_nmi_answers_for_many_kicks),
+        TEST(together_they_are_two),
+        TEST(the_guests_may_come_first),
+        TEST(a_kick_may_be_done_before_its_nmi),
+        TEST(who_waits_for_a_sipi_is_not_disturbed),
+        TEST(one_more_waits_in_the_guest),
+        TEST(an_event_of_the_entry_goes_first),
+        TEST(stop_is_for_good),
+        TEST(who_does_not_stop_is_not_waited_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
