@@ -47,6 +47,7 @@ extern struct fuzz_msr fuzz_msrs[];
 extern const u32 fuzz_msrs_count;
 
 /* Bits of snippet.touched behind those of the MSRs. */
+#define TOUCHED_CR8 BIT(59)
 #define TOUCHED_DEBUG_REGISTERS BIT(60)
 #define TOUCHED_TABLES BIT(61) /* GDTR, IDTR, LDTR */
 #define TOUCHED_CR3 BIT(62)

@@ -133,6 +133,7 @@ void fuzz_cr_write(struct snippet *s)
         break;
     default: /* the interrupt that ends HLT must not stay blocked */
         mov_to_cr(s, s->bits == 64 ? 8 : 5, fuzz_one_in(4) ? random_value() : fuzz_below(16));
+        s->touched |= TOUCHED_CR8;
         mov_to_cr(s, s->bits == 64 ? 8 : 6, 0);
     }
 }
