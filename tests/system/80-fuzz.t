@@ -2,7 +2,8 @@
 # A short run of the fuzz guest with a fixed seed; `make fuzz` runs for longer. docs/fuzz.md.
 . "$(dirname "$0")/../lib/tap.sh"
 
-boot --kernel "$B/guest.elf fuzz=1,2000"
+boot_defaults=(--guest test)
+boot --options exits=all --kernel "$B/guest.elf fuzz=1,2000"
 guest_tests 'random instructions'
 is "$status" 0 'the verdict'
 like '^tally: exits [1-9]' 'the report'
