@@ -40,11 +40,11 @@ static struct header *search(u64 from, u64 size)
     for (u64 address = from; address + POINTER_SIZE <= from + size; address += POINTER_SIZE) {
         const u8 *pointer = physical(address);
         u32 table;
-        if (memcmp(pointer, "_MP_", 4) || !sums_to_zero(pointer, POINTER_SIZE))
+        if (memcmp(pointer, "_MP_", 4) != 0 || !sums_to_zero(pointer, POINTER_SIZE))
             continue;
         memcpy(&table, pointer + 4, sizeof(table));
         struct header *header = physical(table);
-        if (table && !memcmp(header->signature, "PCMP", 4) &&
+        if (table && memcmp(header->signature, "PCMP", 4) == 0 &&
             sums_to_zero((const u8 *)header, header->length))
             return header;
     }

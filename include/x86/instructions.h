@@ -43,6 +43,7 @@ void wrmsr(u32 msr, u64 value);
 u64 read_cr0(void);
 u64 read_cr4(void);
 void write_cr0(u64 value);
+void write_cr3(u64 value);
 void write_cr4(u64 value);
 u8 inb(u16 port);
 void outb(u16 port, u8 value);

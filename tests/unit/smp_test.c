@@ -1,0 +1,184 @@
+// Starting the other CPUs: those that come, one that does not, and those beyond the limit.
+// link: hv/cpu/smp.c hv/lib/print.c
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "cpu/smp.h"
+#include "lib/print.h"
+#include "mm/frames.h"
+#include "mm/paging.h"
+#include "platform/acpi.h"
+#include "platform/apic.h"
+#include "platform/mp_table.h"
+#include "platform/tsc.h"
+#include "x86/instructions.h"
+
+#define PAGE 0x5000
+
+/* In place of boot/ap.asm. */
+__asm__(".data\n"
+        ".globl ap_start, ap_gdt, ap_to_32, ap_to_64, ap_page, ap_cr3, ap_end\n"
+        ".globl ap_offset_32, ap_offset_64, ap_offset_gdt\n"
+        "ap_start: .long 0xC0DE\n"
+        "ap_gdt: .long 0\nap_to_32: .long 0\nap_to_64: .long 0\nap_page: .long 0\nap_cr3: .long 0\n"
+        "ap_end:\n"
+        "ap_offset_32: .short 0\nap_offset_64: .short 0\nap_offset_gdt: .short 0\n"
+        ".text\n");
+extern struct cpu *ap_mailbox;
+
+unsigned cpu_count, vcpu_count;
+struct cpu *cpus[CPUS_MAX];
+static struct cpu blocks[8];
+static u8 page[PAGE_SIZE];
+static u32 deaf;              /* the CPU with this APIC id hears no SIPI */
+static unsigned needs, heard; /* SIPIs that each other one needs; has had since its INIT */
+static u32 hidden;            /* a bit for each APIC id */
+
+static char captured[256];
+static size_t captured_length;
+
+static void capture(char c)
+{
+    assert_true(captured_length + 1 < sizeof(captured));
+    captured[captured_length++] = c;
+    captured[captured_length] = '\0';
+}
+
+void *physical(u64 address)
+{
+    assert_int_equal(address, PAGE);
+    return page;
+}
+
+struct cpu *cpu_allocate(u32 apic_id)
+{
+    struct cpu *cpu = &blocks[cpu_count];
+    cpu->vcpu.apic_id = apic_id;
+    cpus[cpu_count++] = cpu;
+    return cpu;
+}
+
+u32 apic_id(void)
+{
+    return 0;
+}
+
+void apic_send_init(u32 id)
+{
+    assert_int_not_equal(id, 0);
+    heard = 0;
+}
+
+void apic_send_sipi(u32 id, u8 vector)
+{
+    assert_int_equal(vector, PAGE / PAGE_SIZE);
+    assert_int_equal(*(u32 *)page, 0xC0DE);
+    if (id != deaf && ++heard == needs)
+        ap_mailbox = NULL; /* it comes and takes its block */
+}
+
+void acpi_hide_cpu(u32 id)
+{
+    hidden |= 1u << id;
+}
+
+void mp_table_hide_cpu(u32 id)
+{
+    assert_true(hidden & 1u << id);
+}
+
+void tsc_wait_us(u32 microseconds)
+{
+    (void)microseconds;
+}
+
+u64 tables_with_low_memory(void)
+{
+    return 0x1000;
+}
+
+u64 own_cr3(void)
+{
+    return 0x2000;
+}
+
+void write_cr3(u64 value)
+{
+    (void)value;
+}
+
+void cpu_load_tables(struct cpu *cpu)
+{
+    (void)cpu;
+}
+
+static void enter(struct cpu *cpu)
+{
+    (void)cpu;
+}
+
+static void start(unsigned limit)
+{
+    static const u32 ids[] = {1, 0, 2, 3}; /* the boot CPU need not be the first */
+    print_sink = capture;
+    captured[captured_length = 0] = '\0';
+    memset(page, 0xAA, sizeof(page));
+    cpu_count = 1;
+    hidden = 0;
+    start_other_cpus(ids, ARRAY_SIZE(ids), limit, PAGE, enter);
+    for (unsigned i = 0; i < sizeof(page); i++)
+        assert_int_equal(page[i], 0xAA); /* the guest's again */
+}
+
+static void all_come(void **state)
+{
+    (void)state;
+    deaf = ~0u;
+    for (needs = 1; needs <= 2; needs++) {
+        start(CPUS_MAX);
+        assert_int_equal(cpu_count, 4);
+        assert_int_equal(vcpu_count, 4);
+        assert_int_equal(hidden, 0);
+        assert_string_equal(captured, "");
+    }
+}
+
+static void one_does_not_come(void **state)
+{
+    (void)state;
+    deaf = 2;
+    needs = 1;
+    start(CPUS_MAX);
+    assert_int_equal(vcpu_count, 3);
+    assert_int_equal(cpus[1]->vcpu.apic_id, 1);
+    assert_int_equal(cpus[2]->vcpu.apic_id, 3);
+    assert_int_equal(hidden, 1 << 2);
+    assert_null(ap_mailbox); /* should it come late, it finds no block */
+    assert_string_equal(captured,
+                        "tally: the CPU with APIC id 2 does not start; going on without it\n");
+}
+
+static void beyond_the_limit(void **state)
+{
+    (void)state;
+    deaf = ~0u;
+    needs = 1;
+    start(2);
+    assert_int_equal(cpu_count, 4); /* they are taken over all the same */
+    assert_int_equal(vcpu_count, 2);
+    assert_int_equal(hidden, 1 << 2 | 1 << 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_come),
+        cmocka_unit_test(one_does_not_come),
+        cmocka_unit_test(beyond_the_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
