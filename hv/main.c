@@ -99,19 +99,18 @@ static void look_at_vmx(void)
 }
 
 #define OTHER_FRAMES (LOW_MEMORY_FRAMES + 8) /* bitmaps and the like */
-/* Beside one table for each of its 2 MiB pages, what takes Tally out of the guest's EPT: directories
- * on either side of a 1 GiB border, the pages by which these tables make Tally larger, and some for
- * large pages that come to have several memory types. */
-#define HIDING_FRAMES (2 + 2 + 32)
+/* What takes Tally out of the guest's EPT, beside one table for each of its 2 MiB pages: a directory
+ * on either side of a 1 GiB border; and some for large pages that come to have several memory types. */
+#define HIDING_FRAMES (2 + 32)
 #define SAMPLE_FRAMES (4 * MIB / PAGE_SIZE)
 
 static u64 own_size(void)
 {
     u64 frames = guest_memory_frames(vmx_capabilities.ept_vpid, top) + cpus_present * CPU_FRAMES +
                  (options.sample_ms ? SAMPLE_FRAMES : 0) + OTHER_FRAMES;
-    u64 size = align_up(image_size() + frames * PAGE_SIZE, PAGE_2M);
-    frames = paging_frames(size, top) + size / PAGE_2M + HIDING_FRAMES;
-    return align_up(size + frames * PAGE_SIZE, PAGE_2M);
+    u64 size = image_size() + frames * PAGE_SIZE, with_tables = size + PAGE_2M;
+    u64 tables = paging_frames(with_tables, top) + with_tables / PAGE_2M + HIDING_FRAMES;
+    return align_up(size + tables * PAGE_SIZE, PAGE_2M);
 }
 
 static void move_to_the_top(void)
