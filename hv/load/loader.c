@@ -208,6 +208,8 @@ static bool load_image(struct loader *loader, struct image *image, struct guest_
         return linux_load(loader, image, start);
     if (elf_recognized(file, image->size))
         return refuse(loader, "the kernel is an ELF file without a multiboot header");
+    if (image->size >= 2 && file[0] == 0x1F && file[1] == 0x8B)
+        return refuse(loader, "the kernel is packed by gzip: unpack it first");
     return refuse(loader, "the kernel is neither a multiboot kernel nor a Linux bzImage");
 }
 

@@ -33,6 +33,10 @@ boot --mem 64 --kernel "$B/guest.elf only=hidden_memory"
 read -r base end < <(hidden)
 isnt "$base" '' 'the guest test kernel finds Tally'
 
+echo moved >"$scratch/module"
+boot --mem 64 --kernel "$B/fixtures/wide.bin" --module "$scratch/module"
+is "$status" 0 'a module in the way of a kernel is moved'
+
 grub map serial terminal lsmmap ls iorw <<'EOC'
 serial --unit=0 --speed=115200
 terminal_output serial

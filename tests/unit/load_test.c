@@ -495,6 +495,12 @@ static void linux_on_uefi(void **state)
 
 #define HEADER(field) (LINUX_HEADER_OFFSET + offsetof(struct linux_header, field))
 
+static void make_packed(void)
+{
+    new_file(0x100);
+    put16(0, 0x8B1F);
+}
+
 static const struct damage {
     void (*make)(void);
     u64 offset;
@@ -535,6 +541,7 @@ static const struct damage {
     {make_flat, 0x5C, 4, 0x110000, "entry point 0x110000 is in no segment"},
     {make_flat, 0x40, 4, 0, "neither a multiboot kernel nor a Linux bzImage"},
     {make_flat, 11, 0, 0, "neither a multiboot kernel nor a Linux bzImage"},
+    {make_packed, 0x80, 2, 0, "packed by gzip"},
     {make_flat, 0, 0, 0, "neither a multiboot kernel nor a Linux bzImage"},
     {make_multiboot2, 0x40 + 24, 4, 21, "requires unknown information (tag 21)"},
     {make_multiboot2, 0x40 + 20, 4, 7, "tag of impossible size"},
