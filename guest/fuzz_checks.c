@@ -4,7 +4,7 @@
 #include "statistics.h"
 #include "x86/instructions.h"
 
-extern const u64 image_start[], code_end[]; /* linker.ld */
+extern const u8 image_start[], code_end[]; /* linker.ld */
 
 static u64 code_before, counts_before[EXIT_REASONS], cycles_before[EXIT_REASONS];
 
@@ -91,8 +91,8 @@ static u64 checksum(void)
 {
     u64 sum = 0;
 
-    for (const u64 *word = image_start; word < code_end; word++)
-        sum = (sum << 1 | sum >> 63) ^ *word;
+    for (u64 at = (u64)image_start; at < (u64)code_end; at += sizeof(u64))
+        sum = (sum << 1 | sum >> 63) ^ *(const u64 *)at;
     return sum;
 }
 
