@@ -1,6 +1,7 @@
 #include "smp.h"
 #include "memory.h"
 #include "smp_apic.h"
+#include "statistics.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 #include "x86/registers.h"
@@ -164,9 +165,13 @@ static void start(u32 destination)
     apic_send(destination, ICR_STARTUP | AP_PAGE / 4096);
 }
 
-/* Until for a while no other comes. */
+/* Tally tells how many there are; bare: until for a while no other comes. */
 static u32 count_arrivals(void)
 {
+    if (under_tally()) {
+        smp_wait(&arrived, cpuid(LEAF_INFO, 0).ebx - 1);
+        return arrived;
+    }
     u32 seen = arrived;
 
     for (u32 i = 0; i < 100; i++) {

@@ -118,6 +118,16 @@ static void call_all_others(struct cpu *self)
     smp_send_others(VECTOR_CALL);
 }
 
+/* The first `callers` CPUs have called all others: whether each has had all these calls. */
+static bool all_called(u32 callers)
+{
+    bool called = true;
+
+    for (u32 i = 0; i < smp_count; i++)
+        called &= smp_wait(&smp_cpus[i].calls, callers - (i < callers));
+    return called;
+}
+
 /* Each CPU in its turn, so that no two interrupts merge. */
 static bool each_calls(void (*call)(struct cpu *self))
 {
@@ -131,7 +141,7 @@ static bool each_calls(void (*call)(struct cpu *self))
             smp_order(&smp_cpus[i], call);
             arrived &= smp_done(&smp_cpus[i]);
         }
-        smp_linger();
+        arrived &= all_called(i + 1);
     }
     return arrived & all_have(smp_count - 1, 0);
 }
