@@ -162,10 +162,10 @@ static void start_counting(void)
     }
     for (unsigned i = 0; i < vcpu_count; i++)
         statistics_register(&cpus[i]->vcpu.stats);
-    run_facts.start_tsc = rdtsc();
     if (options.sample_ms)
         timeline_init(frames_alloc(SAMPLE_FRAMES), SAMPLE_FRAMES * PAGE_SIZE,
                       (u64)options.sample_ms * tsc_khz());
+    run_facts.start_tsc = rdtsc(); /* clearing the buffer is not the guest's time */
 }
 
 static void set_up_vcpu(struct cpu *cpu)
