@@ -51,8 +51,7 @@ static const char *compacted(const struct run *run)
     }
 
 static const struct instruction_test instructions[] = {
-    ROW("XSAVES", xsaves, XSAVES),
-    ROW("XRSTORS", xrstors, XRSTORS),
+    ROW("XSAVES", xsaves, XSAVES), ROW("XRSTORS", xrstors, XRSTORS),
     ROW("XSAVES once more", xsaves, XSAVES), /* the exit is made again */
 };
 

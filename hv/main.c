@@ -88,7 +88,8 @@ static void look_at_vmx(void)
     if (problem)
         fatal("%s", problem);
     vmx_capabilities_read(&vmx_capabilities, rdmsr, cpuid(0x80000008, 0).eax);
-    problem = controls_negotiate(&vmx_capabilities, options.profile, &controls, error, sizeof(error));
+    problem =
+        controls_negotiate(&vmx_capabilities, options.profile, &controls, error, sizeof(error));
     if (options.caps)
         show_capabilities(problem);
     if (problem)
@@ -99,8 +100,9 @@ static void look_at_vmx(void)
 }
 
 #define OTHER_FRAMES (LOW_MEMORY_FRAMES + 8) /* bitmaps and the like */
-/* What takes Tally out of the guest's EPT, beside one table for each of its 2 MiB pages: a directory
- * on either side of a 1 GiB border; and some for large pages that come to have several memory types. */
+/* What takes Tally out of the guest's EPT, beside one table for each of its 2 MiB pages: a
+ * directory on either side of a 1 GiB border; and some for large pages that come to have several
+ * memory types. */
 #define HIDING_FRAMES (2 + 32)
 #define SAMPLE_FRAMES (4 * MIB / PAGE_SIZE)
 

@@ -21,7 +21,7 @@ enum tally_leaf {
     LEAF_REASON_EXITS = 0x4FFFFFFD,  /* ECX = reason → EAX = exits, low 32 bits */
     LEAF_REASON_CYCLES = 0x4FFFFFFC, /* ECX = reason → EBX:ECX = cycles */
 
-    LEAF_INFO = 0x4FFFFF00,         /* EAX = ABI version, EBX = vCPUs, ECX = profile, EDX = kHz */
+    LEAF_INFO = 0x4FFFFF00,           /* EAX = ABI version, EBX = vCPUs, ECX = profile, EDX = kHz */
     LEAF_REASON_EXITS64 = 0x4FFFFF01, /* ECX = reason → EBX:EAX = exits */
     LEAF_REASON_MIN = 0x4FFFFF02,     /* ECX = reason → EBX:EAX = least cycles of one exit */
     LEAF_REASON_MAX = 0x4FFFFF03,     /* ECX = reason → EBX:EAX = most cycles of one exit */

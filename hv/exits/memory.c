@@ -16,9 +16,9 @@ static void deny(const struct vcpu *vcpu, u64 physical, u64 qualification)
     bool write = qualification & EPT_VIOLATION_WRITE;
     if (guest_memory_denied() < NAMED_ATTEMPTS)
         say("the guest's CPU %u tried to %s Tally's memory at %lx, RIP %lx", vcpu->index,
-            write                                  ? "write"
+            write                                 ? "write"
             : qualification & EPT_VIOLATION_FETCH ? "execute"
-                                                   : "read",
+                                                  : "read",
             physical, vmread(GUEST_RIP));
     guest_memory_deny(physical, write);
 }

@@ -49,22 +49,14 @@ static bool read_feature_control(u32 msr, u64 *value)
 static enum vmcs_field field_of(u32 msr)
 {
     switch (msr) {
-    case IA32_FS_BASE:
-        return GUEST_FS_BASE;
-    case IA32_GS_BASE:
-        return GUEST_GS_BASE;
-    case IA32_SYSENTER_CS:
-        return GUEST_IA32_SYSENTER_CS;
-    case IA32_SYSENTER_ESP:
-        return GUEST_IA32_SYSENTER_ESP;
-    case IA32_SYSENTER_EIP:
-        return GUEST_IA32_SYSENTER_EIP;
-    case IA32_PAT:
-        return GUEST_IA32_PAT;
-    case IA32_DEBUGCTL:
-        return GUEST_IA32_DEBUGCTL;
-    default:
-        return GUEST_IA32_EFER;
+    case IA32_FS_BASE: return GUEST_FS_BASE;
+    case IA32_GS_BASE: return GUEST_GS_BASE;
+    case IA32_SYSENTER_CS: return GUEST_IA32_SYSENTER_CS;
+    case IA32_SYSENTER_ESP: return GUEST_IA32_SYSENTER_ESP;
+    case IA32_SYSENTER_EIP: return GUEST_IA32_SYSENTER_EIP;
+    case IA32_PAT: return GUEST_IA32_PAT;
+    case IA32_DEBUGCTL: return GUEST_IA32_DEBUGCTL;
+    default: return GUEST_IA32_EFER;
     }
 }
 
@@ -103,7 +95,8 @@ static bool write_judged(struct vcpu *vcpu, u32 msr, u64 value)
     return true;
 }
 
-/* LME cannot change with paging on, LMA not at all. SDM vol. 3, 'Extended Feature Enable Register'. */
+/* LME cannot change with paging on, LMA not at all. SDM vol. 3, 'Extended Feature Enable Register'.
+ */
 static bool write_efer(struct vcpu *vcpu, u32 msr, u64 value)
 {
     (void)vcpu, (void)msr;

@@ -186,8 +186,8 @@ static void for_each_cpu(bool (*visit)(u32 apic_id, u8 *flags, void *context), v
         u32 flags = entry[0] == MADT_LOCAL_APIC ? 4 : 8;
         u32 id = entry[0] == MADT_LOCAL_APIC ? entry[3] : u32_at(entry, 4);
         bool is_cpu = entry[0] == MADT_LOCAL_APIC || entry[0] == MADT_LOCAL_X2APIC;
-        if (entry[1] < 2 || (is_cpu && (entry[flags] & MADT_ENABLED) &&
-                             !visit(id, &entry[flags], context)))
+        if (entry[1] < 2 ||
+            (is_cpu && (entry[flags] & MADT_ENABLED) && !visit(id, &entry[flags], context)))
             return;
         offset += entry[1];
     }

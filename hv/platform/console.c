@@ -84,7 +84,8 @@ static void screen_put(char c)
         text[row * SCREEN_COLUMNS + column++] = SCREEN_ATTRIBUTE | (u8)c;
 }
 
-/* A line belongs to the CPU that began it, until its end. One that never ends it is not waited for. */
+/* A line belongs to the CPU that began it, until its end. One that never ends it is not waited for.
+ */
 static u64 line_owner;
 
 static void own_line(u64 self)

@@ -18,7 +18,8 @@ void console_show_on_screen(bool on);
 /* Waits until COM1 has sent everything. */
 void console_drain(void);
 
-/* From now on the guest owns COM1; Tally leaves its settings as they are and waits for line ends. */
+/* From now on the guest owns COM1; Tally leaves its settings as they are and waits for line ends.
+ */
 void console_hand_over(void);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * With `make COUNT_ACCESSES=1`: how many VMREADs and VMWRITEs the exits of each reason take. Under a
- * hypervisor without VMCS shadowing each is an exit of its own. For one vCPU; without the option all
- * of this is nothing.
+ * With `make COUNT_ACCESSES=1`: how many VMREADs and VMWRITEs the exits of each reason take. Under
+ * a hypervisor without VMCS shadowing each is an exit of its own. For one vCPU; without the option
+ * all of this is nothing.
  */
 #ifndef TALLY_STATS_ACCESSES_H
 #define TALLY_STATS_ACCESSES_H

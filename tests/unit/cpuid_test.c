@@ -82,8 +82,7 @@ static void features_are_hidden(void **state)
     for (unsigned again = 0; again < 2; again++) { /* the second time from the cache */
         answers(0x1, 0, ~0u, ~0u, all_but(0x7C | BIT(11)), all_but(BIT(21)));
         answers(0x7, 0, ~0u, all_but(BIT(2) | BIT(25)),
-                all_but(BIT(23) | BIT(29) | BIT(30) | BIT(31)),
-                all_but(BIT(5) | BIT(18)));
+                all_but(BIT(23) | BIT(29) | BIT(30) | BIT(31)), all_but(BIT(5) | BIT(18)));
         answers(0x7, 1, all_but(BIT(17) | BIT(19) | BIT(26) | BIT(27)), ~0u, all_but(BIT(5)),
                 all_but(BIT(15) | BIT(21)));
         answers(0xD, 0, all_but(BIT(19)), ~0u, ~0u, ~0u);

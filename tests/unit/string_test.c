@@ -1,13 +1,13 @@
 // link:
 /* Tally's own string functions, under other names beside libc's. */
-#define memcpy  tally_memcpy
+#define memcpy tally_memcpy
 #define memmove tally_memmove
-#define memset  tally_memset
-#define memcmp  tally_memcmp
-#define strlen  tally_strlen
-#define strcmp  tally_strcmp
+#define memset tally_memset
+#define memcmp tally_memcmp
+#define strlen tally_strlen
+#define strcmp tally_strcmp
 #define strncmp tally_strncmp
-#define strchr  tally_strchr
+#define strchr tally_strchr
 #define strlcpy tally_strlcpy
 #include "lib/string.c"
 #undef memcpy
