@@ -58,18 +58,9 @@ void set_interrupt_handler(u32 vector, interrupt_handler *handler)
     interrupt_handlers[vector] = handler;
 }
 
-/* From traps.asm; returns only for interrupts that have a handler. */
-void trap(struct trap_frame *frame)
+/* The code under test ended here; does not return. */
+static void end_run(struct run *run, const struct trap_frame *frame)
 {
-    struct run *run = running;
-
-    if (interrupt_handlers[frame->vector]) {
-        interrupt_handlers[frame->vector](frame);
-        return;
-    }
-    if (!run)
-        bail_out("unexpected exception", frame);
-
     running = NULL;
     for (u32 i = 0; i < GPRS; i++)
         run->gpr[i] = frame->gpr[i];
@@ -82,6 +73,17 @@ void trap(struct trap_frame *frame)
     run->rflags = frame->rflags;
     run->cr2 = read_cr2();
     run_leave();
+}
+
+/* From traps.asm; returns only for interrupts that have a handler. */
+void trap(struct trap_frame *frame)
+{
+    if (interrupt_handlers[frame->vector])
+        interrupt_handlers[frame->vector](frame);
+    else if (running)
+        end_run(running, frame);
+    else
+        bail_out("unexpected exception", frame);
 }
 
 static void place_code(struct code code)
