@@ -4,6 +4,7 @@
 #include "platform/apic.h"
 #include "platform/tsc.h"
 #include "vmx/access.h"
+#include "vmx/events.h"
 #include "vmx/invalidate.h"
 #include "vmx/kick.h"
 #include "vmx/live_state.h"
@@ -23,6 +24,15 @@ static void reset_live_state(void)
     apic_reset();
 }
 
+/* Those that Tally had taken for the guest; those in the APIC wait there. */
+static void forget_events(struct vcpu *vcpu)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(vcpu->pending_interrupts); i++)
+        vcpu->pending_interrupts[i] = 0;
+    vcpu->guest_nmis = 0;
+    set_nmi_window(vcpu, false);
+}
+
 enum exit_action take_init(struct vcpu *vcpu)
 {
     if (vcpu->index == 0)
@@ -31,6 +41,7 @@ enum exit_action take_init(struct vcpu *vcpu)
         drop_stale_init(vcpu);
     vmcs_set_init_state(vcpu);
     reset_live_state();
+    forget_events(vcpu);
     flush_guest_tlb(vcpu);
     return EXIT_RETRY;
 }
