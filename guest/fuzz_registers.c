@@ -41,10 +41,18 @@ void fuzz_rdmsr(struct snippet *s)
     instruction(s, OPCODE_RDMSR);
 }
 
+/* Each bit is set one time in four. */
+static u64 fuzz_few_bits(void)
+{
+    u64 half = fuzz_random();
+
+    return half & fuzz_random();
+}
+
 static u64 msr_value(const struct fuzz_msr *msr)
 {
     switch (msr->values) {
-    case FLIP_BITS: return msr->value ^ (fuzz_random() & fuzz_random() & msr->flips);
+    case FLIP_BITS: return msr->value ^ (fuzz_few_bits() & msr->flips);
     case NEAR: return msr->value + fuzz_below(1u << 20);
     default: return random_value();
     }
@@ -91,7 +99,7 @@ static u64 cr4_value(const struct snippet *s)
 {
     u64 flips = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_MCE | CR4_PGE | CR4_PCE |
                 CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_OSXSAVE;
-    u64 value = fuzz_controls.cr4 ^ (fuzz_random() & fuzz_random() & flips);
+    u64 value = fuzz_controls.cr4 ^ (fuzz_few_bits() & flips);
 
     if (fuzz_one_in(4))
         value |= s->legacy ? CR4_LA57 : CR4_PCIDE;

@@ -128,7 +128,7 @@ static bool arrives(u16 master, u64 to)
         return false;
     bytes = memory_at(to);
     for (u32 i = 0; wanted[i]; i++)
-        same &= bytes[i + 1] == wanted[i];
+        same &= bytes[i + 1] == (u8)wanted[i];
     return same;
 }
 

@@ -34,9 +34,9 @@ static const char *sleep_way(u32 value, u8 s5_type)
 
 static bool ends_shutdown_word(u32 value)
 {
-    if ((u8)value != shutdown_word[shutdown_letters])
+    if ((char)value != shutdown_word[shutdown_letters])
         shutdown_letters = 0;
-    if ((u8)value == shutdown_word[shutdown_letters])
+    if ((char)value == shutdown_word[shutdown_letters])
         shutdown_letters++;
     return !shutdown_word[shutdown_letters];
 }
