@@ -129,7 +129,8 @@ static void test_sizes(void)
 
     bios = (struct run){.gpr[RAX] = 0};
     answered = call_bios(&bios, (struct code)CODE(int_12));
-    tally_ok(answered && (bios.gpr[RAX] & 0xFFFF) * KIB == end_of_ram(0), "INT 12h ends where low RAM ends");
+    tally_ok(answered && (bios.gpr[RAX] & 0xFFFF) * KIB == end_of_ram(0),
+             "INT 12h ends where low RAM ends");
 }
 
 static void test_refusals(void)
