@@ -125,11 +125,14 @@ static const u8 *aml_byte(const u8 *p, u8 *value)
     return p + (*p == 0x0A ? 2 : 1);
 }
 
-/* `\_S5_` is a Name of a Package whose first two elements are the SLP_TYP values. */
+#define S5_SHORTEST 9 /* name, PackageOp, length, number of elements, two integers of a byte */
+
+/* `\_S5_` is a Name of a Package whose first two elements are the SLP_TYP values. It may end the
+ * table. */
 static void find_s5(const struct table *dsdt)
 {
     const u8 *p = (const u8 *)dsdt + sizeof(*dsdt), *end = (const u8 *)dsdt + dsdt->length;
-    for (; p + 16 < end; p++) {
+    for (; p + S5_SHORTEST <= end; p++) {
         if (memcmp(p, "_S5_\x12", 5) != 0)
             continue;
         p += 5;
