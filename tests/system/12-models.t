@@ -8,7 +8,7 @@ for model in corei5_arrandale_m520 corei7_sandy_bridge_2600k corei7_ivy_bridge_3
     bochs-bin --help cpu 2>&1 | grep -qw "$model" || { skip "this Bochs has no $model" "$model"; continue; }
     quiet=quiet
     case $model in *arrandale* | tigerlake) quiet='' ;; esac
-    boot_defaults=(--cpu "$model" --kernel "$B/guest.elf $quiet")
+    boot_defaults=(--guest test --cpu "$model" --kernel "$B/guest.elf $quiet")
     boot --native
     is "$status" 0 "$model, bare" || note "$(grep -A 2 '^not ok' "$console")"
     [ -n "$quiet" ] || transcript >"$scratch/bare"
