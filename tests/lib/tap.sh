@@ -83,7 +83,7 @@ boot() {
     timeout -k 5 600 "$top/tools/run" --platform bochs "${boot_defaults[@]}" "$@" \
         </dev/null >"$console.raw" 2>"$errors" || status=$?
     tr -d '\r' <"$console.raw" >"$console"
-    [ -z "${REASONS:-}" ] || note_reasons "$@"
+    [ -z "${REASONS:-}" ] || note_reasons "${boot_defaults[@]}" "$@"
     [ -z "${SHOW:-}" ] || sed 's/^/# /' "$console" "$errors"
 }
 
