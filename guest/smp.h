@@ -10,7 +10,7 @@
 
 enum smp_vector {
     VECTOR_CALL = 0x81,       /* counted; wakes a halted CPU */
-    VECTOR_SHOOT_DOWN = 0x82, /* see smp_tests.c */
+    VECTOR_SHOOT_DOWN = 0x82, /* see smp_shoot_down.c */
 };
 
 /* As the trampoline found the CPU. */
