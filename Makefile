@@ -185,8 +185,8 @@ test-nested:  ## Tally in QEMU with KVM on a Linux in Bochs (docs/nested.md); ab
 
 test-programs: $(UNIT_TESTS) $(FIXTURES)
 
-# A unit test names the sources under test in a comment: // link: hv/lib/print.c hv/load/elf.c
-linked = $(patsubst %.c,$(B)/host/%.o,$(shell sed -n 's|^// link:||p' tests/unit/$(1).c 2>/dev/null))
+# A unit test names the sources under test in a comment: // link: hv/lib/print.c hv/load/*.c
+linked = $(patsubst %.c,$(B)/host/%.o,$(wildcard $(shell sed -n 's|^// link:||p' tests/unit/$(1).c 2>/dev/null)))
 $(B)/unit/%: $(B)/host/tests/unit/%.o $$(call linked,%)
 	@mkdir -p $(@D)
 	gcc $(CFLAGS_host) -o $@ $^ -lcmocka

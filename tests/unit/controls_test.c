@@ -1,8 +1,6 @@
 // Which controls Tally runs with, or why not, on recorded and on constructed machines.
 // link: hv/vmx/controls.c hv/vmx/capabilities.c hv/vmx/describe.c hv/lib/print.c
-// link: hv/vmx/entry_checks.c hv/vmx/entry_checks_controls.c hv/vmx/entry_checks_host.c
-// link: hv/vmx/entry_checks_guest.c hv/vmx/entry_checks_segments.c
-// link: hv/vmx/entry_checks_activity.c hv/vmx/dump.c tests/unit/fake_vmcs.c
+// link: hv/vmx/entry_checks*.c hv/vmx/dump.c tests/unit/fake_vmcs*.c
 #include "fake_vmcs.h"
 
 #include <stdio.h>

@@ -1,16 +1,14 @@
 // The whole way of an exit on the host: reasons that no emulator raises, every number there is.
 // link: hv/exits/apic.c hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/debug_registers.c
-// link: hv/exits/descriptor_tables.c hv/exits/dispatch.c hv/exits/entry_failure.c
-// link: hv/exits/events.c hv/exits/hlt.c hv/exits/instructions.c hv/exits/invpcid.c
-// link: hv/exits/io.c hv/exits/memory.c hv/exits/msr.c hv/exits/msr_rules.c hv/exits/random.c
-// link: hv/exits/task_segments.c hv/exits/task_state.c hv/exits/task_switch.c hv/exits/xsetbv.c
-// link: hv/vmx/break_rules.c hv/vmx/capabilities.c hv/vmx/controls.c hv/vmx/dump.c hv/vmx/entry_checks.c
-// link: hv/vmx/entry_checks_activity.c hv/vmx/entry_checks_controls.c
-// link: hv/vmx/entry_checks_guest.c hv/vmx/entry_checks_host.c hv/vmx/entry_checks_segments.c
+// link: hv/exits/descriptor_tables.c hv/exits/dispatch.c hv/exits/entry_failure.c hv/exits/events.c
+// link: hv/exits/hlt.c hv/exits/instructions.c hv/exits/invpcid.c hv/exits/io.c hv/exits/memory.c
+// link: hv/exits/msr.c hv/exits/msr_rules.c hv/exits/random.c hv/exits/task_segments.c
+// link: hv/exits/task_state.c hv/exits/task_switch.c hv/exits/xsetbv.c hv/vmx/break_rules.c
+// link: hv/vmx/capabilities.c hv/vmx/controls.c hv/vmx/dump.c hv/vmx/entry_checks*.c
 // link: hv/vmx/events.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
-// link: hv/vmx/segments.c hv/vmx/startup.c hv/vmx/vcpu.c hv/vmx/vmcs.c
-// link: hv/stats/counters.c hv/stats/leaves.c hv/stats/timeline.c hv/lib/print.c
-// link: tests/unit/fake_machine.c tests/unit/fake_vmcs.c
+// link: hv/vmx/segments.c hv/vmx/startup.c hv/vmx/vcpu.c hv/vmx/vmcs.c hv/stats/counters.c
+// link: hv/stats/leaves.c hv/stats/timeline.c hv/lib/print.c tests/unit/fake_machine.c
+// link: tests/unit/fake_vmcs*.c
 #include "fake_machine.h"
 
 #include <stdio.h>

@@ -101,4 +101,12 @@ void fake_output_clear(void);
 extern jmp_buf fake_fatal;
 extern bool fake_fatal_expected;
 
+/* ---- The parts of fake_reset() ---- */
+
+void fake_set_capabilities(void);
+void fake_set_controls(void);
+void fake_set_host(void);
+void fake_map_identity(void);
+void fake_msrs_forget(void);
+
 #endif

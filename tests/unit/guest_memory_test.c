@@ -1,4 +1,4 @@
-// link: tests/unit/fake_vmcs.c tests/unit/fake_events.c hv/vmx/guest_memory.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/vmx/guest_memory.c
 // link: hv/vmx/guest_paging.c
 /* The software walk of the guest's page tables, mode by mode and right by right. */
 #include "fake_events.h"

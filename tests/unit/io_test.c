@@ -1,4 +1,4 @@
-// link: tests/unit/fake_vmcs.c tests/unit/fake_events.c hv/exits/io.c hv/vmx/guest_memory.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/io.c hv/vmx/guest_memory.c
 // link: hv/vmx/guest_paging.c hv/vmx/prefixes.c
 /* IN, OUT, INS and OUTS in every mode: registers, faults, filters, batches. */
 #include "fake_events.h"

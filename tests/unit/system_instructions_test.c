@@ -1,6 +1,6 @@
-// link: tests/unit/fake_vmcs.c tests/unit/fake_events.c hv/exits/xsetbv.c hv/exits/random.c
-// link: hv/exits/invpcid.c hv/exits/debug_registers.c hv/vmx/guest_memory.c
-// link: hv/vmx/guest_paging.c hv/vmx/prefixes.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/xsetbv.c hv/exits/random.c
+// link: hv/exits/invpcid.c hv/exits/debug_registers.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c
+// link: hv/vmx/prefixes.c
 /* XSETBV, RDRAND, RDSEED, UMWAIT, INVPCID and MOV DR. */
 #include "fake_events.h"
 #include "fake_vmcs.h"

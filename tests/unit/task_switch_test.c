@@ -1,8 +1,6 @@
-// link: tests/unit/fake_vmcs.c tests/unit/fake_events.c hv/exits/task_switch.c
-// link: hv/exits/task_state.c hv/exits/task_segments.c hv/vmx/guest_memory.c
-// link: hv/vmx/guest_paging.c hv/vmx/segments.c hv/vmx/entry_checks.c
-// link: hv/vmx/entry_checks_activity.c hv/vmx/entry_checks_controls.c
-// link: hv/vmx/entry_checks_guest.c hv/vmx/entry_checks_host.c hv/vmx/entry_checks_segments.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/task_switch.c
+// link: hv/exits/task_state.c hv/exits/task_segments.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c
+// link: hv/vmx/segments.c hv/vmx/entry_checks*.c
 /* Task switches of all four kinds; after each, the state must be one that VM entry takes. */
 #include "fake_events.h"
 #include "fake_vmcs.h"

@@ -1,0 +1,205 @@
+/* Registers, ports, MSRs: what the CPU has besides the VMCS. */
+#include "fake_vmcs.h"
+
+#include "x86/instructions.h"
+
+#define WEAK __attribute__((weak))
+
+static struct {
+    u32 msr;
+    u64 value;
+} msrs[256];
+static unsigned msr_count;
+
+void fake_msrs_forget(void)
+{
+    msr_count = 0;
+}
+
+void fake_msr(u32 msr, u64 value)
+{
+    unsigned i = 0;
+    while (i < msr_count && msrs[i].msr != msr)
+        i++;
+    if (i == msr_count)
+        msr_count++;
+    assert_true(msr_count <= ARRAY_SIZE(msrs));
+    msrs[i].msr = msr;
+    msrs[i].value = value;
+}
+
+bool fake_msr_get(u32 msr, u64 *value)
+{
+    for (unsigned i = 0; i < msr_count; i++) {
+        if (msrs[i].msr == msr) {
+            *value = msrs[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rdmsr_safe(u32 msr, u64 *value);
+bool wrmsr_safe(u32 msr, u64 value);
+bool xsetbv_safe(u32 index, u64 value);
+bool rdpmc_safe(u32 counter, u64 *value);
+
+WEAK bool rdmsr_safe(u32 msr, u64 *value)
+{
+    return fake_msr_get(msr, value);
+}
+
+WEAK bool wrmsr_safe(u32 msr, u64 value)
+{
+    u64 old;
+    if (!fake_msr_get(msr, &old))
+        return false;
+    fake_msr(msr, value);
+    return true;
+}
+
+WEAK bool xsetbv_safe(u32 index, u64 value)
+{
+    if (index || !(value & 1) || (value & ~7ull) || (value & 6) == 4)
+        return false;
+    fake_cpu.xcr0 = value;
+    return true;
+}
+
+WEAK bool rdpmc_safe(u32 counter, u64 *value)
+{
+    *value = fake_cpu.pmc;
+    return counter < fake_cpu.pmcs;
+}
+
+void *guest_ram(u64 physical, size_t size);
+WEAK void *guest_ram(u64 physical, size_t size)
+{
+    return size <= FAKE_RAM && physical <= FAKE_RAM - size ? &fake_ram[physical] : NULL;
+}
+
+/* x86/instructions.h: MSRs that are known to exist, and the rest of what user code may not do. */
+
+WEAK u64 rdmsr(u32 msr)
+{
+    u64 value;
+    if (!fake_msr_get(msr, &value))
+        fail_msg("RDMSR of %#x, which the test has not set", msr);
+    return value;
+}
+
+WEAK void wrmsr(u32 msr, u64 value)
+{
+    u64 old = rdmsr(msr);
+    (void)old;
+    fake_msr(msr, value);
+}
+
+WEAK u64 read_cr0(void)
+{
+    return fake_cpu.cr0;
+}
+
+WEAK u64 read_cr4(void)
+{
+    return fake_get(HOST_CR4);
+}
+
+WEAK void write_cr0(u64 value)
+{
+    fake_cpu.cr0 = value;
+}
+
+WEAK void write_cr4(u64 value)
+{
+    fake_set(HOST_CR4, value);
+}
+
+WEAK void wbinvd(void)
+{
+    fake_cpu.wbinvds++;
+}
+
+WEAK void cli(void)
+{
+}
+
+WEAK void hlt(void)
+{
+    fail_msg("Tally halts the CPU");
+}
+
+/* vmx/live_state.h */
+void live_set_cr2(u64 value);
+u32 port_in(u16 port, unsigned size);
+void port_out(u16 port, unsigned size, u32 value);
+u64 live_cr8(void);
+void live_set_cr8(u64 value);
+void live_set_cache_bits(u64 cr0);
+u64 live_debug_register(unsigned number);
+void live_set_debug_register(unsigned number, u64 value);
+u32 live_pkru(void);
+bool live_random(bool seed, unsigned size, u64 *value);
+
+static void log_port(u16 port, unsigned size, bool out, u32 value)
+{
+    if (fake_cpu.port_accesses < ARRAY_SIZE(fake_cpu.ports))
+        fake_cpu.ports[fake_cpu.port_accesses] =
+            (struct fake_port_access){port, (u8)size, out, value};
+    fake_cpu.port_accesses++;
+}
+
+WEAK u32 port_in(u16 port, unsigned size)
+{
+    u32 value = size == 4 ? fake_cpu.port_value : fake_cpu.port_value & ((1u << 8 * size) - 1);
+    log_port(port, size, false, value);
+    return value;
+}
+
+WEAK void port_out(u16 port, unsigned size, u32 value)
+{
+    log_port(port, size, true, value);
+}
+
+WEAK u64 live_cr8(void)
+{
+    return fake_cpu.cr8;
+}
+
+WEAK void live_set_cr8(u64 value)
+{
+    fake_cpu.cr8 = value;
+}
+
+WEAK void live_set_cr2(u64 value)
+{
+    fake_cpu.cr2 = value;
+}
+
+WEAK void live_set_cache_bits(u64 cr0)
+{
+    fake_cpu.cr0 = (fake_cpu.cr0 & ~(CR0_CD | CR0_NW)) | (cr0 & (CR0_CD | CR0_NW));
+}
+
+WEAK u64 live_debug_register(unsigned number)
+{
+    return fake_cpu.dr[number & 7];
+}
+
+WEAK void live_set_debug_register(unsigned number, u64 value)
+{
+    fake_cpu.dr[number & 7] = value;
+}
+
+WEAK u32 live_pkru(void)
+{
+    return fake_cpu.pkru;
+}
+
+WEAK bool live_random(bool seed, unsigned size, u64 *value)
+{
+    (void)seed;
+    u64 mask = size == 8 ? ~0ull : (1ull << 8 * size) - 1;
+    *value = fake_cpu.random_ready ? fake_cpu.random & mask : 0;
+    return fake_cpu.random_ready;
+}
