@@ -1,137 +1,12 @@
-// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/task_switch.c
-// link: hv/exits/task_state.c hv/exits/task_segments.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c
-// link: hv/vmx/segments.c hv/vmx/entry_checks*.c
-/* Task switches of all four kinds; after each, the state must be one that VM entry takes. */
-#include "fake_events.h"
-#include "fake_vmcs.h"
+// Task switches of all four kinds.
+// link: tests/unit/task_switch_guest.c tests/unit/fake_vmcs*.c tests/unit/fake_events.c
+// link: hv/exits/task_switch.c hv/exits/task_state.c hv/exits/task_segments.c hv/vmx/guest_memory.c
+// link: hv/vmx/guest_paging.c hv/vmx/segments.c hv/vmx/entry_checks*.c
+#include "task_switch_guest.h"
 
 #include <string.h>
 
-#include "exits/exits.h"
-#include "vmx/entry_checks.h"
-#include "vmx/guest_memory.h"
-
-#define GDT 0x4000u
-#define OLD_TSS 0x6000u
-#define NEW_TSS 0x6800u
-#define STACK 0x8000u
-
-/* Selectors: the flat segments are those of fake_guest(). */
-enum {
-    SEL_CODE = 0x08,
-    SEL_DATA = 0x10,
-    SEL_USER_CODE = 0x1B,
-    SEL_USER_DATA = 0x23,
-    SEL_OLD = 0x28,
-    SEL_NEW = 0x30,
-    SEL_LDT = 0x38,
-    SEL_ABSENT_CODE = 0x40,
-    SEL_ABSENT_DATA = 0x48,
-    SEL_READ_ONLY = 0x50,
-    SEL_BEYOND = 0x60,
-    GDT_LIMIT = 0x5F,
-};
-
-#define DESCRIPTOR(base, limit, rights)                                                            \
-    (((u64)(base)&0xFFFFFF) << 16 | (u64)(base) >> 24 << 56 | ((limit)&0xFFFFu) |                  \
-     ((u64)(limit)&0xF0000) << 32 | (u64)(rights) << 40)
-
-enum { CALL, IRET, JMP, GATE };
-
-static struct {
-    u16 link, r0;
-    u32 stacks[6];
-    u32 cr3, eip, eflags, gpr[8];
-    u32 segment[6], ldt;
-    u16 trap, map;
-} new_tss;
-
-static void set_gdt(unsigned selector, u64 descriptor)
-{
-    memcpy(&fake_ram[GDT + (selector & ~7u)], &descriptor, 8);
-}
-
-static u8 rights_byte(unsigned selector)
-{
-    return fake_ram[GDT + (selector & ~7u) + 5];
-}
-
-static u32 ram32(unsigned address)
-{
-    u32 value;
-    memcpy(&value, &fake_ram[address], 4);
-    return value;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_reset();
-    fake_events_reset();
-    paging_features = (struct paging_features){40, true};
-    fake_guest(GUEST_32BIT);
-    fake_set(GUEST_GDTR_BASE, GDT);
-    fake_set(GUEST_GDTR_LIMIT, GDT_LIMIT);
-    set_gdt(SEL_CODE, DESCRIPTOR(0, 0xFFFFF, 0xC09A));
-    set_gdt(SEL_DATA, DESCRIPTOR(0, 0xFFFFF, 0xC092));
-    set_gdt(SEL_USER_CODE, DESCRIPTOR(0, 0xFFFFF, 0xC0FA));
-    set_gdt(SEL_USER_DATA, DESCRIPTOR(0, 0xFFFFF, 0xC0F2));
-    set_gdt(SEL_OLD, DESCRIPTOR(OLD_TSS, 0x67, 0x8B));
-    set_gdt(SEL_NEW, DESCRIPTOR(NEW_TSS, 0x67, 0x89));
-    set_gdt(SEL_LDT, DESCRIPTOR(0x5000, 0x0F, 0x82));
-    set_gdt(SEL_ABSENT_CODE, DESCRIPTOR(0, 0xFFFFF, 0xC01A));
-    set_gdt(SEL_ABSENT_DATA, DESCRIPTOR(0, 0xFFFFF, 0xC012));
-    set_gdt(SEL_READ_ONLY, DESCRIPTOR(0, 0xFFFFF, 0xC090));
-
-    memset(&new_tss, 0, sizeof(new_tss));
-    new_tss.eip = 0x1234;
-    new_tss.eflags = 0x202;
-    for (unsigned i = 0; i < 8; i++) {
-        new_tss.gpr[i] = 0x100 + i;
-        fake_vcpu.gpr[i] = 0xDEAD000000000200 + i;
-    }
-    new_tss.gpr[RSP] = STACK;
-    for (enum segment s = ES; s <= GS; s++)
-        new_tss.segment[s] = s == CS ? SEL_CODE : SEL_DATA;
-    return 0;
-}
-
-static void print_broken(const char *sentence, enum vmcs_field field, u64 value)
-{
-    print_error("%s: %#x = %#llx\n", sentence, field, (unsigned long long)value);
-}
-
-static enum exit_action task_switch_by(unsigned source, u16 selector, unsigned length)
-{
-    u32 vectoring = (u32)fake_get(IDT_VECTORING_INFO);
-    u32 error_code = (u32)fake_get(IDT_VECTORING_ERROR_CODE);
-    memcpy(&fake_ram[NEW_TSS], &new_tss, 104);
-    fake_exit(EXIT_TASK_SWITCH, (u64)source << 30 | selector, length);
-    fake_set(IDT_VECTORING_INFO, vectoring);
-    fake_set(IDT_VECTORING_ERROR_CODE, error_code);
-    enum exit_action action = exit_task_switch(&fake_vcpu);
-    assert_int_equal(action, EXIT_RETRY);
-    assert_int_equal(entry_checks(&fake_capabilities, print_broken), 0);
-    return action;
-}
-
-static void assert_switched(void)
-{
-    assert_int_equal(fake_event.vector, -1);
-    assert_int_equal(fake_get(GUEST_TR_SELECTOR), SEL_NEW);
-    assert_int_equal(fake_get(GUEST_TR_BASE), NEW_TSS);
-    assert_int_equal(fake_get(GUEST_TR_ACCESS_RIGHTS) & 0xF, 11);
-    assert_int_equal(fake_get(GUEST_RIP), 0x1234);
-    assert_int_equal(fake_get(GUEST_RSP), new_tss.gpr[RSP]);
-    assert_int_equal(fake_vcpu.gpr[RDI], 0x107);
-    assert_true(fake_get(GUEST_CR0) & CR0_TS);
-}
-
-static void assert_fault(int vector, u32 error_code)
-{
-    assert_int_equal(fake_event.vector, vector);
-    assert_int_equal(fake_event.error_code, error_code);
-}
+#include "fake_events.h"
 
 static void jump(void **state)
 {
@@ -274,92 +149,6 @@ static void debug_trap(void **state)
     assert_int_equal(fake_cpu.dr[6], DR6_FIXED | DR6_BT);
 }
 
-static void refused_in_the_old_task(void **state)
-{
-    (void)state;
-    static const struct {
-        unsigned source;
-        u16 selector;
-        u64 descriptor; /* of SEL_NEW */
-        u8 vector;
-        u16 error_code;
-    } rows[] = {
-        {JMP, 0, 0, VECTOR_GP, 0},
-        {JMP, SEL_NEW | 4, 0, VECTOR_GP, SEL_NEW | 4},
-        {JMP, SEL_BEYOND, 0, VECTOR_GP, SEL_BEYOND},
-        {CALL, SEL_NEW, DESCRIPTOR(NEW_TSS, 0x67, 0x8B), VECTOR_GP, SEL_NEW},
-        {IRET, SEL_NEW, DESCRIPTOR(NEW_TSS, 0x67, 0x89), VECTOR_TS, SEL_NEW},
-        {JMP, SEL_NEW, DESCRIPTOR(NEW_TSS, 0x67, 0x09), VECTOR_NP, SEL_NEW},
-        {JMP, SEL_NEW, DESCRIPTOR(NEW_TSS, 0x66, 0x89), VECTOR_TS, SEL_NEW},
-        {JMP, SEL_NEW, DESCRIPTOR(NEW_TSS, 0x2A, 0x81), VECTOR_TS, SEL_NEW},
-        {JMP, SEL_NEW, DESCRIPTOR(NEW_TSS, 0x67, 0x92), VECTOR_GP, SEL_NEW},
-    };
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-        set_gdt(SEL_NEW, rows[i].descriptor);
-        fake_events_reset();
-        task_switch_by(rows[i].source, rows[i].selector, 7);
-        assert_fault(rows[i].vector, rows[i].error_code);
-        assert_int_equal(fake_get(GUEST_RIP), FAKE_RIP);
-        assert_int_equal(fake_get(GUEST_TR_SELECTOR), SEL_OLD);
-        assert_int_equal(ram32(OLD_TSS + 0x20), 0);
-    }
-}
-
-/* An exception that a task gate cannot deliver takes part in the rules for double faults. */
-static void refused_exception(void **state)
-{
-    (void)state;
-    set_gdt(SEL_NEW, DESCRIPTOR(NEW_TSS, 0x67, 0x09));
-    fake_set(IDT_VECTORING_INFO, 0x80000B0E);
-    task_switch_by(GATE, SEL_NEW, 0);
-    assert_fault(VECTOR_NP, SEL_NEW | 1); /* EXT */
-    assert_int_equal(fake_vcpu.vectoring, 0x80000B0E);
-}
-
-static void refused_in_the_new_task(void **state)
-{
-    (void)state;
-    static const struct {
-        enum segment segment;
-        u16 selector;
-        u8 vector;
-        u16 error_code;
-    } rows[] = {
-        {CS, 0, VECTOR_TS, 0},
-        {CS, SEL_DATA, VECTOR_TS, SEL_DATA},
-        {CS, SEL_CODE | 3, VECTOR_TS, SEL_CODE},
-        {CS, SEL_ABSENT_CODE, VECTOR_NP, SEL_ABSENT_CODE},
-        {CS, SEL_BEYOND, VECTOR_TS, SEL_BEYOND},
-        {SS, 0, VECTOR_TS, 0},
-        {SS, SEL_USER_DATA, VECTOR_TS, SEL_USER_DATA & ~3},
-        {SS, SEL_READ_ONLY, VECTOR_TS, SEL_READ_ONLY},
-        {SS, SEL_ABSENT_DATA, VECTOR_SS, SEL_ABSENT_DATA},
-        {DS, SEL_ABSENT_DATA, VECTOR_NP, SEL_ABSENT_DATA},
-        {GS, SEL_OLD, VECTOR_TS, SEL_OLD},
-        {ES, SEL_DATA | 3, VECTOR_TS, SEL_DATA},
-        {LDTR, SEL_DATA, VECTOR_TS, SEL_DATA},
-    };
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-        setup(NULL);
-        if (rows[i].segment == LDTR)
-            new_tss.ldt = rows[i].selector;
-        else
-            new_tss.segment[rows[i].segment] = rows[i].selector;
-        task_switch_by(JMP, SEL_NEW, 7);
-        assert_fault(rows[i].vector, rows[i].error_code);
-        assert_int_equal(fake_get(GUEST_TR_SELECTOR), SEL_NEW);
-        assert_int_equal(fake_get(GUEST_RIP), 0x1234);
-    }
-}
-
-static void eip_beyond_the_limit(void **state)
-{
-    (void)state;
-    set_gdt(SEL_CODE, DESCRIPTOR(0, 0xFFF, 0x409A));
-    task_switch_by(JMP, SEL_NEW, 7);
-    assert_fault(VECTOR_GP, 0);
-}
-
 /* Both fakes of page tables are 64-bit; 32-bit ones with 4 MiB pages do here. */
 static void loads_cr3(void **state)
 {
@@ -378,23 +167,6 @@ static void loads_cr3(void **state)
     assert_int_equal(ram32(OLD_TSS + 0x1C), 0);
 }
 
-/* A page missing under the new TSS is found before anything has changed. */
-static void page_fault_changes_nothing(void **state)
-{
-    (void)state;
-    u32 entry = 0x87;
-    memcpy(&fake_ram[0xA000], &entry, 4);
-    fake_set(GUEST_CR0, fake_get(GUEST_CR0) | CR0_PG);
-    fake_set(GUEST_CR4, fake_get(GUEST_CR4) | CR4_PSE);
-    fake_set(GUEST_CR3, 0xA000);
-    set_gdt(SEL_NEW, DESCRIPTOR(0x3FFFF0, 0x67, 0x89));
-    task_switch_by(CALL, SEL_NEW, 7);
-    assert_fault(VECTOR_PF, 0);
-    assert_int_equal(fake_event.address, 0x400000);
-    assert_int_equal(rights_byte(SEL_NEW), 0x89);
-    assert_int_equal(fake_get(GUEST_TR_SELECTOR), SEL_OLD);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
@@ -408,12 +180,7 @@ int main(void)
         TEST(to_v8086),
         TEST(from_16bit_tss),
         TEST(debug_trap),
-        TEST(refused_in_the_old_task),
-        TEST(refused_exception),
-        TEST(refused_in_the_new_task),
-        TEST(eip_beyond_the_limit),
         TEST(loads_cr3),
-        TEST(page_fault_changes_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("Task switches", tests, NULL, NULL);
 }
