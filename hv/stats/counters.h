@@ -30,9 +30,12 @@ const struct statistics *statistics_of(unsigned vcpu);
 void counter_add(struct reason_counter *sum, const struct reason_counter *part);
 #define NO_EXITS ((struct reason_counter){.min = ~0ull})
 
-/* Sums over all vCPUs; `reason` is a slot. min is 0 where no exit has been timed yet. */
+/* The sum over all vCPUs; `reason` is a slot. min is 0 where no exit has been timed yet. */
 struct reason_counter statistics_of_reason(unsigned reason);
-struct reason_counter statistics_total(void);
+
+/* All exits and all cycles, of all vCPUs. */
+u64 statistics_exits(void);
+u64 statistics_cycles(void);
 
 /* Printed name of a reason; "UNDEFINED" for numbers above the table. */
 const char *reason_name(unsigned reason);

@@ -52,8 +52,8 @@ static struct cpuid_result mark_leaf(const struct cpuid_result *in, u32 esi)
 struct cpuid_result statistics_leaf(const struct cpuid_result *in, u32 esi)
 {
     switch (in->eax) {
-    case LEAF_EXITS: return (struct cpuid_result){.eax = (u32)statistics_total().count};
-    case LEAF_CYCLES: return in_ebx_ecx(statistics_total().cycles);
+    case LEAF_EXITS: return (struct cpuid_result){.eax = (u32)statistics_exits()};
+    case LEAF_CYCLES: return in_ebx_ecx(statistics_cycles());
     case LEAF_REASON_EXITS:
     case LEAF_REASON_CYCLES:
     case LEAF_REASON_EXITS64:
