@@ -6,6 +6,7 @@ void test_leaves(void);
 void test_cpuid(void);
 void test_msr(void);
 void test_msr_effects(void);
+void test_mtrr(void);
 void test_io(void);
 void test_string_io(void);
 void test_control_registers(void);

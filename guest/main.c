@@ -26,6 +26,7 @@ static const struct family families[] = {
     {FAMILY(cpuid), BY_DEFAULT},
     {FAMILY(msr), BY_DEFAULT},
     {FAMILY(msr_effects), BY_DEFAULT},
+    {FAMILY(mtrr), BY_DEFAULT},
     {FAMILY(io), BY_DEFAULT},
     {FAMILY(string_io), BY_DEFAULT},
     {FAMILY(control_registers), BY_DEFAULT},

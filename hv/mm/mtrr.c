@@ -34,6 +34,11 @@ static void read_fixed(struct mtrr_state *state)
     }
 }
 
+bool mtrrs_are_on(void)
+{
+    return rdmsr(IA32_MTRR_DEF_TYPE) & DEF_TYPE_ENABLE;
+}
+
 void mtrr_read(struct mtrr_state *state)
 {
     *state = (struct mtrr_state){.def_type = DEF_TYPE_ENABLE | CACHE_WB};
@@ -52,7 +57,7 @@ void mtrr_read(struct mtrr_state *state)
 }
 #endif
 
-bool mtrr_enabled(const struct mtrr_state *state)
+static bool enabled(const struct mtrr_state *state)
 {
     return state->def_type & DEF_TYPE_ENABLE;
 }
@@ -113,7 +118,7 @@ static u8 variable_type(const struct mtrr_state *state, u64 address, u64 *until)
 static u8 type_at(const struct mtrr_state *state, u64 address, u64 *until)
 {
     *until = BIT(state->physical_bits);
-    if (!mtrr_enabled(state))
+    if (!enabled(state))
         return CACHE_UC;
     bool fixed = (state->cap & CAP_FIXED) && (state->def_type & DEF_TYPE_FIXED_ENABLE);
     return fixed && address < MIB ? fixed_type(state, address, until)
@@ -126,15 +131,42 @@ static u8 known_type(u8 type)
                                                                                         : CACHE_UC;
 }
 
-u8 mtrr_type(const struct mtrr_state *state, u64 address, u64 *uniform_until)
+u8 mtrr_type_within(const struct mtrr_state *state, u64 address, u64 *uniform_until,
+                    unsigned *steps)
 {
-    enum { STEPS = 256 }; /* masks with holes could make it endless */
     u64 top = BIT(state->physical_bits), next;
+    if (!*steps) {
+        *uniform_until = top;
+        return CACHE_UC;
+    }
     u8 type = known_type(type_at(state, address, uniform_until));
-    for (unsigned i = 0; i < STEPS && *uniform_until < top; i++) {
+    while (--*steps && *uniform_until < top) {
         if (known_type(type_at(state, *uniform_until, &next)) != type)
             break;
         *uniform_until = next;
     }
     return type;
+}
+
+u8 mtrr_type(const struct mtrr_state *state, u64 address, u64 *uniform_until)
+{
+    unsigned steps = 256; /* masks with holes could make it endless */
+    return mtrr_type_within(state, address, uniform_until, &steps);
+}
+
+bool mtrr_difference(const struct mtrr_state *a, const struct mtrr_state *b, u64 *from, u64 *to)
+{
+    unsigned steps = MTRR_STEPS;
+    u64 top = BIT(a->physical_bits), until_a, until_b;
+    *from = *to = top;
+    for (u64 address = 0; address < top; address = until_a < until_b ? until_a : until_b) {
+        u8 type_a = mtrr_type_within(a, address, &until_a, &steps);
+        u8 type_b = mtrr_type_within(b, address, &until_b, &steps);
+        if (type_a == type_b && steps)
+            continue;
+        if (*from == top)
+            *from = address;
+        *to = !steps ? top : until_a < until_b ? until_a : until_b;
+    }
+    return *from < top;
 }

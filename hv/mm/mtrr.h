@@ -27,13 +27,26 @@ struct mtrr_state {
 /* Fills `state` from the registers of this CPU; a CPU without MTRRs is all write-back. */
 void mtrr_read(struct mtrr_state *state);
 
-/* Whether they count at all: without them all memory is uncacheable. */
-bool mtrr_enabled(const struct mtrr_state *state);
+/* Whether they count at all on this CPU, which has them: without them all memory is uncacheable. */
+bool mtrrs_are_on(void);
 
 /*
  * The memory type of the byte at `address`. All of [address, *uniform_until) has this type; the
  * range may be shorter than it could be, never longer, and ends at the top of physical memory.
  */
 u8 mtrr_type(const struct mtrr_state *state, u64 address, u64 *uniform_until);
+
+/*
+ * The same for who asks again and again: *steps says how many pieces of memory may still be looked
+ * at, and is reduced. At 0 all is uncacheable, which is never wrong, up to the top. A guest can
+ * give masks with holes that make every second page another piece; usual ones make a hundred.
+ */
+u8 mtrr_type_within(const struct mtrr_state *state, u64 address, u64 *uniform_until,
+                    unsigned *steps);
+#define MTRR_STEPS 2048
+
+/* The addresses where two states of one CPU may differ: all of them lie in [*from, *to). False if
+ * they are the same everywhere. Takes at most MTRR_STEPS steps. */
+bool mtrr_difference(const struct mtrr_state *a, const struct mtrr_state *b, u64 *from, u64 *to);
 
 #endif

@@ -63,7 +63,8 @@ static unsigned level_for(u64 caps, u64 address, u64 end)
 
 void ept_init(struct ept *ept, u64 caps, const struct mtrr_state *mtrr)
 {
-    *ept = (struct ept){.root = frame_alloc(), .caps = caps, .mtrr = mtrr};
+    *ept =
+        (struct ept){.root = frame_alloc(), .caps = caps, .mtrr = mtrr, .splits_left = EPT_SPLITS};
     for (unsigned i = 0; i < EPT_LAZY_TABLES; i++)
         ept->lazy[i] = frame_alloc();
 }
@@ -137,16 +138,29 @@ unsigned ept_frames_needed(u64 caps, const struct mtrr_state *mtrr, u64 to)
     return frames;
 }
 
+/* A look at the types that goes upwards: the piece of memory that it has reached. */
+struct type_walk {
+    const struct mtrr_state *mtrr;
+    u64 from, until;
+    unsigned steps;
+    u8 type;
+};
+
 /* Whether the page of `level` around `address` has one memory type, and which. */
-static bool uniform(const struct ept *ept, u64 address, unsigned level, u8 *type)
+static bool uniform(struct type_walk *walk, u64 address, unsigned level, u8 *type)
 {
-    u64 start = align_down(address, page_size(level)), until;
-    *type = mtrr_type(ept->mtrr, start, &until);
-    return until >= start + page_size(level);
+    u64 start = align_down(address, page_size(level));
+    if (start < walk->from || start >= walk->until) {
+        walk->from = start;
+        walk->type = mtrr_type_within(walk->mtrr, start, &walk->until, &walk->steps);
+    }
+    *type = walk->type;
+    return walk->until >= start + page_size(level);
 }
 
 bool ept_map_lazy(struct ept *ept, u64 address)
 {
+    struct type_walk walk = {.mtrr = ept->mtrr, .steps = MTRR_STEPS};
     unsigned stop, level = largest_level(ept->caps);
     u8 type;
     if (address >= EPT_ADDRESS_END || address >= BIT(ept->mtrr->physical_bits))
@@ -155,7 +169,7 @@ bool ept_map_lazy(struct ept *ept, u64 address)
         return true;
     if (level > stop) /* a table is there already, with other pages in it */
         level = stop;
-    while (!uniform(ept, address, level, &type) && level > 1)
+    while (!uniform(&walk, address, level, &type) && level > 1)
         level--;
     u64 *entry = make_entry(ept, address, level, true);
     if (!entry)
@@ -178,29 +192,42 @@ void ept_set(struct ept *ept, u64 address, u64 entry)
     store(make_entry(ept, address, 1, false), entry);
 }
 
-static void retype(struct ept *ept, u64 *table, unsigned level, u64 address)
+static void retype(struct ept *ept, struct type_walk *walk, u64 *entry, unsigned level, u64 address,
+                   u64 from, u64 to);
+
+/* Those entries of a table whose addresses have to do with [from, to). */
+static void retype_table(struct ept *ept, struct type_walk *walk, u64 *table, unsigned level,
+                         u64 address, u64 from, u64 to)
 {
-    for (unsigned i = 0; i < ENTRIES; i++, address += page_size(level)) {
-        u64 *entry = &table[i];
-        u8 type;
-        if (!present(*entry))
-            continue;
-        if (is_page(*entry, level)) {
-            bool one_type = uniform(ept, address, level, &type);
-            if (one_type || !frames_left()) {
-                u64 rest = *entry & ~EPT_TYPE;
-                store(entry, rest | (u64)(one_type ? type : CACHE_UC) << EPT_TYPE_SHIFT);
-                continue;
-            }
-            split(entry, level);
-        }
-        retype(ept, table_of(*entry), level - 1, address);
-    }
+    unsigned first = from > address ? (unsigned)((from - address) / page_size(level)) : 0;
+    address += first * page_size(level);
+    for (unsigned i = first; i < ENTRIES && address < to; i++, address += page_size(level))
+        if (present(table[i]))
+            retype(ept, walk, &table[i], level, address, from, to);
 }
 
-void ept_retype(struct ept *ept)
+static void retype(struct ept *ept, struct type_walk *walk, u64 *entry, unsigned level, u64 address,
+                   u64 from, u64 to)
 {
-    retype(ept, ept->root, TOP_LEVEL, 0);
+    if (is_page(*entry, level)) {
+        u8 type;
+        bool one_type = uniform(walk, address, level, &type);
+        if (one_type || !ept->splits_left || !frames_left()) {
+            u64 rest = *entry & ~EPT_TYPE;
+            store(entry, rest | (u64)(one_type ? type : CACHE_UC) << EPT_TYPE_SHIFT);
+            return;
+        }
+        split(entry, level);
+        ept->splits_left--;
+    }
+    retype_table(ept, walk, table_of(*entry), level - 1, address, from, to);
+}
+
+bool ept_retype(struct ept *ept, u64 from, u64 to)
+{
+    struct type_walk walk = {.mtrr = ept->mtrr, .steps = MTRR_STEPS};
+    retype_table(ept, &walk, ept->root, TOP_LEVEL, 0, from, to);
+    return walk.steps > 0;
 }
 
 const u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level)

@@ -9,12 +9,13 @@
 #include "mm/mtrr.h"
 
 #define EPT_LAZY_TABLES 16
+#define EPT_SPLITS 64 /* for ept_retype(): each makes it slower for good */
 
 struct ept {
     u64 *root;
     u64 caps; /* IA32_VMX_EPT_VPID_CAP */
     const struct mtrr_state *mtrr;
-    unsigned lazy_used;
+    unsigned lazy_used, splits_left;
     u64 *lazy[EPT_LAZY_TABLES];        /* table pages for addresses above the eager map */
     u64 *lazy_parent[EPT_LAZY_TABLES]; /* the entries that point at them */
 };
@@ -48,9 +49,13 @@ void ept_set(struct ept *ept, u64 address, u64 entry);
  * 4 PML4E, 3 PDPTE, 2 PDE, 1 PTE. For reading; a split makes it stale. */
 const u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level);
 
-/* Gives every page of the map the memory type that the MTRRs have by now. Large pages that have
- * more than one are split while there are frames, and uncacheable when there are none. */
-void ept_retype(struct ept *ept);
+/*
+ * Gives every page in [from, to) the memory type that the MTRRs have by now. Large pages that have
+ * more than one are split, at most EPT_SPLITS in all and while there are frames, and uncacheable
+ * after that. So is the rest if the MTRRs cut memory into more pieces than MTRR_STEPS; then false
+ * comes back, and the next call must be for all addresses.
+ */
+bool ept_retype(struct ept *ept, u64 from, u64 to);
 
 /* An entry that maps the 4 KiB page at `address` to itself, as ept_map_identity() would. */
 u64 ept_identity(const struct ept *ept, u64 address);

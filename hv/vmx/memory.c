@@ -83,18 +83,29 @@ static void take_lock(struct vcpu *vcpu)
         take_kicks(vcpu);
 }
 
+/* Only where the types change, unless they were too many to look at all of them the last time. */
+static bool retype(const struct mtrr_state *now)
+{
+    static bool incomplete;
+    u64 from = 0, to = BIT(now->physical_bits);
+    if (memcmp(now, &mtrr, offsetof(struct mtrr_state, physical_bits)) == 0)
+        return false; /* as another CPU has them already */
+    bool changed = incomplete || mtrr_difference(&mtrr, now, &from, &to);
+    mtrr = *now;
+    if (changed)
+        incomplete = !ept_retype(&ept, from, to);
+    return changed;
+}
+
 void guest_memory_retype(struct vcpu *vcpu)
 {
     struct mtrr_state now;
-    mtrr_read(&now);
-    if (!mtrr_enabled(&now))
+    if (!mtrrs_are_on())
         return;
+    mtrr_read(&now);
     take_lock(vcpu);
-    if (memcmp(&now, &mtrr, offsetof(struct mtrr_state, physical_bits)) != 0) {
-        mtrr = now;
-        ept_retype(&ept);
+    if (retype(&now))
         flush_ept_everywhere(vcpu);
-    }
     spin_unlock(&lock);
 }
 

@@ -289,7 +289,7 @@ static void new_types(void **state)
     add(&s, GIB + 64 * MIB, 3 * PAGE_SIZE, CACHE_UC);
     add(&s, 2 * GIB, GIB, CACHE_WT);
     s.fixed[30] = CACHE_UC;
-    ept_retype(&ept);
+    assert_true(ept_retype(&ept, 0, BIT(40)));
     for (u64 address = 0; address < 4 * GIB; address += PAGE_SIZE)
         if (address != hidden)
             check_page(&ept, address, CAPS_1G);
@@ -298,14 +298,104 @@ static void new_types(void **state)
     walk(&ept, 2 * GIB, &level);
     assert_int_equal(level, 3); /* of one type, so not split */
 
+    for (unsigned i = 0; i < EPT_SPLITS + 3; i++) { /* each splits another page, up to the limit */
+        s.variable[(s.cap & 0xFF) - 1].base = (i * 6 * MIB + PAGE_SIZE) | CACHE_UC;
+        s.variable[(s.cap & 0xFF) - 1].mask = (BIT(40) - PAGE_SIZE) | VALID;
+        assert_true(ept_retype(&ept, 0, BIT(40)));
+    }
+    assert_int_equal(ept.splits_left, 0);
+    assert_int_equal(walk(&ept, (EPT_SPLITS + 2) * 6 * MIB, &level) >> 3 & 7, CACHE_UC);
+    assert_int_equal(level, 2);
+
     ept = build(CAPS_1G, &s, 4 * GIB);
     while (frames_left())
         frame_alloc();
     add(&s, 2 * GIB + MIB, MIB, CACHE_UC); /* over WT: UC */
-    ept_retype(&ept);
+    assert_true(ept_retype(&ept, 2 * GIB + MIB, 2 * GIB + 2 * MIB));
     assert_int_equal(walk(&ept, 2 * GIB, &level) >> 3 & 7, CACHE_UC);
     assert_int_equal(level, 3);
     check_page(&ept, 3 * GIB, CAPS_1G);
+}
+
+static struct mtrr_state random_change(const struct mtrr_state *before)
+{
+    static const u8 types[] = {CACHE_UC, CACHE_WC, CACHE_WT, CACHE_WP, CACHE_WB};
+    struct mtrr_state s = *before;
+    u64 size = BIT(12 + random() % 20);
+    switch (random() % 4) {
+    case 0: s.fixed[random() % MTRR_FIXED_RANGES] = types[random() % 5]; break;
+    case 1: s.def_type = MTRR_ON | types[random() % 5]; break;
+    case 2: s.variable[0].mask ^= VALID; break;
+    default: add(&s, align_down((u64)random() * 2, size), size, types[random() % 5]);
+    }
+    return s;
+}
+
+/* Between two states only what changes is looked at, and all that changes is in there. */
+static void changed_types(void **state)
+{
+    (void)state;
+    srandom(2);
+    for (unsigned round = 0; round < 40; round++) {
+        struct mtrr_state s = pc(40), now = s;
+        struct ept ept = build(CAPS_1G, &now, 4 * GIB);
+        for (unsigned change = 0; change < 6; change++) {
+            u64 from, to;
+            struct mtrr_state before = now;
+            now = random_change(&now);
+            bool differ = mtrr_difference(&before, &now, &from, &to);
+            for (unsigned i = 0; i < 3000; i++) {
+                u64 address = (u64)random() << 2;
+                if (i % 2)
+                    address %= 2 * MIB;
+                if (oracle(&before, address) != oracle(&now, address))
+                    assert_true(differ && address >= from && address < to);
+            }
+            assert_true(!differ || ept_retype(&ept, from, to));
+        }
+        for (u64 address = 0; address < 4 * GIB; address += PAGE_SIZE)
+            check_page(&ept, address, CAPS_1G);
+    }
+}
+
+static void unchanged_types(void **state)
+{
+    (void)state;
+    struct mtrr_state before = pc(40), now = before;
+    u64 from, to;
+    add(&now, 0xC0000000, 64 * MIB, CACHE_WC); /* UC wins */
+    assert_false(mtrr_difference(&before, &now, &from, &to));
+    add(&now, GIB, PAGE_SIZE, CACHE_WC);
+    assert_true(mtrr_difference(&before, &now, &from, &to));
+    assert_int_equal(from, GIB);
+    assert_int_equal(to, GIB + PAGE_SIZE);
+}
+
+/* A mask that makes every second page another piece: the work ends, and what was not looked at is
+ * uncacheable. */
+static void too_many_pieces(void **state)
+{
+    (void)state;
+    struct mtrr_state s = pc(40), before = s;
+    u64 from, to;
+    unsigned level, right = 0;
+    struct ept ept = build(CAPS_2M, &s, 4 * GIB);
+    s.cap++;
+    s.variable[1].base = CACHE_WP;
+    s.variable[1].mask = PAGE_SIZE | VALID;
+    assert_true(mtrr_difference(&before, &s, &from, &to));
+    assert_true(from < 2 * MIB);
+    assert_int_equal(to, BIT(40));
+    assert_false(ept_retype(&ept, from, to));
+    for (u64 address = 0; address < 4 * GIB; address += PAGE_SIZE) {
+        u8 type = walk(&ept, address, &level) >> 3 & 7;
+        assert_true(type == CACHE_UC || type == oracle(&s, address));
+        right += type == oracle(&s, address);
+    }
+    assert_true(right > 2 * MIB / PAGE_SIZE);
+    s = before;
+    assert_true(ept_retype(&ept, 0, BIT(40)));
+    check_all(&ept, CAPS_2M, 4 * GIB);
 }
 
 static void pointer(void **state)
@@ -335,11 +425,12 @@ int main(void)
 {
     pool = aligned_alloc(PAGE_SIZE, FRAMES * PAGE_SIZE);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(identity_map),   cmocka_unit_test(large_pages_are_used),
-        cmocka_unit_test(random_layouts), cmocka_unit_test(precedence),
-        cmocka_unit_test(hidden_pages),   cmocka_unit_test(lazy_mappings),
-        cmocka_unit_test(new_types),      cmocka_unit_test(pointer),
-        cmocka_unit_test(frames_run_out),
+        cmocka_unit_test(identity_map),    cmocka_unit_test(large_pages_are_used),
+        cmocka_unit_test(random_layouts),  cmocka_unit_test(precedence),
+        cmocka_unit_test(hidden_pages),    cmocka_unit_test(lazy_mappings),
+        cmocka_unit_test(new_types),       cmocka_unit_test(changed_types),
+        cmocka_unit_test(unchanged_types), cmocka_unit_test(too_many_pieces),
+        cmocka_unit_test(pointer),         cmocka_unit_test(frames_run_out),
     };
     int failed = cmocka_run_group_tests_name("ept", tests, NULL, NULL);
     free(pool);
