@@ -1,4 +1,5 @@
 /* What each MSR means for the guest: the functions that carry an access out, and their table. */
+#include "exits/cpuid.h"
 #include "exits/msr.h"
 #include "cpu/safe.h"
 #include "exits/exits.h"

@@ -2,8 +2,8 @@
 #ifndef TALLY_VMX_VCPU_H
 #define TALLY_VMX_VCPU_H
 
-#include "exits/cpuid.h"
 #include "stats/counters.h"
+#include "x86/instructions.h"
 #include "x86/registers.h"
 #include "x86/vmx.h"
 
@@ -31,6 +31,27 @@ struct controls {
     u64 xss_exiting;              /* XSS-exiting bitmap: components whose XSAVES, XRSTORS exit */
     u64 cr0_mask, cr4_mask;       /* guest/host masks: the bits that Tally owns */
     u64 cr0_allowed, cr4_allowed; /* bits that the guest may set; others are #GP */
+};
+
+/* How an answer of CPUID in the cache is used; see exits/cpuid.c. */
+enum cpuid_kind {
+    CPUID_EMPTY,
+    CPUID_CONSTANT,
+    CPUID_OSXSAVE, /* one bit follows the guest's CR4 */
+    CPUID_OSPKE,   /* so it does here */
+};
+
+struct cpuid_entry {
+    u32 leaf, subleaf; /* EAX and ECX as the guest gave them */
+    struct cpuid_result result;
+    u32 kind; /* enum cpuid_kind */
+    u32 unused;
+};
+
+/* Of one vCPU, since APIC ids and the like differ. Direct-mapped; all zero at start. */
+#define CPUID_CACHE_ENTRIES 64
+struct cpuid_cache {
+    struct cpuid_entry entry[CPUID_CACHE_ENTRIES];
 };
 
 /*

@@ -38,7 +38,15 @@ make -s -C "$top" B="$scratch/cross" CC=gcc CROSS_COMPILE=x86_64-linux-gnu- gues
 ok $? 'x86_64-linux-gnu- builds'
 
 # A change of compiler or flags reaches every object; nothing else is built twice.
-make -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= tally guest >"$console" 2>&1
+make V=1 -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= tally guest >"$console" 2>&1
 unlike '^(gcc|nasm|ld) ' 'a second make builds nothing'
+make V=1 -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= FOR_SIZE=-O1 "$scratch/gcc/hv/main.o" >"$console" 2>&1
+like '^gcc .* -O1 .*hv/main.c' 'other flags build again'
+make -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= "$scratch/gcc/hv/main.o" >"$console" 2>&1
+like '^  CC  *hv/main.o$' 'and say so in a short line'
+
+make -C "$top" B="$scratch/none" NASM=no-such-nasm "$scratch/none/flags" >"$console" 2>&1
+isnt $? 0 'without a tool it refuses'
+like "^make: no-such-nasm is missing; 'make deps' installs it" 'and names it'
 
 done_testing

@@ -22,7 +22,7 @@ like '^run: the run ended without a verdict' 'and is called that' "$errors"
 
 boot --kernel "$kernel hang" --timeout 4
 is "$status" 124 'Bochs: out of time'
-like '^run: no end within 4 s$' 'and it says so' "$errors"
+like '^run: no end within 4 s \(TIMEOUT\)$' 'and it says so' "$errors"
 
 (sleep 5; echo 'typed by a person') |
     "$top/tools/run" --platform bochs --native --interactive --kernel "$kernel echo" >"$console" 2>"$errors"
