@@ -12,6 +12,14 @@ MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 .SECONDEXPANSION:
 
+# One short line a file, unless V=1 asks for the commands or -s for nothing.
+ifeq ($(V),)
+.SILENT:
+step = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-6s %s\n' $(1) $(@:$(B)/%=%))
+else
+step = @:
+endif
+
 # ---- Tools -----------------------------------------------------------------------------------------------
 
 ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
@@ -78,17 +86,21 @@ guest: $(B)/guest.elf
 iso: $(B)/tally.iso  ## build/tally.iso with a boot menu, for a CD or (dd) a USB stick
 
 $(B)/tally.debug: $(TALLY_OBJECTS) linker.ld $(B)/flags
+	$(call step,LINK)
 	$(TARGET_LD) $(LDFLAGS) -T linker.ld -o $@ $(TALLY_OBJECTS)
 
 $(B)/guest.debug: $(GUEST_OBJECTS) guest/linker.ld $(B)/flags
+	$(call step,LINK)
 	$(TARGET_LD) $(LDFLAGS) -T guest/linker.ld -o $@ $(GUEST_OBJECTS)
 
 $(B)/guest.elf: $(B)/guest.debug
+	$(call step,STRIP)
 	$(STRIP) --strip-all -o $@ $<
 
 # tally.elf is the image of tally.debug, packed; it unpacks itself to the same addresses, those without HIGH.
 $(B)/tally.elf: $(B)/tally.debug boot/unpack.asm boot/unpack.c boot/unpack.ld
 	@mkdir -p $(B)/boot
+	$(call step,PACK)
 	$(OBJCOPY) -O binary $< $(B)/tally.image
 	xz --format=lzma --lzma1=preset=9e,lc=3,lp=0,pb=0 -c $(B)/tally.image >$(B)/tally.packed
 	$(NM) $< | sed -n 's/^ffffffff\([0-9a-f]*\) [A-Z] \(image_start\|image_end\|start\)$$/\2 = 0x\1 - 0x80000000;/p' \
@@ -99,29 +111,35 @@ $(B)/tally.elf: $(B)/tally.debug boot/unpack.asm boot/unpack.c boot/unpack.ld
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
+	$(call step,CC)
 	$(TARGET_CC) $(CFLAGS_$(if $(filter guest/%,$<),guest,tally)) $(OPTIMISE) $(VERSION_FLAG) -MMD -MP -c -o $@ $<
 OPTIMISE = $(if $(filter $(TALLY_FAST) guest/%,$<),$(FOR_SPEED),$(FOR_SIZE))
 
 $(B)/%.asm.o: %.asm $$(if $$(wildcard hv/offsets.c),$(B)/offsets.inc) $(B)/flags
 	@mkdir -p $(@D)
+	$(call step,NASM)
 	$(NASM) $(NASMFLAGS) -I$(<D)/ -MD $(@:.o=.d) -MP -o $@ $<
 
 # Structure offsets for assembly: hv/offsets.c compiles to lines '->NAME $value', which become definitions.
 $(B)/offsets.inc: hv/offsets.c $(B)/flags
 	@mkdir -p $(@D)
+	$(call step,CC)
 	$(TARGET_CC) $(CFLAGS_tally) $(if $(IS_CLANG),-fno-integrated-as) -MMD -MP -MT $@ -S -o $(@:.inc=.s) $<
 	sed -n 's/^.*->\([A-Za-z_][A-Za-z0-9_]*\)  *\$$\{0,1\}\(-\{0,1\}[0-9][0-9]*\).*/%define \1 \2/p' \
 	    $(@:.inc=.s) >$@
 
 $(B)/%.bin: tools/%.asm
 	@mkdir -p $(@D)
+	$(call step,NASM)
 	$(NASM) -f bin -o $@ $<
 
 $(B)/fixtures/%.bin: tests/fixtures/%.asm
 	@mkdir -p $(@D)
+	$(call step,NASM)
 	$(NASM) -f bin -o $@ $<
 
 $(B)/tally.iso: $(B)/tally.elf $(B)/guest.elf tools/grub.cfg tools/mkmenu
+	$(call step,ISO)
 	tools/mkmenu $@
 
 # Files that change only when their text does: the compiler and flags, on which all that is compiled depends,
@@ -130,6 +148,9 @@ $(B)/flags: TEXT = $(TARGET_CC) $(TARGET_LD) $(CFLAGS_tally) $(CFLAGS_guest) $(F
 $(B)/version: TEXT = $(VERSION)
 $(B)/flags $(B)/version: force
 	@mkdir -p $(@D)
+	@for tool in $(firstword $(TARGET_CC)) $(firstword $(TARGET_LD)) $(NASM) xz; do \
+	    command -v $$tool >/dev/null || { echo "make: $$tool is missing; 'make deps' installs it on Debian" >&2; exit 1; }; \
+	done
 	@echo $(call quote,$(TEXT)) | cmp -s - $@ || echo $(call quote,$(TEXT)) >$@
 quote = '$(subst ','\'',$(1))'
 
@@ -149,7 +170,10 @@ export $(RUN_VARIABLES)
 BUILD = $(MAKE) --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN_DEPENDENCIES = build run $(if $(filter linux,$(GUEST)),linux)
 
-.PHONY: caps run run-native report
+.PHONY: caps deps run run-native report
+deps:  ## install (apt-get) what building, running and testing need; run and test do so by themselves
+	@tools/deps build run test linux
+
 run:  ## boot Tally with its guest, stream the console, end with the guest's verdict
 	@tools/deps $(RUN_DEPENDENCIES)
 	@+$(BUILD) tally guest $(B)/probe.bin >&2
@@ -189,10 +213,12 @@ test-programs: $(UNIT_TESTS) $(FIXTURES)
 linked = $(patsubst %.c,$(B)/host/%.o,$(wildcard $(shell sed -n 's|^// link:||p' tests/unit/$(1).c 2>/dev/null)))
 $(B)/unit/%: $(B)/host/tests/unit/%.o $$(call linked,%)
 	@mkdir -p $(@D)
+	$(call step,LINK)
 	gcc $(CFLAGS_host) -o $@ $^ -lcmocka
 
 $(B)/host/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
+	$(call step,CC)
 	gcc $(CFLAGS_host) -MMD -MP -c -o $@ $<
 
 bench:  ## round trips in ticks from inside a guest in Bochs, and the size of the image
@@ -222,7 +248,7 @@ format:  ## let clang-format have its way
 	@git ls-files '*.c' '*.h' | xargs -r clang-format -i
 
 .PHONY: clean help
-clean:  ## remove $(B)/
+clean:  ## remove the build directory
 	rm -rf $(ABS_B)
 
 help:  ## this list
@@ -241,9 +267,9 @@ help:  ## this list
 #   APPEND       GUEST=linux: words to add to the kernel's command line; INITRD with KERNEL: the initrd
 #   LINUX_IMAGE  GUEST=linux: Debian's cloud (default) or plain kernel
 #   MODULES      its modules, "path arguments;path arguments"
-#   TIMEOUT      seconds until a run is given up (120; 0: never)
+#   TIMEOUT      seconds until a run is given up (300; 0: never)
 #   INTERACTIVE  1: what you type goes to the guest's console
-#   B            where to build (build)
+#   B            where to build (build);  V  1: show the commands
 #   COUNT_ACCESSES  1: Tally counts its own VMREADs and VMWRITEs, too (docs/nested.md)
 #   CC           gcc or clang;  CROSS_COMPILE  prefix of the tools, for example x86_64-elf-
 #   TESTS        the tests to run, for example tests/system/10-guest.t
