@@ -1,7 +1,7 @@
 /* What each MSR means for the guest: the functions that carry an access out, and their table. */
-#include "exits/cpuid.h"
 #include "exits/msr.h"
 #include "cpu/safe.h"
+#include "exits/cpuid.h"
 #include "exits/exits.h"
 #include "vmx/bitmaps.h"
 #include "vmx/memory.h"

@@ -44,10 +44,10 @@ extern dispatch_exit, take_nmis, vmx_instruction_failed
         mov rdx, [rsp + VCPU_RDX]
 %endmacro
 
-; [[noreturn]] void vmx_launch(struct vcpu *vcpu): the first entry. VMLAUNCH stands apart from
+; [[noreturn]] void vcpu_run(struct vcpu *vcpu): the first entry. VMLAUNCH stands apart from
 ; VMRESUME, so that a failure of one is never hidden by the other.
-        global vmx_launch
-vmx_launch:
+        global vcpu_run
+vcpu_run:
         mov rsp, rdi
         LOAD_GPRS
         LOAD_STAMP_GPRS

@@ -2,8 +2,6 @@
 #include "vmx/access.h"
 #include "vmx/break_rules.h"
 
-void vmx_launch(struct vcpu *vcpu) __attribute__((noreturn));
-
 u64 vcpu_gpr(const struct vcpu *vcpu, unsigned number)
 {
     return number == RSP ? vmread(GUEST_RSP) : vcpu->gpr[number];
@@ -15,11 +13,6 @@ void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, u64 value)
         vmwrite(GUEST_RSP, value);
     else
         vcpu->gpr[number] = value;
-}
-
-void vcpu_run(struct vcpu *vcpu)
-{
-    vmx_launch(vcpu);
 }
 
 void vcpu_do_chores(struct vcpu *vcpu)

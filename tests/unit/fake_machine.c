@@ -22,7 +22,6 @@ static jmp_buf stop;
 /* ---- Functions that end here ---- */
 
 void stop_guest(struct vcpu *vcpu) __attribute__((noreturn));
-void vmx_launch(struct vcpu *vcpu) __attribute__((noreturn));
 void take_kicks(struct vcpu *vcpu);
 void take_nmis(struct vcpu *vcpu);
 void apic_reset(void);
@@ -58,7 +57,7 @@ void stop_guest(struct vcpu *vcpu)
     longjmp(stop, 1);
 }
 
-void vmx_launch(struct vcpu *vcpu)
+void vcpu_run(struct vcpu *vcpu)
 {
     (void)vcpu;
     fail_msg("VMLAUNCH");
