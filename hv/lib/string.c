@@ -68,12 +68,3 @@ char *strchr(const char *s, int c)
             return NULL;
     }
 }
-
-size_t strlcpy(char *to, const char *from, size_t size)
-{
-    size_t length = strlen(from);
-    size_t fits = length < size ? length : size - 1;
-    memcpy(to, from, fits);
-    to[fits] = '\0';
-    return length;
-}

@@ -13,7 +13,4 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t size);
 char *strchr(const char *s, int c);
 
-/* Copies as much as fits and always ends with NUL (size > 0); returns strlen(from). */
-size_t strlcpy(char *to, const char *from, size_t size);
-
 #endif

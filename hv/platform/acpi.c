@@ -40,7 +40,6 @@ struct table {
 #define TABLE_MAX (16 * MIB) /* longer is not a table */
 
 static struct rsdp root;
-static u64 rsdp_address;
 static struct acpi_power power;
 
 /* The direct map covers RAM and everything below 4 GiB; tables lie there. */
@@ -73,7 +72,6 @@ static bool search(u64 from, u64 to)
 {
     for (u64 address = from; address + 36 <= to; address += 16) {
         if (is_rsdp(at(address))) {
-            rsdp_address = address;
             memcpy(&root, at(address), sizeof(root));
             return true;
         }
@@ -84,8 +82,6 @@ static bool search(u64 from, u64 to)
 static bool find_rsdp(const u8 *given)
 {
     if (is_rsdp(given)) {
-        memcpy(&root, given, sizeof(root));
-        search(0xE0000, 0x100000); /* only for the address */
         memcpy(&root, given, sizeof(root));
         return true;
     }
@@ -168,11 +164,6 @@ bool acpi_init(const u8 *rsdp)
     if (fadt)
         read_fadt(fadt);
     return true;
-}
-
-u64 acpi_rsdp_address(void)
-{
-    return rsdp_address;
 }
 
 const struct acpi_power *acpi_power(void)

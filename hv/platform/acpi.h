@@ -15,9 +15,6 @@ struct acpi_power {
 /* `rsdp` as the boot loader told (36 bytes, all zero: search the BIOS areas). False: no ACPI. */
 bool acpi_init(const u8 *rsdp);
 
-/* Physical address of the RSDP, or 0. */
-u64 acpi_rsdp_address(void);
-
 const struct acpi_power *acpi_power(void);
 
 /* APIC identifiers of the usable CPUs, from the MADT; returns how many (at most `max`). */

@@ -1,5 +1,6 @@
 #include "stats/timeline.h"
 #include "lib/print.h"
+#include "lib/spinlock.h"
 #include "lib/string.h"
 #include "stats/counters.h"
 #include "stats/leaves.h"
@@ -25,7 +26,7 @@ static struct {
     u64 counted[REASON_SLOTS]; /* at the newest sample */
     u64 full_tsc;
     u32 marks, lost; /* lost: records for which there was no room */
-    bool busy;
+    struct spinlock lock;
 } timeline;
 
 void timeline_init(void *buffer, size_t size, u64 interval)
@@ -35,16 +36,6 @@ void timeline_init(void *buffer, size_t size, u64 interval)
     timeline.end = timeline.start + size;
     timeline.interval = interval ? interval : 1;
     timeline_due = 0;
-}
-
-static bool try_lock(void)
-{
-    return !__atomic_exchange_n(&timeline.busy, true, __ATOMIC_ACQUIRE);
-}
-
-static void unlock(void)
-{
-    __atomic_store_n(&timeline.busy, false, __ATOMIC_RELEASE);
 }
 
 static void put_varint(u64 value)
@@ -99,27 +90,26 @@ static void record_sample(u64 now)
 
 void timeline_sample(u64 now)
 {
-    if (!try_lock())
+    if (!spin_try_lock(&timeline.lock))
         return;
     if (now >= timeline_due) {
         timeline_due = now - (now - run_facts.start_tsc) % timeline.interval + timeline.interval;
         record_sample(now);
     }
-    unlock();
+    spin_unlock(&timeline.lock);
 }
 
 u32 timeline_mark(const char *name, u64 now)
 {
     if (!timeline.start)
         return 0;
-    while (!try_lock())
-        pause();
+    spin_lock(&timeline.lock);
     u32 marks = ++timeline.marks;
     if (begin_record(MARK, now)) {
         for (unsigned i = 0; i < MARK_NAME; i++)
             *timeline.next++ = *name ? *name++ : '\0';
     }
-    unlock();
+    spin_unlock(&timeline.lock);
     return marks;
 }
 

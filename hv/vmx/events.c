@@ -60,6 +60,26 @@ static bool makes_double_fault(unsigned first, unsigned second)
            (first == VECTOR_PF && second_counts);
 }
 
+/* Interrupt-window or NMI-window exiting. */
+static void set_window(struct vcpu *vcpu, u32 control, bool on)
+{
+    u32 proc = on ? vcpu->controls.proc | control : vcpu->controls.proc & ~control;
+    if (proc != vcpu->controls.proc) {
+        vcpu->controls.proc = proc;
+        vmwrite(PRIMARY_PROCBASED_CONTROLS, proc);
+    }
+}
+
+static void set_interrupt_window(struct vcpu *vcpu, bool on)
+{
+    set_window(vcpu, PROC_INTERRUPT_WINDOW_EXITING, on);
+}
+
+void set_nmi_window(struct vcpu *vcpu, bool on)
+{
+    set_window(vcpu, PROC_NMI_WINDOW_EXITING, on);
+}
+
 /* An exception arose while another event was being delivered: what becomes of the first one. */
 static enum exit_action merge(struct vcpu *vcpu, enum exception_vector *vector, u32 *error_code)
 {
@@ -117,25 +137,6 @@ void redeliver_event(struct vcpu *vcpu)
     u32 error_code = info & INTERRUPTION_ERROR_CODE ? (u32)vmread(IDT_VECTORING_ERROR_CODE) : 0;
     u32 length = is_software_event(info) ? (u32)vmread(VM_EXIT_INSTRUCTION_LENGTH) : 0;
     inject_event(vcpu, info, error_code, length);
-}
-
-static void set_window(struct vcpu *vcpu, u32 control, bool on)
-{
-    u32 proc = on ? vcpu->controls.proc | control : vcpu->controls.proc & ~control;
-    if (proc != vcpu->controls.proc) {
-        vcpu->controls.proc = proc;
-        vmwrite(PRIMARY_PROCBASED_CONTROLS, proc);
-    }
-}
-
-void set_interrupt_window(struct vcpu *vcpu, bool on)
-{
-    set_window(vcpu, PROC_INTERRUPT_WINDOW_EXITING, on);
-}
-
-void set_nmi_window(struct vcpu *vcpu, bool on)
-{
-    set_window(vcpu, PROC_NMI_WINDOW_EXITING, on);
 }
 
 static bool can_take_interrupt(void)

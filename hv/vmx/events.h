@@ -42,8 +42,7 @@ void take_interrupt(struct vcpu *vcpu);
  * at the next window for those that remain. Whether one was injected. */
 bool deliver_pending_interrupt(struct vcpu *vcpu);
 
-/* Interrupt-window and NMI-window exiting, on or off. */
-void set_interrupt_window(struct vcpu *vcpu, bool on);
+/* NMI-window exiting, on or off. */
 void set_nmi_window(struct vcpu *vcpu, bool on);
 
 /*

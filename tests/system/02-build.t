@@ -12,6 +12,10 @@ for compiler in gcc clang; do
     is "$(cat "$console")" '' "$compiler says nothing"
 done
 
+rm -f "$scratch/gcc/tally.debug"
+make -s -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= TARGET_LD='ld --print-gc-sections' tally >"$console" 2>&1
+is "$(sed -n "s/.*unused section '.text.\([a-z].*\)' in file.*/\1/p" "$console")" '' 'no function of Tally is unused'
+
 # header FILE MAGIC - a multiboot header stands in the first 8 KiB, aligned
 header() { od -An -v -tx4 -w4 -N 8192 "$1" | grep -qx " $2"; }
 
@@ -38,6 +42,7 @@ make -s -C "$top" B="$scratch/cross" CC=gcc CROSS_COMPILE=x86_64-linux-gnu- gues
 ok $? 'x86_64-linux-gnu- builds'
 
 # A change of compiler or flags reaches every object; nothing else is built twice.
+make -s -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= tally guest
 make V=1 -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= tally guest >"$console" 2>&1
 unlike '^(gcc|nasm|ld) ' 'a second make builds nothing'
 make V=1 -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= FOR_SIZE=-O1 "$scratch/gcc/hv/main.o" >"$console" 2>&1
