@@ -15,7 +15,11 @@ fail() {
     exit 2
 }
 
-need_file() { [ -f "$1" ] && [ -r "$1" ] || fail "$1: no such file"; }
+need_file() {
+    [ -e "$1" ] || fail "$1: no such file"
+    [ -f "$1" ] || fail "$1 is not a file"
+    [ -r "$1" ] || fail "$1 cannot be read"
+}
 
 need_command() { command -v "$1" >/dev/null || fail "$1 is missing; tools/deps ${2:-run} installs it"; }
 

@@ -56,6 +56,10 @@ refused 'Bochs model' "no CPU model 'vax'; valid: .*broadwell_ult" --cpu vax
 refused 'QEMU model' "no CPU model 'vax'" --platform tcg --cpu vax
 refused 'guest' "unknown guest 'vms'; valid: .*test" --guest vms
 refused 'boot protocol' "unknown boot protocol 'tftp'; valid: multiboot" --protocol tftp
+refused 'a directory' "^run: $scratch is not a file" --module "$scratch"
+refused 'no CPUs' 'CPUS=0: 1 to' --cpus 0
+refused 'no memory' 'MEM=0: 1 to' --mem 0
+refused 'too much memory' 'MEM=99999999: 1 to' --mem 99999999
 refused 'CPUs' 'CPUS=two is not a number' --cpus two
 refused 'memory' 'MEM=1G is not a number' --mem 1G
 refused 'option' "unknown option '--vga'|option --vga .*wants a value" --vga
