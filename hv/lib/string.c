@@ -68,3 +68,11 @@ char *strchr(const char *s, int c)
             return NULL;
     }
 }
+
+bool sums_to_zero(const void *bytes, size_t size)
+{
+    u8 sum = 0;
+    for (const u8 *byte = bytes; size > 0; size--)
+        sum += *byte++;
+    return sum == 0;
+}

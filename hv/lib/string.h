@@ -13,4 +13,7 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t size);
 char *strchr(const char *s, int c);
 
+/* The checksum of firmware's tables: all bytes add up to 0, modulo 256. */
+bool sums_to_zero(const void *bytes, size_t size);
+
 #endif

@@ -100,14 +100,8 @@ static struct elf_segment64 program_header(const struct image *image, const stru
     } else {
         struct elf_segment32 s;
         memcpy(&s, from, sizeof(s));
-        segment = (struct elf_segment64){.type = s.type,
-                                         .flags = s.flags,
-                                         .offset = s.offset,
-                                         .vaddr = s.vaddr,
-                                         .paddr = s.paddr,
-                                         .filesz = s.filesz,
-                                         .memsz = s.memsz,
-                                         .align = s.align};
+        segment = (struct elf_segment64){s.type,  s.flags,  s.offset, s.vaddr,
+                                         s.paddr, s.filesz, s.memsz,  s.align};
     }
     return segment;
 }
@@ -121,10 +115,8 @@ static bool add_segment(struct loader *loader, struct image *image, u32 index,
         return refuse(loader, "the ELF file is truncated: segment %u lies beyond its end", index);
     if (image->count == SEGMENTS_MAX)
         return refuse(loader, "the ELF file has more than %u segments to load", SEGMENTS_MAX);
-    image->segment[image->count++] = (struct segment){.address = from->paddr,
-                                                      .memory_size = from->memsz,
-                                                      .offset = from->offset,
-                                                      .file_size = from->filesz};
+    image->segment[image->count++] =
+        (struct segment){from->paddr, from->memsz, from->offset, from->filesz};
     return true;
 }
 

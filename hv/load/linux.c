@@ -56,8 +56,8 @@ static bool read_image(struct loader *loader, struct image *image,
     u64 sectors = header->setup_sects ? header->setup_sects : 4;
     u64 offset = (sectors + 1) * LINUX_SECTOR, told = header->syssize * 16ull;
     if (offset >= image->size || told > image->size - offset + 15)
-        return refuse(loader, "the Linux kernel is truncated: 0x%llx of 0x%llx bytes are there",
-                      (unsigned long long)image->size, (unsigned long long)(offset + told));
+        return refuse(loader, "the Linux kernel is truncated: 0x%lx of 0x%lx bytes are there",
+                      image->size, offset + told);
     u64 in_file = image->size - offset;
     u64 size = header->init_size > in_file ? header->init_size : in_file;
     u64 address = load_address(loader, header, size);

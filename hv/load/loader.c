@@ -25,7 +25,7 @@ static u64 take(struct loader *loader, const char *what, u64 size, u64 base)
     if (base)
         use(loader, base, align_up(size, PAGE_SIZE));
     else
-        (void)refuse(loader, "no room for %s of 0x%llx bytes", what, (unsigned long long)size);
+        (void)refuse(loader, "no room for %s of 0x%lx bytes", what, size);
     return base;
 }
 
@@ -73,18 +73,17 @@ static bool overlaps_image(const struct image *image, u64 base, u64 size)
 
 static bool check_segment(struct loader *loader, const struct segment *segment)
 {
-    unsigned long long base = segment->address, size = segment->memory_size;
+    u64 base = segment->address, size = segment->memory_size;
     if (base >= ADDRESS_END || size > ADDRESS_END - base)
-        return refuse(loader, "does not fit: needs 0x%llx bytes at 0x%llx, beyond 4 GiB", size,
-                      base);
+        return refuse(loader, "does not fit: needs 0x%lx bytes at 0x%lx, beyond 4 GiB", size, base);
     if (base < LOWEST_ADDRESS)
-        return refuse(loader, "wants to be loaded at 0x%llx, on the BIOS's data below 0x%llx", base,
-                      (unsigned long long)LOWEST_ADDRESS);
+        return refuse(loader, "wants to be loaded at 0x%lx, on the BIOS's data below 0x%lx", base,
+                      LOWEST_ADDRESS);
     if (overlap(base, size, loader->tally.base, loader->tally.size))
-        return refuse(loader, "does not fit: needs 0x%llx bytes at 0x%llx, where Tally is", size,
+        return refuse(loader, "does not fit: needs 0x%lx bytes at 0x%lx, where Tally is", size,
                       base);
     if (!memory_map_is_ram(loader->map, base, size))
-        return refuse(loader, "does not fit: needs 0x%llx bytes at 0x%llx, which is not all RAM",
+        return refuse(loader, "does not fit: needs 0x%lx bytes at 0x%lx, which is not all RAM",
                       size, base);
     return true;
 }
@@ -99,12 +98,11 @@ static bool check_image(struct loader *loader, const struct image *image)
         for (unsigned j = 0; j < i; j++) {
             if (overlap(s->address, s->memory_size, image->segment[j].address,
                         image->segment[j].memory_size))
-                return refuse(loader, "segments overlap at 0x%llx", (unsigned long long)s->address);
+                return refuse(loader, "segments overlap at 0x%lx", s->address);
         }
         entry_found |= image->entry >= s->address && image->entry - s->address < s->memory_size;
     }
-    return entry_found || refuse(loader, "the entry point 0x%llx is in no segment",
-                                 (unsigned long long)image->entry);
+    return entry_found || refuse(loader, "the entry point 0x%lx is in no segment", image->entry);
 }
 
 bool image_place(struct loader *loader, struct image *image)

@@ -50,8 +50,8 @@ bool address_fields_read(struct loader *loader, struct image *image, u64 header_
         size = fields->load_end_addr - fields->load_addr;
     }
     if (size > in_file)
-        return refuse(loader, "the kernel file is truncated: 0x%llx of 0x%llx bytes are there",
-                      (unsigned long long)in_file, (unsigned long long)size);
+        return refuse(loader, "the kernel file is truncated: 0x%lx of 0x%lx bytes are there",
+                      in_file, size);
     u64 memory = size;
     if (fields->bss_end_addr) {
         if (fields->bss_end_addr < fields->load_addr + size)

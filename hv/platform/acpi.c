@@ -55,14 +55,6 @@ static u32 u32_at(const void *table, u32 offset)
     return value;
 }
 
-static bool sums_to_zero(const void *data, size_t size)
-{
-    u8 sum = 0;
-    for (size_t i = 0; i < size; i++)
-        sum += ((const u8 *)data)[i];
-    return sum == 0;
-}
-
 static bool is_rsdp(const void *p)
 {
     return !memcmp(p, "RSD PTR ", 8) && sums_to_zero(p, 20);

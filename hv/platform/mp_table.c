@@ -26,14 +26,6 @@ struct cpu_entry {
 };
 _Static_assert(sizeof(struct cpu_entry) == 20, "MP processor entry");
 
-static bool sums_to_zero(const u8 *bytes, size_t size)
-{
-    u8 sum = 0;
-    for (size_t i = 0; i < size; i++)
-        sum += bytes[i];
-    return sum == 0;
-}
-
 /* The table that a floating pointer in this range names, or NULL. */
 static struct header *search(u64 from, u64 size)
 {
@@ -45,7 +37,7 @@ static struct header *search(u64 from, u64 size)
         memcpy(&table, pointer + 4, sizeof(table));
         struct header *header = physical(table);
         if (table && memcmp(header->signature, "PCMP", 4) == 0 &&
-            sums_to_zero((const u8 *)header, header->length))
+            sums_to_zero(header, header->length))
             return header;
     }
     return NULL;

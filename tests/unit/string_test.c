@@ -83,13 +83,21 @@ static void finds(void **state)
     assert_null(tally_strchr(s, 'z'));
 }
 
+static void sums(void **state)
+{
+    (void)state;
+    static const u8 bytes[] = {200, 55, 1, 7};
+    assert_true(sums_to_zero(bytes, 0));
+    assert_false(sums_to_zero(bytes, 2));
+    assert_true(sums_to_zero(bytes, 3));
+    assert_false(sums_to_zero(bytes, 4));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copies),
-        cmocka_unit_test(fills),
-        cmocka_unit_test(compares),
-        cmocka_unit_test(finds),
+        cmocka_unit_test(copies), cmocka_unit_test(fills), cmocka_unit_test(compares),
+        cmocka_unit_test(finds),  cmocka_unit_test(sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
