@@ -1,0 +1,37 @@
+#!/bin/bash
+# What the pages name is there: files, links between pages, targets and variables of make.
+. "$(dirname "$0")/../lib/tap.sh"
+cd "$top" || exit
+
+# missing_files PAGE - paths in backticks, with wildcards or braces at most, that match nothing; what a page has its
+# reader make lies in docs/example
+missing_files() {
+    local path
+    grep -oE '`(boot|docs|guest|hv|include|tests|tools)/[A-Za-z0-9_./*{},-]*`' "$1" | tr -d '`' | sort -u |
+        while read -r path; do
+            [ ! -e "docs/example/${path##*/}" ] || continue
+            bash -c "shopt -s nullglob; for f in $path; do [ ! -e \"\$f\" ] || exit 0; done; exit 1" || echo "$path"
+        done
+}
+
+missing_links() {                       # missing_links PAGE - relative links that lead nowhere
+    local link
+    grep -oE '\]\([^):#]+' "$1" | sed 's/^](//' | sort -u |
+        while read -r link; do [ -e "$(dirname "$1")/$link" ] || echo "$link"; done
+}
+
+targets=$(make -s help | sed -n 's/^  \([a-z-]*\) .*/\1/p')
+missing_targets() {                     # missing_targets PAGE - make TARGET in code
+    local target
+    grep -oE '(`|^    |^\$ )make [a-z-]+' "$1" | sed 's/.*make //' | sort -u |
+        while read -r target; do grep -qx "$target" <<<"$targets" || echo "$target"; done
+}
+
+for page in README.md docs/*.md; do
+    is "$(missing_files "$page")$(missing_links "$page")$(missing_targets "$page")" '' "$page names what is there"
+done
+
+printf '`hv/none.c` and [a page](none.md) and `make coffee`\n' >"$scratch/page.md"
+is "$(missing_files "$scratch/page.md") $(missing_links "$scratch/page.md") $(missing_targets "$scratch/page.md")" \
+    'hv/none.c none.md coffee' 'what is missing is found'
+done_testing
