@@ -1,5 +1,5 @@
-// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/io.c hv/vmx/guest_memory.c
-// link: hv/vmx/guest_paging.c hv/vmx/prefixes.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/io.c hv/exits/string_io.c
+// link: hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
 /* IN, OUT, INS and OUTS in every mode: registers, faults, filters, batches. */
 #include "fake_events.h"
 #include "fake_vmcs.h"
@@ -201,17 +201,64 @@ static void limit_of_segment(void **state)
     assert_int_equal(fake_cpu.port_accesses, 0);
 }
 
+static void limit_after_some(void **state)
+{
+    (void)state;
+    fake_guest(GUEST_32BIT);
+    fake_set(GUEST_ES_LIMIT, 0x1008);
+    fake_cpu.port_value = 0xABCD;
+    fake_vcpu.gpr[RDI] = 0x1000;
+    fake_vcpu.gpr[RCX] = 6;
+    memcpy(&fake_ram[FAKE_RIP], "\xF3\x66\x6D", 3);
+    fake_exit(EXIT_IO_INSTRUCTION, QUALIFICATION(0x1F0, 2, STRING | REP | IN), 3);
+    assert_int_equal(exit_io_instruction(&fake_vcpu), EXIT_RETRY);
+    assert_int_equal(fake_event.vector, VECTOR_GP);
+    assert_int_equal(fake_cpu.port_accesses, 4);
+    assert_int_equal(fake_vcpu.gpr[RDI], 0x1008);
+    assert_int_equal(fake_vcpu.gpr[RCX], 2);
+    assert_memory_equal(&fake_ram[0x1006], "\xCD\xAB\0", 3);
+}
+
+/* The third word lies in two pages. */
+static void page_boundary(void **state)
+{
+    (void)state;
+    fake_cpu.port_value = 0xABCD;
+    fake_vcpu.gpr[RDI] = 0x1FFB;
+    fake_vcpu.gpr[RCX] = 5;
+    assert_int_equal(io(GUEST_64BIT, QUALIFICATION(0x60, 2, STRING | REP | IN), "\xF3\x66\x6D", 3),
+                     EXIT_ADVANCE);
+    assert_memory_equal(&fake_ram[0x1FFA], "\0\xCD\xAB\xCD\xAB\xCD\xAB\xCD\xAB\xCD\xAB\0", 12);
+    assert_int_equal(fake_vcpu.gpr[RDI], 0x2005);
+    assert_int_equal(fake_cpu.port_accesses, 5);
+}
+
+/* The write that ends the machine is not counted as done. */
+static void ending_write_among_others(void **state)
+{
+    (void)state;
+    ending_port = 0xCF9;
+    fake_vcpu.gpr[RSI] = 0x3000;
+    fake_vcpu.gpr[RCX] = 3;
+    assert_int_equal(io(GUEST_64BIT, QUALIFICATION(0xCF9, 1, STRING | REP), "\xF3\x6E", 2),
+                     EXIT_STOP);
+    assert_int_equal(fake_cpu.port_accesses, 0);
+    assert_int_equal(fake_vcpu.gpr[RCX], 3);
+}
+
 static void batches(void **state)
 {
     (void)state;
     fake_vcpu.gpr[RDI] = 0x10000;
-    fake_vcpu.gpr[RCX] = 5000;
+    fake_vcpu.gpr[RCX] = 300;
     u64 q = QUALIFICATION(0x60, 1, STRING | REP | IN);
     assert_int_equal(io(GUEST_64BIT, q, "\xF3\x6C", 2), EXIT_RETRY);
     assert_int_equal(fake_event.vector, -1);
-    assert_int_equal(fake_vcpu.gpr[RCX], 5000 - 4096);
+    assert_int_equal(fake_vcpu.gpr[RCX], 300 - 128);
+    assert_int_equal(fake_vcpu.gpr[RDI], 0x10000 + 128);
+    assert_int_equal(io(GUEST_64BIT, q, "\xF3\x6C", 2), EXIT_RETRY);
     assert_int_equal(io(GUEST_64BIT, q, "\xF3\x6C", 2), EXIT_ADVANCE);
-    assert_int_equal(fake_vcpu.gpr[RDI], 0x10000 + 5000);
+    assert_int_equal(fake_vcpu.gpr[RDI], 0x10000 + 300);
 }
 
 /* With TF the trap comes after each element. */
@@ -239,7 +286,8 @@ int main(void)
         TEST(rep_ins_backwards),  TEST(real_mode_override),
         TEST(long_mode_prefixes), TEST(fault_keeps_progress),
         TEST(limit_of_segment),   TEST(batches),
-        TEST(single_step),
+        TEST(single_step),        TEST(limit_after_some),
+        TEST(page_boundary),      TEST(ending_write_among_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
