@@ -195,7 +195,7 @@ report:  ## pictures and a page from a saved console: make report LOG=console.lo
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
-.PHONY: test test-nested test-programs bench fuzz size check docs format
+.PHONY: test test-nested test-programs bench measure fuzz size check docs format
 test:  ## unit tests and system tests; last line: N passed, N failed
 	@tools/deps build run test linux
 	@+$(BUILD) all test-programs >&2
@@ -221,10 +221,16 @@ $(B)/host/%.o: %.c $(B)/flags
 	$(call step,CC)
 	gcc $(CFLAGS_host) -MMD -MP -c -o $@ $<
 
-bench:  ## round trips in ticks from inside a guest in Bochs, and the size of the image
+bench:  ## round trips in ticks from inside a guest in Bochs, and the size of the image; KVM=1: KVM's, too
 	@tools/deps build run
+	@$(if $(KVM),PLATFORM=nested tools/deps run)
 	@+$(BUILD) tally guest >&2
-	@tools/bench
+	@tools/bench $(if $(KVM),--kvm)
+
+measure:  ## Linux under Tally, measured for docs/linux-boot.md: all its tables and pictures; 15 minutes
+	@PLATFORM=nested tools/deps build run linux report
+	@+$(BUILD) tally guest >&2
+	@tools/linux-measure
 
 fuzz:  ## random instructions in Bochs: SECONDS=60 SEED= COUNT= CPU= OPTIONS= (docs/fuzz.md)
 	@tools/deps build run
@@ -272,6 +278,7 @@ help:  ## this list
 #   B            where to build (build);  V  1: show the commands
 #   COUNT_ACCESSES  1: Tally counts its own VMREADs and VMWRITEs, too (docs/nested.md)
 #   CC           gcc or clang;  CROSS_COMPILE  prefix of the tools, for example x86_64-elf-
+#   KVM          make bench: 1 measures KVM in Tally's place, too (docs/nested.md)
 #   TESTS        the tests to run, for example tests/system/10-guest.t
 #   CHECKS       the checks to run: format tidy cppcheck shell
 

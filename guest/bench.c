@@ -12,7 +12,7 @@
 #define VMCALL_LENGTH 3
 #define COM1_LINE_STATUS 0x3FD
 #define POST_PORT 0x80
-#define PIC_MASK_PORT 0x21 /* a device that KVM itself emulates */
+#define PIC_MASK_PORT 0x21   /* a device that KVM itself emulates */
 #define FRESH_RAM (64 * MIB) /* nothing has touched it or will, but this */
 #define NO_DEVICE (256 * GIB)
 #define CPUID7_EBX_TSC_ADJUST BIT(1)

@@ -35,7 +35,7 @@ do for [c = 1:columns] {
         set format x '%g'
         set xlabel unit . ' since the guest was started'
     }
-    plot data . '/rates' using 1:(column(c + 1) > 1 ? column(c + 1) : 1) with fillsteps \
+    plot data . '/rates' using 1:(column(c + 1) <= 0 ? 1 : column(c + 1) < 1.6 ? 1.6 : column(c + 1)) with fillsteps \
         linecolor rgb colour[c == columns && columns > 7 ? 8 : c] notitle
 }
 unset multiplot

@@ -9,7 +9,7 @@ set style fill solid 0.9 noborder
 set logscale x
 set format x '%.0s%c'
 unset grid
-set ytics noenhanced
+set ytics noenhanced scale 0
 set grid xtics linecolor rgb '#dddddd' linetype 1
 unset key
 set multiplot layout 1, 2 title 'Number and cost of exits by reason — ' . title_text noenhanced

@@ -8,7 +8,9 @@ set xlabel 'percent'
 set yrange [rows + 0.6:0.4]
 set xrange [0:*]
 unset grid
-set ytics noenhanced
+set ytics noenhanced scale 0
+set lmargin 23
+set rmargin 4
 set grid xtics linecolor rgb '#dddddd' linetype 1
 set key bottom right samplen 1.5
 set style fill solid 0.9 noborder
@@ -19,5 +21,5 @@ plot data . '/reasons' every ::0::11 using (0):($1 - h / 2):(0):4:($1 - h):($1):
         with boxxyerror linecolor rgb colour[1] title 'of the number of exits', \
     '' every ::0::11 using (0):($1 + h / 2):(0):5:($1):($1 + h) \
         with boxxyerror linecolor rgb colour[2] title 'of the ticks', \
-    '' every ::0::11 using 4:($1 - h / 2):(sprintf(' %.1f', $4)) with labels left font ',10' notitle, \
-    '' every ::0::11 using 5:($1 + h / 2):(sprintf(' %.1f', $5)) with labels left font ',10' notitle
+    '' every ::0::11 using 4:($1 - h / 2):(sprintf(' %.1f %%', $4)) with labels left font ',10' notitle, \
+    '' every ::0::11 using 5:($1 + h / 2):(sprintf(' %.1f %%', $5)) with labels left font ',10' notitle

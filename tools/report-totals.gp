@@ -10,7 +10,9 @@ names = 1
 load here . 'report-marks.gp'
 set tmargin 6
 set title offset 0, 2.2
-set key outside right top vertical samplen 1.5 noenhanced
+set key outside right top vertical samplen 1.5 spacing 1.25 noenhanced
+stats data . '/totals' using 1 nooutput name 'time'
+set xrange [0:time_max * 1.01]
 set logscale y
 set yrange [1:*]
 set format y '%.0s%c'
