@@ -53,8 +53,9 @@ static const struct {
 #undef EXIT_REASON
 };
 
-static u64 own_cpuids; /* CPUIDs that this program has executed so far */
-static u64 own_cycles; /* and what they cost */
+static const char *program = "tally-top"; /* or tally-mark, as called */
+static u64 own_cpuids;                    /* CPUIDs that this program has executed so far */
+static u64 own_cycles;                    /* and what they cost */
 
 static struct registers cpuid(u32 leaf, u32 subleaf)
 {
@@ -273,16 +274,14 @@ static void help(void)
 
 static int usage(const char *what, const char *word)
 {
-    fprintf(stderr, "tally-top: %s%s%s; tally-top -h tells more\n", what, *word ? " " : "", word);
+    fprintf(stderr, "%s: %s%s%s; tally-top -h tells more\n", program, what, *word ? " " : "", word);
     return STATUS_USAGE;
 }
 
 static int no_tally(void)
 {
-    fprintf(stderr,
-            "tally-top: this machine does not run under Tally (no answer in CPUID leaf "
-            "0x%08X)\n",
-            LEAF_REASON_EXITS);
+    fprintf(stderr, "%s: this machine does not run under Tally (no answer in CPUID leaf 0x%08X)\n",
+            program, LEAF_REASON_EXITS);
     return STATUS_NO_TALLY;
 }
 
@@ -297,7 +296,7 @@ static int mark(int argc, char **argv)
         argc--, argv++;
     }
     if (argc != 2 || !*argv[1] || argv[1][0] == '-')
-        return usage("tally-mark takes one name", "");
+        return usage("there must be one name", "");
     if (strlen(argv[1]) > sizeof(name) || argv[1][strspn(argv[1], letters)])
         return usage("a mark is 1 to 16 letters, digits or -_.:/+, not", argv[1]);
     if (!under_tally())
@@ -322,8 +321,10 @@ static bool positive(const char *text, double *value)
 int main(int argc, char **argv)
 {
     const char *base = strrchr(argv[0], '/');
-    if (!strcmp(base ? base + 1 : argv[0], "tally-mark"))
+    if (!strcmp(base ? base + 1 : argv[0], "tally-mark")) {
+        program = "tally-mark";
         return mark(argc, argv);
+    }
 
     struct options o = {.interval = 1};
     double number;
