@@ -149,8 +149,9 @@ static double percent(u64 part, u64 whole)
 /* `rows`: what happened in `seconds`; `total`: all since the start. */
 static void print_table(struct row *rows, const struct snapshot *total, double seconds)
 {
-    u64 count = 0, cycles = 0;
+    u64 all = 0, count = 0, cycles = 0;
     for (u32 n = 0; n < EXIT_REASONS; n++) {
+        all += rows[n].count ? total->rows[n].count : 0;
         count += rows[n].count;
         cycles += rows[n].cycles;
     }
@@ -165,7 +166,7 @@ static void print_table(struct row *rows, const struct snapshot *total, double s
                percent(r->cycles, cycles), (unsigned long long)(r->cycles / r->count));
     }
     printf("     %-21s %12llu %12.1f %6.1f%% %14llu %6.1f%%\n", "sum of these",
-           (unsigned long long)count, (double)count / seconds, 100.0, (unsigned long long)cycles,
+           (unsigned long long)all, (double)count / seconds, 100.0, (unsigned long long)cycles,
            100.0);
 }
 

@@ -8,9 +8,11 @@ use Test::More;
 need_linux();
 
 my %way = (poweroff => 'power-off', reboot => 'reset', panic => 'reset', suspend => 'suspend');
-for my $end (sort keys %way) {
-    my ($status, $log) = run_linux(options => 'exits=kvm stats=table,json', append => "tally.run=$end");
-    is($status, 0, "$end: status 0");
+my @runs = ((map { [$_, 1] } sort keys %way), ['panic', 2], ['suspend', 2]);
+for my $run (@runs) {
+    my ($end, $cpus) = @$run;
+    my ($status, $log) = run_linux(options => 'exits=kvm stats=table,json', cpus => $cpus, append => "tally.run=$end");
+    is($status, 0, "$end, CPUs: $cpus: status 0");
     like($log, qr/^tally: .*\b$way{$end}$/m, '... its way is named');
     like($log, qr/^\{"tally":"end","exits":\d+,/m, '... and the report printed');
     like($log, qr/Kernel panic/, '... after the panic') if $end eq 'panic';
