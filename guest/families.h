@@ -23,6 +23,7 @@ void test_event_delivery(void);
 void test_interrupts(void);
 void test_time(void);
 void test_features(void);
+void test_recent(void);
 void test_x2apic(void);
 void test_task_switch(void);
 void test_bios_memory(void);

@@ -1,6 +1,6 @@
 /*
- * Instructions that not every CPU has: random numbers, INVPCID, XSAVES, MONITOR and MWAIT, TPAUSE
- * and UMWAIT. A test of one that is missing is skipped.
+ * Instructions that not every CPU has: random numbers, INVPCID, XSAVES, MONITOR and MWAIT. A test
+ * of one that is missing is skipped.
  */
 #include "apic.h"
 #include "descriptors.h"
@@ -26,8 +26,6 @@ CODE64(xrstors, "xrstors [rsi]");
 CODE64(monitor, "monitor");
 CODE64(mwait, "mwait");
 CODE64(monitor_mwait, "monitor\n sti\n mwait\n cli");
-CODE64(tpause, ".byte 0x66, 0x0F, 0xAE, 0xF1"); /* TPAUSE ECX */
-CODE64(umwait, ".byte 0xF2, 0x0F, 0xAE, 0xF1"); /* UMWAIT ECX */
 
 #define ARITHMETIC_FLAGS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 #define UPPER_HALF 0xFFFFFFFF00000000ull
@@ -54,11 +52,6 @@ static bool has_invpcid(void)
 static bool has_xsaves(void)
 {
     return (cpuid(1, 0).ecx & BIT(26)) && (cpuid(0xD, 1).eax & BIT(3));
-}
-
-static bool has_waitpkg(void)
-{
-    return cpuid(7, 0).ecx & BIT(5);
 }
 
 /* Tally hides the feature in CPUID, not the instruction. */
@@ -175,10 +168,6 @@ static const struct instruction_test waits_and_states[] = {
     {"MONITOR", CODE(monitor), .modes = IN_USER, .rax = LOW_DATA & 0xFFFF, .fault = FAULT(UD),
      .available = has_monitor},
     {"MWAIT", CODE(mwait), .modes = IN_USER, .fault = FAULT(UD), .available = has_monitor},
-    {"TPAUSE until a time that is past", CODE(tpause), .modes = IN_ALL,
-     .exits = EXITS(TPAUSE, ALL, 1), .available = has_waitpkg},
-    {"UMWAIT without UMONITOR", CODE(umwait), .modes = IN_ALL, .exits = EXITS(UMWAIT, ALL, 1),
-     .available = has_waitpkg},
 };
 
 static u32 interrupts;

@@ -43,6 +43,7 @@ static const struct family families[] = {
     {FAMILY(interrupts), BY_DEFAULT},
     {FAMILY(time), BY_DEFAULT},
     {FAMILY(features), BY_DEFAULT},
+    {FAMILY(recent), BY_DEFAULT},
     {FAMILY(task_switch), BY_DEFAULT},
     {FAMILY(bios_memory), BY_DEFAULT},
     {FAMILY(hidden_memory), BY_DEFAULT},

@@ -17,7 +17,8 @@ CODE64(wrmsr_rdmsr, "wrmsr\n xor eax, eax\n xor edx, edx\n rdmsr");
 #define VALUE(value) .rax = (u32)(value), .rdx = (u32)((u64)(value) >> 32)
 
 #define ADDRESS 0xFFFF812345678000ull
-#define NOT_CANONICAL 0x0000900000000000ull
+#define NOT_CANONICAL_48 0x0000900000000000ull
+#define NOT_CANONICAL 0x0100000000000000ull /* nor in the 57 bits of 5-level paging */
 
 static u64 result(const struct run *run)
 {
@@ -78,6 +79,12 @@ static void restore_efer(void)
     wrmsr(IA32_EFER, efer_before);
 }
 
+/* WRMSR asks for the widest addresses that the CPU has, whatever paging is on. */
+static bool addresses_have_48_bits(void)
+{
+    return (cpuid(0x80000008, 0).eax >> 8 & 0xFF) == 48;
+}
+
 /* Addresses are written to registers that nothing uses here; the rest is put back. */
 #define BAD_WRITE(name, msr, value, profile)                                                       \
     {                                                                                              \
@@ -132,6 +139,9 @@ static const struct instruction_test instructions[] = {
     BAD_WRITE("WRMSR IA32_FS_BASE, not canonical", IA32_FS_BASE, NOT_CANONICAL, ALL),
     BAD_WRITE("WRMSR IA32_LSTAR, not canonical", IA32_LSTAR, NOT_CANONICAL, ALL),
     BAD_WRITE("WRMSR IA32_SYSENTER_EIP, not canonical", IA32_SYSENTER_EIP, NOT_CANONICAL, ALL),
+    {"WRMSR IA32_FS_BASE, not canonical in 48 bits", CODE(wrmsr), .rcx = IA32_FS_BASE,
+     VALUE(NOT_CANONICAL_48), .fault = FAULT(GP), .exits = EXITS(WRMSR, ALL, 1),
+     .available = addresses_have_48_bits},
     BAD_WRITE("WRMSR IA32_PAT, type 2", IA32_PAT, 0x0007040600070402, KVM),
     BAD_WRITE("WRMSR IA32_EFER, reserved bit", IA32_EFER, EFER_LME | EFER_LMA | BIT(1), KVM),
     BAD_WRITE("WRMSR IA32_EFER clears LME under paging", IA32_EFER, EFER_LMA, KVM),

@@ -3,14 +3,15 @@
 #include "lib/string.h"
 #include "stats/leaves.h"
 
-/* Feature bits that the guest does not see, or sees only with a secondary control in force. */
+/* Feature bits that the guest does not see, or sees only with a control in force. */
 struct hidden_bits {
     u32 leaf, subleaf;
     u32 reg; /* where in struct cpuid_result */
     u32 bits;
-    u32 unless; /* PROC2_…, or 0: always hidden */
+    u64 unless; /* PROC2_… or TERTIARY(PROC3_…), or 0: always hidden */
 };
 
+#define TERTIARY(bits) ((u64)(bits) << 32)
 #define ANY_SUBLEAF 0xFFFFFFFFu
 #define IN_EAX offsetof(struct cpuid_result, eax)
 #define IN_EBX offsetof(struct cpuid_result, ebx)
@@ -44,11 +45,8 @@ static const struct hidden_bits hidden_bits[] = {
     {0x7, 0, IN_EDX, BIT(18), 0},                  /* PCONFIG */
 
     {0x7, 1, IN_EAX, BIT(17), 0},                  /* FRED: event delivery not emulated */
-    {0x7, 1, IN_EAX, BIT(19), 0},                  /* WRMSRNS */
     {0x7, 1, IN_EAX, BIT(26), 0},                  /* LAM: not in Tally's walk of page tables */
-    {0x7, 1, IN_EAX, BIT(27), 0},                  /* RDMSRLIST, WRMSRLIST */
-    {0x7, 1, IN_ECX, BIT(5), 0},                   /* RDMSR, WRMSRNS with an immediate */
-    {0x7, 1, IN_EDX, BIT(15), 0},                  /* URDMSR, UWRMSR */
+    {0x7, 1, IN_EAX, BIT(27), TERTIARY(PROC3_ENABLE_MSRLIST)}, /* RDMSRLIST, WRMSRLIST */
     {0x7, 1, IN_EDX, BIT(21), 0},                  /* APX: R16 to R31 are not in struct vcpu */
 
     {0xD, 0, IN_EAX, BIT(19), 0},                  /* XCR0: APX */
@@ -98,12 +96,12 @@ static struct cpuid_result hypervisor_leaf(u32 leaf)
     return r;
 }
 
-static void hide(struct cpuid_result *r, u32 leaf, u32 subleaf, u32 proc2)
+static void hide(struct cpuid_result *r, u32 leaf, u32 subleaf, const struct controls *controls)
 {
     for (size_t i = 0; i < ARRAY_SIZE(hidden_bits); i++) {
         const struct hidden_bits *h = &hidden_bits[i];
         bool here = h->leaf == leaf && (h->subleaf == ANY_SUBLEAF || h->subleaf == subleaf);
-        if (here && !(proc2 & h->unless))
+        if (here && !((controls->proc2 | TERTIARY(controls->proc3)) & h->unless))
             *(u32 *)((char *)r + h->reg) &= ~h->bits;
     }
     for (size_t i = 0; i < ARRAY_SIZE(hidden_leaves); i++)
@@ -123,7 +121,7 @@ static void fill(struct cpuid_entry *entry, const struct vcpu *vcpu, u32 leaf, u
     }
     leaf = effective_leaf(leaf);
     *r = cpuid(leaf, subleaf);
-    hide(r, leaf, subleaf, vcpu->controls.proc2);
+    hide(r, leaf, subleaf, &vcpu->controls);
 
     if (leaf == 0x1) {
         r->ecx |= announced ? CPUID_1_ECX_HYPERVISOR : 0;

@@ -174,7 +174,6 @@ static const struct msr_rule rules[] = {
     {IA32_TSC, IA32_TSC, read_hardware, write_tsc, IF_INTERCEPTED},
     {KVM_OLD_WALL_CLOCK, KVM_OLD_SYSTEM_TIME, read_fault, write_fault, ALWAYS},
     {IA32_APIC_BASE, IA32_APIC_BASE, read_hardware, write_apic_base, ALWAYS_WRITE},
-    {IA32_USER_MSR_CTL, IA32_USER_MSR_CTL, read_fault, write_fault, ALWAYS},
     {IA32_FEATURE_CONTROL, IA32_FEATURE_CONTROL, read_feature_control, write_fault, ALWAYS},
     {IA32_TSC_ADJUST, IA32_TSC_ADJUST, read_hardware, write_tsc, IF_INTERCEPTED},
     {IA32_BIOS_UPDT_TRIG, IA32_BIOS_UPDT_TRIG, read_fault, write_ignored, ALWAYS},

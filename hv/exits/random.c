@@ -35,11 +35,17 @@ enum exit_action exit_rdrand(struct vcpu *vcpu)
     return EXIT_ADVANCE;
 }
 
-/* Both may end at any time, so they end at once; CF would mean the operating system's time limit.
+/*
+ * Both may end at any time, so they end at once; CF would mean the operating system's time limit.
+ * The operand comes from the instruction: Bochs up to 3.1 does not tell the register.
  */
 enum exit_action exit_umwait_tpause(struct vcpu *vcpu)
 {
-    if ((u32)vcpu_gpr(vcpu, operand_register()) & ~1u)
+    struct operands operands;
+
+    if (!guest_operands(&operands))
+        return EXIT_RETRY;
+    if ((u32)vcpu_gpr(vcpu, operands.rm) & ~1u)
         return inject_gp(vcpu, 0);
     set_result(false);
     return EXIT_ADVANCE;

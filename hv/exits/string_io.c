@@ -5,6 +5,7 @@
 #include "exits/exits.h"
 #include "exits/io.h"
 #include "lib/string.h"
+#include "vmx/advance.h"
 #include "vmx/guest_memory.h"
 #include "vmx/live_state.h"
 #include "vmx/prefixes.h"
@@ -144,17 +145,6 @@ static void store_progress(struct vcpu *vcpu, const struct string_io *s)
         vcpu_set_gpr(vcpu, RCX, merge_register(count, s->count, s->address_size));
 }
 
-/* The instruction goes on at the next entry, but elements are done: as between two iterations. */
-static enum exit_action interrupted(void)
-{
-    u64 blocking = BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
-    vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~blocking);
-    if ((vmread(GUEST_RFLAGS) & RFLAGS_TF) && !(vmread(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
-        vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS,
-                vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
-    return EXIT_RETRY;
-}
-
 static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
 {
     /* Traps of single steps and breakpoints come after every iteration. */
@@ -173,7 +163,10 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
         return EXIT_STOP;
     if (debugged)
         match_io_breakpoints(s->port, s->size);
-    return s->count ? interrupted() : EXIT_ADVANCE;
+    if (!s->count)
+        return EXIT_ADVANCE;
+    end_iteration();
+    return EXIT_RETRY;
 }
 
 enum exit_action string_io_instruction(struct vcpu *vcpu, u64 qualification, unsigned size)

@@ -31,4 +31,15 @@ static inline void advance_rip(void)
         finish_flags(rflags);
 }
 
+/* Between two iterations of an instruction that goes on at the next entry: as after one, but for
+ * RIP and RF. */
+static inline void end_iteration(void)
+{
+    u64 shadow = BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
+    vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~shadow);
+    if ((vmread(GUEST_RFLAGS) & RFLAGS_TF) && !(vmread(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
+        vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS,
+                vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+}
+
 #endif

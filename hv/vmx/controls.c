@@ -15,7 +15,6 @@ struct profile_plan {
     u32 exceptions;           /* exception bitmap */
     u64 cr0_guest, cr4_guest; /* bits that the guest may own, if the CPU lets them be free */
     u64 xss_exiting;
-    u64 proc3;
 };
 
 #define PIN_BASE (PIN_NMI_EXITING | PIN_VIRTUAL_NMIS)
@@ -25,6 +24,8 @@ struct profile_plan {
 #define PROC2_INSTRUCTIONS                                                                         \
     (PROC2_ENABLE_VPID | PROC2_ENABLE_RDTSCP | PROC2_ENABLE_INVPCID | PROC2_ENABLE_XSAVES |        \
      PROC2_ENABLE_USER_WAIT | PROC2_ENCLS_EXITING | PROC2_ENCLV_EXITING)
+/* The same for RDMSRLIST and WRMSRLIST, in the tertiary controls. */
+#define PROC3_INSTRUCTIONS PROC3_ENABLE_MSRLIST
 #define EXIT_BASE                                                                                  \
     (EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_DEBUG_CONTROLS | EXIT_SAVE_PAT | EXIT_LOAD_PAT |     \
      EXIT_SAVE_EFER | EXIT_LOAD_EFER)
@@ -92,7 +93,6 @@ static const struct profile_plan plans[] = {
             .word[WORD_ENTRY] = ENTRY_PLAN,
             .exceptions = 0xFFFFFFFF,
             .xss_exiting = ~0ull,
-            .proc3 = PROC3_ENABLE_MSRLIST,
         },
 };
 
@@ -199,7 +199,7 @@ const char *controls_negotiate(const struct vmx_capabilities *c, enum tally_prof
     if (!(c->misc &
           VMX_MISC_ACTIVITY_HLT)) /* the handler of HLT could not put the guest to sleep */
         out->proc &= ~(u32)PROC_HLT_EXITING | c->word[WORD_PROC].forced;
-    out->proc3 = plan->proc3 & c->proc3;
+    out->proc3 = PROC3_INSTRUCTIONS & c->proc3;
     if (out->proc3)
         out->proc |= PROC_ACTIVATE_TERTIARY;
     if (out->proc2 & PROC2_ENABLE_XSAVES)

@@ -1,4 +1,5 @@
 #include "vmx/prefixes.h"
+#include "lib/string.h"
 #include "vmx/guest_memory.h"
 #include "vmx/guest_state.h"
 
@@ -68,4 +69,41 @@ struct prefixes guest_prefixes(void)
     prefixes.operand_size = rex_w ? 8 : wide_code != operand ? 4 : 2;
     prefixes.address_size = long_code ? (address ? 4 : 8) : (wide_code != address ? 4 : 2);
     return prefixes;
+}
+
+#define VEX 0xC4
+#define EVEX 0x62
+#define ESCAPE 0x0F
+#define ESCAPE_38 0x38
+
+static bool is_prefix(u8 byte)
+{
+    return byte == 0x66 || byte == 0x67 || is_lock_or_repeat(byte) || segment_override(byte) >= 0;
+}
+
+bool guest_operands(struct operands *operands)
+{
+    u8 code[2 * INSTRUCTION_MAX] = {0}; /* zeros behind: whatever it says, nothing lies beyond */
+    size_t length = read_code(code), at = 0;
+    u8 extension = 0; /* R in bit 2 and B in bit 0, as in REX */
+
+    if (!length)
+        return false;
+    while (at < length - 1 && is_prefix(code[at]))
+        at++;
+    if ((code[at] & 0xF0) == 0x40)
+        extension = code[at++];
+    operands->vex = code[at] == VEX || code[at] == EVEX;
+    if (operands->vex) { /* both have R and B, inverted, in bits 7 and 5 */
+        extension = (u8)~code[at + 1] >> 5;
+        at += code[at] == VEX ? 3 : 4;
+    } else if (code[at] == ESCAPE) {
+        at += code[at + 1] == ESCAPE_38 ? 2 : 1;
+    }
+    u8 modrm = code[at + 1];
+    operands->opcode = code[at];
+    operands->reg = (modrm >> 3 & 7) | (extension & 4) << 1;
+    operands->rm = (modrm & 7) | (extension & 1) << 3;
+    memcpy(&operands->immediate, &code[at + 2], sizeof(operands->immediate));
+    return true;
 }

@@ -1,4 +1,4 @@
-/* The prefixes of the instruction at the guest's RIP, where the VMCS does not tell their effect. */
+/* The instruction at the guest's RIP, where the VMCS does not tell all of it. */
 #ifndef TALLY_VMX_PREFIXES_H
 #define TALLY_VMX_PREFIXES_H
 
@@ -14,5 +14,17 @@ struct prefixes {
 /* SDM vol. 2, 'Instruction Prefixes'. An instruction that cannot be read any more counts as bare.
  */
 struct prefixes guest_prefixes(void);
+
+/* Operands of an instruction with a ModRM byte that names registers. */
+struct operands {
+    bool vex;         /* a VEX or EVEX prefix chose the opcode map */
+    u8 opcode;        /* its last byte */
+    unsigned rm, reg; /* numbers of the registers, 0 to 15 */
+    u32 immediate;    /* the four bytes behind, if the instruction has them */
+};
+
+/* Of 0F and 0F 38 opcodes, VEX and EVEX. False if the instruction cannot be read any more: executed
+ * once more it raises its page fault by itself. */
+bool guest_operands(struct operands *operands);
 
 #endif

@@ -42,6 +42,7 @@ static int reset(void **state)
     (void)state;
     memset(&vcpu, 0, sizeof(vcpu));
     vcpu.controls.proc2 = ~0u;
+    vcpu.controls.proc3 = ~0ull;
     guest_cr4 = ~0ull;
     highest_basic = 0x20;
     cpuid_announce(true);
@@ -83,8 +84,7 @@ static void features_are_hidden(void **state)
         answers(0x1, 0, ~0u, ~0u, all_but(0x7C | BIT(11)), all_but(BIT(21)));
         answers(0x7, 0, ~0u, all_but(BIT(2) | BIT(25)),
                 all_but(BIT(23) | BIT(29) | BIT(30) | BIT(31)), all_but(BIT(5) | BIT(18)));
-        answers(0x7, 1, all_but(BIT(17) | BIT(19) | BIT(26) | BIT(27)), ~0u, all_but(BIT(5)),
-                all_but(BIT(15) | BIT(21)));
+        answers(0x7, 1, all_but(BIT(17) | BIT(26)), ~0u, ~0u, all_but(BIT(21)));
         answers(0xD, 0, all_but(BIT(19)), ~0u, ~0u, ~0u);
         answers(0xD, 1, ~0u, ~0u, all_but(BIT(8) | BIT(14)), ~0u);
         answers(0x80000001, 0, ~0u, ~0u, ~0u, ~0u);
@@ -112,6 +112,12 @@ static void instructions_with_a_control_follow_it(void **state)
         {PROC2_ENABLE_XSAVES, 0xD, 1, RCX, BIT(9)},
         {PROC2_ENABLE_XSAVES, 0xD, 1, RDX, BIT(31)},
     };
+    for (unsigned on = 0; on < 2; on++) {
+        reset(NULL);
+        vcpu.controls.proc2 = on ? 0 : ~0u;
+        vcpu.controls.proc3 = on ? PROC3_ENABLE_MSRLIST : ~PROC3_ENABLE_MSRLIST;
+        assert_int_equal(ask(7, 1).eax >> 27 & 1, on);
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
         for (unsigned on = 0; on < 2; on++) {
             reset(NULL);

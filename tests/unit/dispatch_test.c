@@ -2,7 +2,7 @@
 // link: hv/exits/apic.c hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/debug_registers.c
 // link: hv/exits/descriptor_tables.c hv/exits/dispatch.c hv/exits/entry_failure.c hv/exits/events.c
 // link: hv/exits/hlt.c hv/exits/instructions.c hv/exits/invpcid.c hv/exits/io.c hv/exits/memory.c
-// link: hv/exits/msr.c hv/exits/msr_rules.c hv/exits/random.c hv/exits/string_io.c hv/exits/task_segments.c
+// link: hv/exits/msr*.c hv/exits/random.c hv/exits/string_io.c hv/exits/task_segments.c
 // link: hv/exits/task_state.c hv/exits/task_switch.c hv/exits/xsetbv.c hv/vmx/break_rules.c
 // link: hv/vmx/capabilities.c hv/vmx/controls.c hv/vmx/dump.c hv/vmx/entry_checks*.c
 // link: hv/vmx/events.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
@@ -22,6 +22,7 @@
 
 #define INJECTED(type, vector) ((u32)INTERRUPTION_VALID | (type) << 8 | (vector))
 #define INJECTED_UD INJECTED(3, VECTOR_UD)
+#define INJECTED_PF (INJECTED(3, VECTOR_PF) | (u32)INTERRUPTION_ERROR_CODE)
 #define INJECTED_GP (INJECTED(3, VECTOR_GP) | (u32)INTERRUPTION_ERROR_CODE)
 
 static void start(u32 word, u64 qualification, unsigned length)
@@ -110,10 +111,9 @@ static void smi_cannot_happen(void **state)
 static void instructions_of_hidden_features_are_undefined(void **state)
 {
     (void)state;
-    static const u32 reasons[] = {EXIT_RSM,       EXIT_ENCLS,    EXIT_PCONFIG, EXIT_LOADIWKEY,
-                                  EXIT_ENCLV,     EXIT_SEAMCALL, EXIT_TDCALL,  EXIT_RDMSRLIST,
-                                  EXIT_WRMSRLIST, EXIT_URDMSR,   EXIT_UWRMSR,  EXIT_GETSEC,
-                                  EXIT_VMCALL,    EXIT_VMFUNC};
+    static const u32 reasons[] = {EXIT_RSM,    EXIT_ENCLS,    EXIT_PCONFIG, EXIT_LOADIWKEY,
+                                  EXIT_ENCLV,  EXIT_SEAMCALL, EXIT_TDCALL,  EXIT_GETSEC,
+                                  EXIT_VMCALL, EXIT_VMFUNC};
     for (unsigned i = 0; i < ARRAY_SIZE(reasons); i++) {
         for (enum fake_mode mode = 0; mode < FAKE_MODES; mode++) {
             start(reasons[i], 0, 3);
@@ -183,20 +183,27 @@ static void vmfail_is_explained(void **state)
     assert_non_null(strstr(fake_output, "there is no current VMCS"));
 }
 
+/* An exit of the instruction with these bytes. */
+static void start_code(u32 reason, const char *code, unsigned length)
+{
+    start(reason, 0, length);
+    memcpy(&fake_ram[FAKE_RIP], code, length);
+}
+
+#define CODE(bytes) bytes, sizeof(bytes) - 1
+
 static void user_wait_ends_at_once(void **state)
 {
     (void)state;
     for (u32 reason = EXIT_UMWAIT; reason <= EXIT_TPAUSE; reason++) {
-        start(reason, 0, 4);
-        fake_set(VM_EXIT_INSTRUCTION_INFO, RBX << 3);
-        fake_set(GUEST_RFLAGS, 0x8D7); /* all six flags */
+        start_code(reason, CODE("\x66\x0F\xAE\xF3")); /* EBX */
+        fake_set(GUEST_RFLAGS, 0x8D7);                /* all six flags */
         fake_vcpu.gpr[RBX] = 1;
         assert_advanced(4);
         assert_int_equal(fake_get(GUEST_RFLAGS), 2);
 
-        start(reason, 0, 4); /* a reserved bit of the operand */
-        fake_set(VM_EXIT_INSTRUCTION_INFO, RBX << 3);
-        fake_vcpu.gpr[RBX] = 2;
+        start_code(reason, CODE("\x66\x41\x0F\xAE\xF3")); /* R11D, a reserved bit */
+        fake_vcpu.gpr[R11] = 2;
         assert_faulted(INJECTED_GP);
     }
 }
@@ -236,25 +243,137 @@ static void instruction_timeout(void **state)
     assert_int_equal(fake_get(VM_ENTRY_EXCEPTION_ERROR_CODE), 0x18);
 }
 
+#define TSC_AUX_BYTES "\x03\x01\x00\xC0" /* IA32_TSC_AUX */
+#define VALUE 0x123456789ABCDEF0
+
+static u64 tsc_aux(void)
+{
+    u64 value = 0;
+    assert_true(fake_msr_get(IA32_TSC_AUX, &value));
+    return value;
+}
+
 static void msr_instructions_with_an_immediate(void **state)
 {
     (void)state;
-    start(EXIT_RDMSR_IMMEDIATE, IA32_TSC_AUX, 9);
-    fake_set(VM_EXIT_INSTRUCTION_INFO, R9 << 3);
-    fake_msr(IA32_TSC_AUX, 0x123456789ABCDEF0);
+    start_code(EXIT_RDMSR_IMMEDIATE, CODE("\xC4\xC7\x7B\xF6\xC1" TSC_AUX_BYTES));
+    fake_msr(IA32_TSC_AUX, VALUE);
     assert_advanced(9);
-    assert_true(fake_vcpu.gpr[R9] == 0x123456789ABCDEF0);
+    assert_true(fake_vcpu.gpr[R9] == VALUE);
 
-    start(EXIT_WRMSRNS_IMMEDIATE, IA32_TSC_AUX, 9);
-    fake_set(VM_EXIT_INSTRUCTION_INFO, RSP << 3);
+    /* EVEX, and a prefix that changes nothing */
+    start_code(EXIT_RDMSR_IMMEDIATE, CODE("\x2E\x62\xF7\x7F\x08\xF6\xC3" TSC_AUX_BYTES));
+    fake_msr(IA32_TSC_AUX, VALUE);
+    assert_advanced(11);
+    assert_true(fake_vcpu.gpr[RBX] == VALUE);
+
+    start_code(EXIT_WRMSRNS_IMMEDIATE, CODE("\xC4\xE7\x7A\xF6\xC4" TSC_AUX_BYTES));
     assert_advanced(9);
-    u64 value;
-    assert_true(fake_msr_get(IA32_TSC_AUX, &value) && value == FAKE_RSP);
+    assert_true(tsc_aux() == FAKE_RSP);
 
-    start(EXIT_RDMSR_IMMEDIATE, IA32_VMX_BASIC, 9);
+    start_code(EXIT_WRMSRNS_IMMEDIATE, CODE("\x0F\x01\xC6")); /* by registers */
+    fake_vcpu.gpr[RCX] = IA32_TSC_AUX;
+    fake_vcpu.gpr[RDX] = 0xAAAAAAAA00000001;
+    fake_vcpu.gpr[RAX] = 0xBBBBBBBB00000002;
+    assert_advanced(3);
+    assert_true(tsc_aux() == 0x100000002);
+
+    start_code(EXIT_RDMSR_IMMEDIATE, CODE("\xC4\xE7\x7B\xF6\xC0\x80\x04\x00\x00"));
+    assert_faulted(INJECTED_GP); /* IA32_VMX_BASIC */
+    start_code(EXIT_WRMSRNS_IMMEDIATE, CODE("\xC4\xE7\x7A\xF6\xC0\x45\x23\x01\x00"));
     assert_faulted(INJECTED_GP);
-    start(EXIT_WRMSRNS_IMMEDIATE, 0x12345, 9);
+
+    start_code(EXIT_RDMSR_IMMEDIATE, CODE("\xC4\xE7\x7B\xF6\xC0" TSC_AUX_BYTES));
+    fake_set(GUEST_RIP, FAKE_RAM); /* the page is gone meanwhile */
+    assert_true(fake_dispatch());
+    assert_int_equal(fake_get(GUEST_RIP), FAKE_RAM);
+    assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), 0);
+}
+
+static void user_msrs(void **state)
+{
+    (void)state;
+    start_code(EXIT_URDMSR, CODE("\xC4\xC7\x7B\xF8\xC7" TSC_AUX_BYTES));
+    fake_msr(IA32_TSC_AUX, VALUE);
+    assert_advanced(9);
+    assert_true(fake_vcpu.gpr[R15] == VALUE);
+
+    start_code(EXIT_URDMSR, CODE("\xF2\x44\x0F\x38\xF8\xD1")); /* RCX, R10 */
+    fake_guest(GUEST_64BIT_USER);
+    fake_msr(IA32_TSC_AUX, VALUE);
+    fake_vcpu.gpr[R10] = IA32_TSC_AUX;
+    assert_advanced(6);
+    assert_true(fake_vcpu.gpr[RCX] == VALUE);
+
+    start_code(EXIT_UWRMSR, CODE("\xC4\xE7\x7A\xF8\xC3" TSC_AUX_BYTES));
+    fake_vcpu.gpr[RBX] = VALUE;
+    assert_advanced(9);
+    assert_true(tsc_aux() == VALUE);
+
+    start_code(EXIT_UWRMSR, CODE("\xF3\x0F\x38\xF8\xC8")); /* RCX, RAX */
+    fake_vcpu.gpr[RCX] = IA32_VMX_BASIC;
     assert_faulted(INJECTED_GP);
+    start_code(EXIT_URDMSR, CODE("\xF2\x0F\x38\xF8\xC8"));
+    fake_vcpu.gpr[RCX] = IA32_VMX_BASIC;
+    assert_faulted(INJECTED_GP);
+}
+
+#define LIST 0x3000
+#define VALUES 0x4000
+
+static void start_list(u32 reason, u64 msr)
+{
+    static const u64 value = VALUE;
+    start(reason, 0, 4);
+    fake_vcpu.gpr[RSI] = LIST;
+    fake_vcpu.gpr[RDI] = VALUES;
+    fake_vcpu.gpr[RCX] = BIT(5) | BIT(63);
+    memcpy(&fake_ram[LIST + 5 * 8], &msr, sizeof(msr));
+    memcpy(&fake_ram[LIST + 63 * 8], &msr, sizeof(msr));
+    memcpy(&fake_ram[VALUES + 5 * 8], &value, sizeof(value));
+}
+
+static void lists_of_msrs(void **state)
+{
+    (void)state;
+    u64 stored;
+    start_list(EXIT_RDMSRLIST, IA32_TSC_AUX);
+    fake_msr(IA32_TSC_AUX, 77);
+    assert_resumed(); /* one at a time */
+    assert_true(fake_vcpu.gpr[RCX] == BIT(63));
+    memcpy(&stored, &fake_ram[VALUES + 5 * 8], sizeof(stored));
+    assert_int_equal(stored, 77);
+
+    start_list(EXIT_RDMSRLIST, IA32_TSC_AUX);
+    fake_vcpu.gpr[RCX] = BIT(63);
+    fake_msr(IA32_TSC_AUX, 78);
+    assert_advanced(4); /* the last */
+    assert_int_equal(fake_vcpu.gpr[RCX], 0);
+    memcpy(&stored, &fake_ram[VALUES + 63 * 8], sizeof(stored));
+    assert_int_equal(stored, 78);
+
+    start_list(EXIT_WRMSRLIST, IA32_TSC_AUX);
+    assert_resumed();
+    assert_true(fake_vcpu.gpr[RCX] == BIT(63));
+    assert_true(tsc_aux() == VALUE);
+
+    for (u32 reason = EXIT_RDMSRLIST; reason <= EXIT_WRMSRLIST; reason++) {
+        start_list(reason, IA32_VMX_BASIC);
+        assert_faulted(INJECTED_GP);
+        assert_true(fake_vcpu.gpr[RCX] == (BIT(5) | BIT(63)));
+        start_list(reason, IA32_TSC_AUX | BIT(32)); /* reserved */
+        fake_msr(IA32_TSC_AUX, 77);
+        assert_faulted(INJECTED_GP);
+        start_list(reason, IA32_TSC_AUX);
+        fake_msr(IA32_TSC_AUX, 77);
+        fake_vcpu.gpr[RSI] = FAKE_RAM;
+        assert_faulted(INJECTED_PF);
+        start_list(reason, IA32_TSC_AUX);
+        fake_msr(IA32_TSC_AUX, 77);
+        fake_vcpu.gpr[RDI] = FAKE_RAM;
+        assert_faulted(INJECTED_PF);
+        assert_true(tsc_aux() == 77);
+    }
 }
 
 static void undefined_numbers(void **state)
@@ -343,6 +462,8 @@ int main(void)
         cmocka_unit_test(bus_lock_is_counted),
         cmocka_unit_test(instruction_timeout),
         cmocka_unit_test(msr_instructions_with_an_immediate),
+        cmocka_unit_test(user_msrs),
+        cmocka_unit_test(lists_of_msrs),
         cmocka_unit_test(undefined_numbers),
         cmocka_unit_test(every_number_is_survived),
     };

@@ -169,8 +169,6 @@ static u64 random_qualification(void)
     case EXIT_TASK_SWITCH: return below(0x100) | below(4) << 30;
     case EXIT_EPT_VIOLATION: return below(0x1000) | (random64() & BIT(12));
     case EXIT_SIPI: return below(256);
-    case EXIT_RDMSR_IMMEDIATE:
-    case EXIT_WRMSRNS_IMMEDIATE: return PICK(IA32_EFER, IA32_PAT, IA32_FS_BASE, IA32_VMX_BASIC);
     default: return random_address();
     }
 }
@@ -202,18 +200,31 @@ static void random_registers(void)
 static bool is_privileged(void)
 {
     static const u8 privileged[] = {
-        EXIT_HLT,       EXIT_INVD,    EXIT_INVLPG,  EXIT_RDMSR,           EXIT_WRMSR,
-        EXIT_CR_ACCESS, EXIT_MOV_DR,  EXIT_WBINVD,  EXIT_XSAVES,          EXIT_XRSTORS,
-        EXIT_MWAIT,     EXIT_MONITOR, EXIT_INVPCID, EXIT_RDMSR_IMMEDIATE, EXIT_WRMSRNS_IMMEDIATE,
+        EXIT_HLT,       EXIT_INVD,      EXIT_INVLPG,  EXIT_RDMSR,           EXIT_WRMSR,
+        EXIT_CR_ACCESS, EXIT_MOV_DR,    EXIT_WBINVD,  EXIT_XSAVES,          EXIT_XRSTORS,
+        EXIT_MWAIT,     EXIT_MONITOR,   EXIT_INVPCID, EXIT_RDMSR_IMMEDIATE, EXIT_WRMSRNS_IMMEDIATE,
+        EXIT_RDMSRLIST, EXIT_WRMSRLIST,
     };
     return memchr(privileged, (int)reason, sizeof(privileged));
+}
+
+static bool is_64bit_only(void)
+{
+    return (reason >= EXIT_RDMSRLIST && reason <= EXIT_UWRMSR) || reason >= EXIT_RDMSR_IMMEDIATE;
+}
+
+static bool fits_mode(void)
+{
+    if (is_privileged() && (fake_get(GUEST_SS_ACCESS_RIGHTS) & AR_DPL))
+        return false;
+    return !is_64bit_only() || (fake_get(GUEST_CS_ACCESS_RIGHTS) & AR_L);
 }
 
 static void random_guest(void)
 {
     do
         fake_guest(below(FAKE_MODES));
-    while (is_privileged() && (fake_get(GUEST_SS_ACCESS_RIGHTS) & AR_DPL));
+    while (!fits_mode());
     bool long_mode = fake_get(GUEST_IA32_EFER) & EFER_LMA;
     fake_set(GUEST_RIP, PICK(FAKE_RIP, 0x1FFFFF, 0xFFFFFFFF, 0xFFFE));
     if (long_mode && (fake_get(GUEST_CS_ACCESS_RIGHTS) & AR_L) && one_in(3))
@@ -224,6 +235,24 @@ static void random_guest(void)
     fake_set(GUEST_GDTR_LIMIT, PICK(0, 0x7F, 0xFFFF));
     for (unsigned i = 0; i < 256; i++) /* descriptors, operands, instructions */
         fake_ram[below(0x10000)] = (u8)random64();
+}
+
+/* An MSR as the immediate of an instruction at RIP, or in a list. */
+static void random_msr_operands(void)
+{
+    u32 msr = PICK(IA32_EFER, IA32_PAT, IA32_FS_BASE, IA32_DEBUGCTL, IA32_VMX_BASIC);
+    const u8 code[] = {0xC4,    PICK(0xC7, 0xE7), PICK(0x7A, 0x7B), 0xF6,           0xC0 | below(8),
+                       (u8)msr, (u8)(msr >> 8),   (u8)(msr >> 16),  (u8)(msr >> 24)};
+    if (fake_get(GUEST_RIP) == FAKE_RIP)
+        memcpy(&fake_ram[FAKE_RIP], code, sizeof(code));
+    if (!one_in(2) || (reason != EXIT_RDMSRLIST && reason != EXIT_WRMSRLIST))
+        return;
+    fake_vcpu.gpr[RCX] |= 1 + below(2);
+    fake_vcpu.gpr[RSI] = 0x8000;
+    fake_vcpu.gpr[RDI] = 0x9000;
+    memset(&fake_ram[0x8000], 0, 512);
+    memcpy(&fake_ram[0x8000], &msr, sizeof(msr));
+    memcpy(&fake_ram[0x8008], &msr, sizeof(msr));
 }
 
 void random_exit(void)
@@ -243,6 +272,12 @@ void random_exit(void)
     fake_waiting_vector = one_in(2) ? (int)(32 + below(224)) : -1;
 
     switch (reason) {
+    case EXIT_RDMSRLIST:
+    case EXIT_WRMSRLIST:
+    case EXIT_URDMSR:
+    case EXIT_UWRMSR:
+    case EXIT_RDMSR_IMMEDIATE:
+    case EXIT_WRMSRNS_IMMEDIATE: random_msr_operands(); break;
     case EXIT_EXCEPTION_NMI: random_exception_exit(); break;
     case EXIT_INTERRUPT_WINDOW:
         fake_set(GUEST_RFLAGS, fake_get(GUEST_RFLAGS) | RFLAGS_IF);

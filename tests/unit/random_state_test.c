@@ -2,7 +2,7 @@
 // link: hv/exits/apic.c hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/debug_registers.c
 // link: hv/exits/descriptor_tables.c hv/exits/dispatch.c hv/exits/entry_failure.c hv/exits/events.c
 // link: hv/exits/hlt.c hv/exits/instructions.c hv/exits/invpcid.c hv/exits/io.c hv/exits/memory.c
-// link: hv/exits/msr.c hv/exits/msr_rules.c hv/exits/random.c hv/exits/string_io.c hv/exits/task_segments.c
+// link: hv/exits/msr*.c hv/exits/random.c hv/exits/string_io.c hv/exits/task_segments.c
 // link: hv/exits/task_state.c hv/exits/task_switch.c hv/exits/xsetbv.c hv/vmx/break_rules.c
 // link: hv/vmx/capabilities.c hv/vmx/controls.c hv/vmx/dump.c hv/vmx/entry_checks*.c
 // link: hv/vmx/events.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
@@ -63,7 +63,9 @@ static void check_step(const struct before *b)
     CHECK(!(fake_get(GUEST_INTERRUPTIBILITY) & SHADOW));
     CHECK(!(fake_get(GUEST_RFLAGS) & RFLAGS_RF));
     bool stepping = (b->rflags & RFLAGS_TF) && !(fake_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF);
-    if (stepping && reason != EXIT_WRMSR && reason != EXIT_WRMSRNS_IMMEDIATE)
+    bool may_write_debugctl = reason == EXIT_WRMSR || reason == EXIT_WRMSRNS_IMMEDIATE ||
+                              reason == EXIT_WRMSRLIST || reason == EXIT_UWRMSR;
+    if (stepping && !may_write_debugctl)
         CHECK(fake_get(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS);
 }
 

@@ -87,7 +87,7 @@ static void user_waits(void **state)
     (void)state;
     fake_set(GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_CF | RFLAGS_SF);
     fake_exit(EXIT_UMWAIT, 0, 4);
-    fake_set(VM_EXIT_INSTRUCTION_INFO, RBX << 3);
+    memcpy(&fake_ram[FAKE_RIP], "\xF2\x0F\xAE\xF3", 4); /* EBX */
     fake_vcpu.gpr[RBX] = 1;
     assert_int_equal(exit_umwait_tpause(&fake_vcpu), EXIT_ADVANCE);
     assert_int_equal(fake_get(GUEST_RFLAGS), RFLAGS_FIXED);

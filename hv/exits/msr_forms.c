@@ -1,0 +1,131 @@
+/*
+ * The newer instructions that read and write MSRs, all of them in 64-bit code: lists of MSRs
+ * (reasons 78, 79), user mode's (80, 81), the MSR as an immediate (84, 85). The rules are those of
+ * RDMSR and WRMSR. The operands come from the instruction and its lists: the qualification has the
+ * MSR only where there is an MSR bitmap, and Bochs up to 3.1 leaves MSR and register out.
+ */
+#include "exits/exits.h"
+#include "exits/msr.h"
+#include "vmx/advance.h"
+#include "vmx/guest_memory.h"
+#include "vmx/prefixes.h"
+
+static enum exit_action read_to(struct vcpu *vcpu, u32 msr, unsigned gpr)
+{
+    u64 value;
+    if (!msr_rule_of(msr)->read(msr, &value))
+        return inject_gp(vcpu, 0);
+    vcpu_set_gpr(vcpu, gpr, value);
+    return EXIT_ADVANCE;
+}
+
+static enum exit_action write_from(struct vcpu *vcpu, u32 msr, unsigned gpr)
+{
+    u64 value = vcpu_gpr(vcpu, gpr);
+    return msr_rule_of(msr)->write(vcpu, msr, value) ? EXIT_ADVANCE : inject_gp(vcpu, 0);
+}
+
+enum exit_action exit_rdmsr_immediate(struct vcpu *vcpu)
+{
+    struct operands operands;
+    if (!guest_operands(&operands))
+        return EXIT_RETRY;
+    return read_to(vcpu, operands.immediate, operands.rm);
+}
+
+enum exit_action exit_wrmsrns_immediate(struct vcpu *vcpu)
+{
+    struct operands operands;
+    if (!guest_operands(&operands))
+        return EXIT_RETRY;
+    if (!operands.vex)
+        return exit_wrmsr(vcpu); /* by registers: reason 32 but in Bochs up to 3.1 */
+    return write_from(vcpu, operands.immediate, operands.rm);
+}
+
+/* The form with registers has the MSR's number in the one that ModRM.reg names. */
+static u32 user_msr(const struct vcpu *vcpu, const struct operands *operands)
+{
+    return operands->vex ? operands->immediate : (u32)vcpu_gpr(vcpu, operands->reg);
+}
+
+/* The CPU has asked the guest's bitmap before the exit. */
+enum exit_action exit_urdmsr(struct vcpu *vcpu)
+{
+    struct operands operands;
+    if (!guest_operands(&operands))
+        return EXIT_RETRY;
+    return read_to(vcpu, user_msr(vcpu, &operands), operands.rm);
+}
+
+enum exit_action exit_uwrmsr(struct vcpu *vcpu)
+{
+    struct operands operands;
+    if (!guest_operands(&operands))
+        return EXIT_RETRY;
+    return write_from(vcpu, user_msr(vcpu, &operands), operands.rm);
+}
+
+/* ---- Lists: each bit of RCX is an MSR, in the table at RSI, and its value, in that at RDI ---- */
+
+#define CPL 0u /* the lists are only for the kernel */
+
+static bool entry_read(u64 table, unsigned index, u64 *value, struct guest_fault *fault)
+{
+    u64 linear;
+    return guest_linear_address(DS, table + index * sizeof(*value), sizeof(u64), sizeof(*value),
+                                ACCESS_READ, &linear, fault) &&
+           guest_read(linear, value, sizeof(*value), CPL, fault);
+}
+
+static bool entry_write(u64 table, unsigned index, u64 value, struct guest_fault *fault)
+{
+    u64 linear;
+    return guest_linear_address(DS, table + index * sizeof(value), sizeof(u64), sizeof(value),
+                                ACCESS_WRITE, &linear, fault) &&
+           guest_write(linear, &value, sizeof(value), CPL, fault);
+}
+
+/* The exit comes anew for each MSR that is left. */
+static enum exit_action one_done(struct vcpu *vcpu)
+{
+    vcpu->gpr[RCX] &= vcpu->gpr[RCX] - 1;
+    if (!vcpu->gpr[RCX])
+        return EXIT_ADVANCE;
+    end_iteration();
+    return EXIT_RETRY;
+}
+
+static unsigned next_index(const struct vcpu *vcpu)
+{
+    return vcpu->gpr[RCX] ? (unsigned)__builtin_ctzll(vcpu->gpr[RCX]) : 0;
+}
+
+enum exit_action exit_rdmsrlist(struct vcpu *vcpu)
+{
+    unsigned index = next_index(vcpu);
+    struct guest_fault fault = {0};
+    u64 msr, value;
+
+    if (!entry_read(vcpu->gpr[RSI], index, &msr, &fault))
+        return inject_fault(vcpu, &fault);
+    if (msr >> 32 || !msr_rule_of((u32)msr)->read((u32)msr, &value))
+        return inject_gp(vcpu, 0);
+    if (!entry_write(vcpu->gpr[RDI], index, value, &fault))
+        return inject_fault(vcpu, &fault);
+    return one_done(vcpu);
+}
+
+enum exit_action exit_wrmsrlist(struct vcpu *vcpu)
+{
+    unsigned index = next_index(vcpu);
+    struct guest_fault fault = {0};
+    u64 msr, value;
+
+    if (!entry_read(vcpu->gpr[RSI], index, &msr, &fault) ||
+        !entry_read(vcpu->gpr[RDI], index, &value, &fault))
+        return inject_fault(vcpu, &fault);
+    if (msr >> 32 || !msr_rule_of((u32)msr)->write(vcpu, (u32)msr, value))
+        return inject_gp(vcpu, 0);
+    return one_done(vcpu);
+}
