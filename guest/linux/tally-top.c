@@ -329,6 +329,8 @@ int main(int argc, char **argv)
 
     struct options o = {.interval = 1};
     double number;
+    if (argc > 1 && !strcmp(argv[1], "--help"))
+        argv[1] = "-h";
     opterr = 0;
     for (int c; (c = getopt(argc, argv, "+1chi:n:")) != -1;) {
         const char letter[] = {'-', (char)optopt, 0};
