@@ -14,12 +14,15 @@ CODE64(sti_nops, "sti\n nop\n nop\n cli");
 CODE64(sti_cpuid, "sti\n cpuid\n nop\n cli");
 CODE64(popf, "push rax\n popf\n nop\n cli");
 CODE64(mov_cr8, "sti\n nop\n mov rcx, cr8\n mov cr8, rax\n nop\n cli");
-CODE64(loop, "1: dec ecx\n jnz 1b");
+/* 8 bits at a time: the same in 16-bit, 32-bit and 64-bit code. */
+CODE64(loop, "1: dec cl\n jnz 1b\n dec ch\n jnz 1b\n dec dl\n jnz 1b\n dec dh\n jnz 1b");
 CODE64(hlt, "hlt");
 
-#define LOOPS 60000 /* fits 16 bits */
-#define SOON 2000   /* ticks of the APIC timer, which may run as fast as the CPU */
+#define SOON 2000 /* ticks of the APIC timer, which may run as fast as the CPU */
 #define SOON_PIT 50
+#define IN_THE_LOOP 500000 /* of the APIC timer: nested, the way to the loop takes long */
+#define MANY_LOOPS 0x0800  /* times 2^16: longer than the timer takes */
+#define LAST_LOOP 0x0101
 
 /* What has arrived since begin(). */
 static struct seen {
@@ -52,6 +55,14 @@ static void on_pit(struct trap_frame *frame)
     pic_eoi();
 }
 
+/* Ends the loop. */
+static void on_timer(struct trap_frame *frame)
+{
+    on_interrupt(frame);
+    frame->gpr[RCX] = LAST_LOOP;
+    frame->gpr[RDX] = LAST_LOOP;
+}
+
 static void begin(void)
 {
     seen = (struct seen){0};
@@ -62,6 +73,13 @@ static void timer(struct run *run)
     (void)run;
     begin();
     apic_timer_start(SOON);
+}
+
+static void later_timer(struct run *run)
+{
+    (void)run;
+    begin();
+    apic_timer_start(IN_THE_LOOP);
 }
 
 static void pit(struct run *run)
@@ -154,7 +172,7 @@ static const char *interrupted_loop(const struct run *run)
 {
     if (seen.count != 1 || seen.vectors[0] != VECTOR_TIMER)
         return "not exactly one interrupt of the timer";
-    return seen.cs == run->cs && !(u16)run->gpr[RCX] ? NULL : "the loop did not go on as before";
+    return seen.cs == run->cs && !(u16)run->gpr[RDX] ? NULL : "the loop did not go on as before";
 }
 
 #define HLT_EXITS EXITS(HLT, KVM, 1)
@@ -178,9 +196,9 @@ static const struct instruction_test instructions[] = {
      .restore = open_cr8},
     {"the higher of two interrupts first", CODE(sti_nops), .count_unstated = true,
      .prepare = two_pending, .check = high_then_low},
-    {"interrupt of running code", CODE(loop), .modes = IN_ALL, .rcx = LOOPS, .rflags = RFLAGS_IF,
-     .exits = EXITS(EXTERNAL_INTERRUPT, KVM, 1), .prepare = timer, .check = interrupted_loop,
-     .restore = apic_timer_stop},
+    {"interrupt of running code", CODE(loop), .modes = IN_ALL, .rdx = MANY_LOOPS,
+     .rflags = RFLAGS_IF, .exits = EXITS(EXTERNAL_INTERRUPT, KVM, 1), .prepare = later_timer,
+     .check = interrupted_loop, .restore = apic_timer_stop},
 };
 
 static void on_nmi(struct trap_frame *frame)
@@ -221,7 +239,7 @@ static void test_nmi(void)
 void test_interrupts(void)
 {
     apic_init();
-    set_interrupt_handler(VECTOR_TIMER, on_interrupt);
+    set_interrupt_handler(VECTOR_TIMER, on_timer);
     set_interrupt_handler(VECTOR_LOW, on_interrupt);
     set_interrupt_handler(VECTOR_HIGH, on_interrupt);
     set_interrupt_handler(VECTOR_PIT, on_pit);
