@@ -39,8 +39,14 @@ enum pic_port {
 #define PIC_ALL_MASKED 0xFF
 
 #define PIT_CHANNEL_0 0x40
+#define PIT_CHANNEL_2 0x42
 #define PIT_MODE 0x43
-#define PIT_ONE_SHOT 0x30 /* channel 0, low then high byte, mode 0 */
+#define PIT_ONE_SHOT 0x30   /* channel 0, low then high byte, mode 0 */
+#define PIT_ONE_SHOT_2 0xB0 /* the same of channel 2 */
+#define PORT_B 0x61
+#define PORT_B_GATE_2 0x01
+#define PORT_B_SPEAKER 0x02
+#define PORT_B_OUT_2 0x20
 
 static void apic_write(enum apic_register offset, u32 value)
 {
@@ -127,6 +133,19 @@ void pit_start(u16 ticks)
 void pit_stop(void)
 {
     outb(PIC_MASTER_DATA, PIC_ALL_MASKED);
+}
+
+void pit_count(u16 ticks)
+{
+    outb(PORT_B, (inb(PORT_B) & (u8)~PORT_B_SPEAKER) | PORT_B_GATE_2);
+    outb(PIT_MODE, PIT_ONE_SHOT_2);
+    outb(PIT_CHANNEL_2, (u8)ticks);
+    outb(PIT_CHANNEL_2, (u8)(ticks >> 8));
+}
+
+bool pit_has_counted(void)
+{
+    return inb(PORT_B) & PORT_B_OUT_2;
 }
 
 void pic_eoi(void)

@@ -28,4 +28,8 @@ void pit_start(u16 ticks);
 void pit_stop(void);
 void pic_eoi(void);
 
+/* Counts `ticks` down without an interrupt. */
+void pit_count(u16 ticks);
+bool pit_has_counted(void);
+
 #endif

@@ -1,4 +1,5 @@
 #include "smp.h"
+#include "apic.h"
 #include "memory.h"
 #include "smp_apic.h"
 #include "statistics.h"
@@ -10,7 +11,9 @@
 #define STACK_SIZE 8192
 #define TOO_LONG 50000000 /* turns of a short loop */
 #define A_WHILE 20000
-#define STACK_TRAPS 0 /* of the interrupt-stack table, as descriptors.c has them */
+#define AFTER_INIT_PIT 23864 /* ticks of the PIT: 20 ms */
+#define NO_PIT 10000         /* turns without a change */
+#define STACK_TRAPS 0        /* of the interrupt-stack table, as descriptors.c has them */
 #define STACK_NMI 1
 
 extern const u8 smp_code[], smp_code_end[], smp_ticket[], smp_first[], smp_efer[];
@@ -156,10 +159,19 @@ const struct smp_first *smp_found(void)
     return (const struct smp_first *)IN_PAGE(smp_first);
 }
 
+/* Twice as long as the MultiProcessor Specification wants it: a SIPI is lost that comes before a
+ * hypervisor below has let the CPU take the INIT. */
+static void wait_after_init(void)
+{
+    pit_count(AFTER_INIT_PIT);
+    for (u32 i = 0; i < NO_PIT && !pit_has_counted(); i++)
+        smp_linger();
+}
+
 static void start(u32 destination)
 {
     apic_send(destination, ICR_INIT);
-    smp_linger();
+    wait_after_init();
     apic_send(destination, ICR_STARTUP | AP_PAGE / 4096);
     smp_linger();
     apic_send(destination, ICR_STARTUP | AP_PAGE / 4096);
@@ -185,9 +197,9 @@ static u32 count_arrivals(void)
 
 bool smp_start_all(void)
 {
-    become(&smp_cpus[0]);
     __asm__ volatile("sidt %0" : "=m"(idtr));
-    cr4 = read_cr4();
+    cr4 = read_cr4(); /* before the TPR is written: docs/nested.md, 'What KVM does differently' */
+    become(&smp_cpus[0]);
     place_code(1);
     start(APIC_ALL_OTHERS);
     if (smp_count == 1)
