@@ -33,21 +33,51 @@ static void forget_events(struct vcpu *vcpu)
     set_nmi_window(vcpu, false);
 }
 
+/* What VM entry wants of a vCPU that waits. IF = 0, so that no window of an interrupt opens. */
+static void wait_for_sipi(struct vcpu *vcpu)
+{
+    vmwrite(GUEST_RFLAGS, vmread(GUEST_RFLAGS) & ~RFLAGS_IF);
+    vmwrite(GUEST_INTERRUPTIBILITY, 0);
+    vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+    vmwrite(VM_ENTRY_INTERRUPTION_INFO, 0);
+    vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
+    vcpu->halted = vcpu->parked = false;
+    __atomic_store_n(&vcpu->presence, WAITS_FOR_SIPI, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * A SIPI that comes before the vCPU waits for it is lost, and kernels send it some microseconds
+ * behind the INIT: so what INIT resets is left to the SIPI.
+ */
 enum exit_action take_init(struct vcpu *vcpu)
 {
     if (vcpu->index == 0)
         return EXIT_STOP;
     if (is_stale_init(vcpu))
         drop_stale_init(vcpu);
+    forget_events(vcpu);
+    wait_for_sipi(vcpu);
+    vcpu->init_unfinished = true;
+    return EXIT_RETRY;
+}
+
+static void finish_init(struct vcpu *vcpu)
+{
+    vcpu->init_unfinished = false;
     vmcs_set_init_state(vcpu);
     reset_live_state();
-    forget_events(vcpu);
     flush_guest_tlb(vcpu);
-    return EXIT_RETRY;
 }
 
 void take_sipi(struct vcpu *vcpu, u8 vector)
 {
+    /* Bochs 2.7 leaves NMIs masked and SMI blocking set, at this exit and all that follow. */
+    if (vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_SMI)
+        vcpu->chores |= CHORE_SMI_BLOCKING;
+    unblock_nmi();
+
+    if (vcpu->init_unfinished)
+        finish_init(vcpu);
     vmwrite(GUEST_CS_SELECTOR, (u64)vector << 8);
     vmwrite(GUEST_CS_BASE, (u64)vector << 12);
     vmwrite(GUEST_RIP, 0);
@@ -55,10 +85,6 @@ void take_sipi(struct vcpu *vcpu, u8 vector)
     note_sipi(vcpu);
     __atomic_store_n(&vcpu->presence, RUNS, __ATOMIC_SEQ_CST);
     take_kicks(vcpu); /* for which nobody sent an NMI */
-    /* Bochs 2.7 leaves NMIs masked and SMI blocking set, at this exit and all that follow. */
-    unblock_nmi();
-    if (vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_SMI)
-        vcpu->chores |= CHORE_SMI_BLOCKING;
 }
 
 static bool is_asleep(const struct vcpu *vcpu)

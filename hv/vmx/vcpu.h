@@ -79,6 +79,7 @@ struct vcpu {
     bool halted;          /* activity HLT was asked for and no event has been injected since */
     bool interrupt_waits; /* in the PIC or APIC until the guest can take it: take_interrupt() */
     bool parked;          /* in HLT with IF = 0: only an NMI or INIT can wake it */
+    bool init_unfinished; /* the state after INIT is still to be set: take_init() */
     bool shut_down;       /* by a triple fault that an emulated delivery ended in */
     struct controls controls;
     u64 pending_interrupts[4]; /* acknowledged external interrupts not yet injected, by vector */
