@@ -19,6 +19,7 @@
 #include "platform/power.h"
 #include "platform/serial_filter.h"
 #include "platform/tsc.h"
+#include "stats/accesses.h"
 #include "stats/leaves.h"
 #include "stats/timeline.h"
 #include "vmx/bitmaps.h"
@@ -154,6 +155,7 @@ static void prepare_the_exits(void)
 
 static void start_counting(void)
 {
+    accesses_begin();
     static const char *const names[] = {"minimal", "kvm", "all"};
     run_facts.profile = options.profile;
     run_facts.profile_name = names[options.profile];

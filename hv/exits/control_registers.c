@@ -33,6 +33,24 @@ enum access_type { MOV_TO_CR, MOV_FROM_CR, TYPE_CLTS, TYPE_LMSW };
 
 #define TR_BUSY_16BIT 3
 
+/* What the guest has, read once: nested, a VMREAD may be an exit of its own. */
+struct state {
+    u64 cr0, cr4, efer;
+    bool long_mode, code_64bit;
+};
+
+static struct state read_state(const struct vcpu *vcpu)
+{
+    u64 efer = vmread(GUEST_IA32_EFER);
+    return (struct state){
+        .cr0 = guest_visible_cr0(vcpu),
+        .cr4 = guest_visible_cr4(vcpu),
+        .efer = efer,
+        .long_mode = efer & EFER_LMA,
+        .code_64bit = (efer & EFER_LMA) && (vmread(GUEST_CS_ACCESS_RIGHTS) & AR_L),
+    };
+}
+
 /* SDM vol. 3, 'Initializing IA-32e Mode'. */
 static bool may_enter_long_mode(u64 cr4)
 {
@@ -40,31 +58,29 @@ static bool may_enter_long_mode(u64 cr4)
            (vmread(GUEST_TR_ACCESS_RIGHTS) & AR_TYPE) != TR_BUSY_16BIT;
 }
 
-/* Whether the guest may put `new` into CR0 in place of `old`. */
-static bool cr0_allowed(u64 old, u64 new)
+/* Whether the guest may put `new` into CR0. */
+static bool cr0_allowed(const struct state *now, u64 new)
 {
-    u64 cr4 = guest_visible_cr4();
-    u64 set = new & ~old, cleared = old & ~new;
+    u64 set = new & ~now->cr0, cleared = now->cr0 & ~new;
     if (new >> 32)
         return false;
     if ((new &CR0_PG) && !(new &CR0_PE))
         return false;
     if ((new &CR0_NW) && !(new &CR0_CD))
         return false;
-    if ((set & CR0_PG) && (vmread(GUEST_IA32_EFER) & EFER_LME) && !may_enter_long_mode(cr4))
+    if ((set & CR0_PG) && (now->efer & EFER_LME) && !may_enter_long_mode(now->cr4))
         return false;
-    if ((cleared & CR0_PG) && (guest_64bit_code() || (cr4 & CR4_PCIDE)))
+    if ((cleared & CR0_PG) && (now->code_64bit || (now->cr4 & CR4_PCIDE)))
         return false;
-    return !((cleared & CR0_WP) && (cr4 & CR4_CET));
+    return !((cleared & CR0_WP) && (now->cr4 & CR4_CET));
 }
 
 /* PG with EFER.LME set enters and leaves IA-32e mode; VM entry wants both places to agree. */
-static void set_long_mode(struct vcpu *vcpu, bool on)
+static void set_long_mode(struct vcpu *vcpu, u64 efer, bool on)
 {
-    u64 efer = vmread(GUEST_IA32_EFER) & ~EFER_LMA;
-    u64 entry = vmread(VM_ENTRY_CONTROLS) & ~ENTRY_IA32E_MODE_GUEST;
-    vmwrite(GUEST_IA32_EFER, efer | (on ? EFER_LMA : 0));
-    vcpu->controls.entry = (u32)(entry | (on ? ENTRY_IA32E_MODE_GUEST : 0));
+    u32 entry = vcpu->controls.entry & ~(u32)ENTRY_IA32E_MODE_GUEST;
+    vmwrite(GUEST_IA32_EFER, (efer & ~EFER_LMA) | (on ? EFER_LMA : 0));
+    vcpu->controls.entry = entry | (on ? ENTRY_IA32E_MODE_GUEST : 0);
     vmwrite(VM_ENTRY_CONTROLS, vcpu->controls.entry);
 }
 
@@ -75,45 +91,43 @@ static void set_cr0(u64 value)
     live_set_cache_bits(value);
 }
 
-static enum exit_action write_guest_cr0(struct vcpu *vcpu, u64 value)
+static enum exit_action write_guest_cr0(struct vcpu *vcpu, const struct state *now, u64 value)
 {
-    u64 old = guest_visible_cr0();
     u64 new = (value & (CR0_DEFINED | ~0ull << 32)) | CR0_ET;
-    u64 changed = old ^ new;
-    bool long_mode = (new &CR0_PG) && (vmread(GUEST_IA32_EFER) & EFER_LME);
-    bool pae = (new &CR0_PG) && !long_mode && (guest_visible_cr4() & CR4_PAE);
+    u64 changed = now->cr0 ^ new;
+    bool long_mode = (new &CR0_PG) && (now->efer & EFER_LME);
+    bool pae = (new &CR0_PG) && !long_mode && (now->cr4 & CR4_PAE);
 
-    if (!cr0_allowed(old, new))
+    if (!cr0_allowed(now, new))
         return inject_gp(vcpu, 0);
     if (pae && (changed & CR0_RELOADS_PDPTES) && !guest_load_pdptes(vmread(GUEST_CR3)))
         return inject_gp(vcpu, 0);
     set_cr0(new);
-    if (long_mode != guest_long_mode())
-        set_long_mode(vcpu, long_mode);
+    if (long_mode != now->long_mode)
+        set_long_mode(vcpu, now->efer, long_mode);
     if (changed & CR0_PG)
         flush_guest_tlb(vcpu);
     return EXIT_ADVANCE;
 }
 
-static bool cr4_allowed(const struct vcpu *vcpu, u64 old, u64 new)
+static bool cr4_allowed(const struct vcpu *vcpu, const struct state *now, u64 new)
 {
-    u64 changed = old ^ new;
+    u64 changed = now->cr4 ^ new;
     if (new & ~vcpu->controls.cr4_allowed)
         return false;
-    if (guest_long_mode() && ((changed & CR4_LA57) || !(new &CR4_PAE)))
+    if (now->long_mode && ((changed & CR4_LA57) || !(new &CR4_PAE)))
         return false;
-    if ((changed & new &CR4_PCIDE) && (!guest_long_mode() || (vmread(GUEST_CR3) & CR3_PCID)))
+    if ((changed & new &CR4_PCIDE) && (!now->long_mode || (vmread(GUEST_CR3) & CR3_PCID)))
         return false;
-    return !((new &CR4_CET) && !(guest_visible_cr0() & CR0_WP));
+    return !((new &CR4_CET) && !(now->cr0 & CR0_WP));
 }
 
-static enum exit_action write_guest_cr4(struct vcpu *vcpu, u64 new)
+static enum exit_action write_guest_cr4(struct vcpu *vcpu, const struct state *now, u64 new)
 {
-    u64 old = guest_visible_cr4();
-    u64 changed = old ^ new;
-    bool pae = (guest_visible_cr0() & CR0_PG) && !guest_long_mode() && (new &CR4_PAE);
+    u64 changed = now->cr4 ^ new;
+    bool pae = (now->cr0 & CR0_PG) && !now->long_mode && (new &CR4_PAE);
 
-    if (!cr4_allowed(vcpu, old, new))
+    if (!cr4_allowed(vcpu, now, new))
         return inject_gp(vcpu, 0);
     if (pae && (changed & CR4_RELOADS_PDPTES) && !guest_load_pdptes(vmread(GUEST_CR3)))
         return inject_gp(vcpu, 0);
@@ -124,18 +138,16 @@ static enum exit_action write_guest_cr4(struct vcpu *vcpu, u64 new)
     return EXIT_ADVANCE;
 }
 
-static enum exit_action write_guest_cr3(struct vcpu *vcpu, u64 value)
+static enum exit_action write_guest_cr3(struct vcpu *vcpu, const struct state *now, u64 value)
 {
-    u64 cr4 = guest_visible_cr4();
     bool keep_tlb = false;
-    if (guest_long_mode() && (cr4 & CR4_PCIDE)) {
+    if (now->long_mode && (now->cr4 & CR4_PCIDE)) {
         keep_tlb = value & CR3_NO_FLUSH;
         value &= ~CR3_NO_FLUSH;
     }
-    if (guest_long_mode() && value >> guest_physical_address_width())
+    if (now->long_mode && value >> guest_physical_address_width())
         return inject_gp(vcpu, 0);
-    if ((guest_visible_cr0() & CR0_PG) && !guest_long_mode() && (cr4 & CR4_PAE) &&
-        !guest_load_pdptes(value))
+    if ((now->cr0 & CR0_PG) && !now->long_mode && (now->cr4 & CR4_PAE) && !guest_load_pdptes(value))
         return inject_gp(vcpu, 0);
     vmwrite(GUEST_CR3, value);
     if (!keep_tlb)
@@ -153,31 +165,32 @@ static enum exit_action write_guest_cr8(struct vcpu *vcpu, u64 value)
 
 static enum exit_action mov_to(struct vcpu *vcpu, unsigned number, u64 value)
 {
-    if (!guest_64bit_code())
+    struct state now = read_state(vcpu);
+    if (!now.code_64bit)
         value = (u32)value;
     switch (number) {
-    case 0: return write_guest_cr0(vcpu, value);
-    case 3: return write_guest_cr3(vcpu, value);
-    case 4: return write_guest_cr4(vcpu, value);
+    case 0: return write_guest_cr0(vcpu, &now, value);
+    case 3: return write_guest_cr3(vcpu, &now, value);
+    case 4: return write_guest_cr4(vcpu, &now, value);
     case 8: return write_guest_cr8(vcpu, value);
     default: return inject_ud(vcpu);
     }
 }
 
 /* CR0 and CR4 are here for completeness: reading them never exits. */
-static u64 read_guest_cr(unsigned number)
+static u64 read_guest_cr(const struct vcpu *vcpu, unsigned number)
 {
     switch (number) {
-    case 0: return guest_visible_cr0();
+    case 0: return guest_visible_cr0(vcpu);
     case 3: return vmread(GUEST_CR3);
-    case 4: return guest_visible_cr4();
+    case 4: return guest_visible_cr4(vcpu);
     default: return live_cr8();
     }
 }
 
 static enum exit_action mov_from(struct vcpu *vcpu, unsigned number, unsigned gpr)
 {
-    u64 value = read_guest_cr(number);
+    u64 value = read_guest_cr(vcpu, number);
     vcpu_set_gpr(vcpu, gpr, guest_64bit_code() ? value : (u32)value);
     return EXIT_ADVANCE;
 }
@@ -192,8 +205,8 @@ static enum exit_action clts(void)
 /* LMSW can set PE, but not clear it. */
 static enum exit_action lmsw(struct vcpu *vcpu, u64 source)
 {
-    u64 old = guest_visible_cr0();
-    return write_guest_cr0(vcpu, (old & ~(CR0_LMSW & ~CR0_PE)) | (source & CR0_LMSW));
+    struct state now = read_state(vcpu);
+    return write_guest_cr0(vcpu, &now, (now.cr0 & ~(CR0_LMSW & ~CR0_PE)) | (source & CR0_LMSW));
 }
 
 enum exit_action exit_cr_access(struct vcpu *vcpu)

@@ -38,7 +38,7 @@ enum exit_action exit_mov_dr(struct vcpu *vcpu)
     bool long_code = guest_64bit_code();
 
     if (number == 4 || number == 5) {
-        if (guest_visible_cr4() & CR4_DE)
+        if (guest_visible_cr4(vcpu) & CR4_DE)
             return inject_ud(vcpu);
         number += 2;
     }

@@ -13,11 +13,12 @@ enum exit_action exit_hlt(struct vcpu *vcpu)
     advance_rip();
     if (deliver_pending_interrupt(vcpu))
         return EXIT_RETRY;
-    if (vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS)
+    u64 rflags = vmread(GUEST_RFLAGS);
+    if ((rflags & RFLAGS_TF) && (vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS))
         return EXIT_RETRY; /* the single-step trap of this HLT wakes it at once */
     vcpu->halted = true;
     vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
-    if (vmread(GUEST_RFLAGS) & RFLAGS_IF)
+    if (rflags & RFLAGS_IF)
         return EXIT_RETRY;
     __atomic_store_n(&vcpu->parked, true, __ATOMIC_SEQ_CST);
     return all_asleep(vcpu) ? EXIT_STOP : EXIT_RETRY;

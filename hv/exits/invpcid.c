@@ -27,11 +27,12 @@ static bool read_descriptor(const struct vcpu *vcpu, struct invpcid_descriptor *
            guest_read(linear, descriptor, sizeof(*descriptor), guest_cpl(), fault);
 }
 
-static bool operands_allowed(u64 type, const struct invpcid_descriptor *descriptor)
+static bool operands_allowed(const struct vcpu *vcpu, u64 type,
+                             const struct invpcid_descriptor *descriptor)
 {
     if (type > INVPCID_ALL_NON_GLOBAL || (descriptor->pcid & ~CR3_PCID))
         return false;
-    if (type <= INVPCID_CONTEXT && descriptor->pcid && !(guest_visible_cr4() & CR4_PCIDE))
+    if (type <= INVPCID_CONTEXT && descriptor->pcid && !(guest_visible_cr4(vcpu) & CR4_PCIDE))
         return false;
     return type != INVPCID_ADDRESS || guest_canonical(descriptor->linear);
 }
@@ -46,7 +47,7 @@ enum exit_action exit_invpcid(struct vcpu *vcpu)
         type = (u32)type;
     if (!read_descriptor(vcpu, &descriptor, &fault))
         return inject_fault(vcpu, &fault);
-    if (!operands_allowed(type, &descriptor))
+    if (!operands_allowed(vcpu, type, &descriptor))
         return inject_gp(vcpu, 0);
     if (type == INVPCID_ADDRESS)
         flush_guest_page(vcpu, descriptor.linear);

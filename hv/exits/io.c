@@ -47,10 +47,11 @@ u64 merge_register(u64 old, u64 value, unsigned bytes)
 
 #define DR7_IO 2u /* a breakpoint's type; 0: execution, 1: writes, 3: reads and writes */
 
-__attribute__((noinline)) void match_io_breakpoints(u16 port, unsigned size)
+__attribute__((noinline)) void match_io_breakpoints(const struct vcpu *vcpu, u16 port,
+                                                    unsigned size)
 {
     u64 dr7 = vmread(GUEST_DR7), matched = 0;
-    if (!(guest_visible_cr4() & CR4_DE))
+    if (!(guest_visible_cr4(vcpu) & CR4_DE))
         return;
     for (unsigned i = 0; i < 4; i++) {
         u64 length_mask = dr7 >> (18 + 4 * i) & 3; /* the length - 1, and 2 for eight bytes */
@@ -73,7 +74,7 @@ static enum exit_action single_io(struct vcpu *vcpu, u16 port, unsigned size, bo
     else if (!filtered_out(port, size, value))
         return EXIT_STOP;
     if (unlikely(io_breakpoints_enabled()))
-        match_io_breakpoints(port, size);
+        match_io_breakpoints(vcpu, port, size);
     return EXIT_ADVANCE;
 }
 

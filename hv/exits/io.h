@@ -29,6 +29,6 @@ static inline bool io_breakpoints_enabled(void)
 }
 
 /* The trap comes after the instruction. SDM vol. 3, 'I/O Breakpoint Exception Conditions'. */
-void match_io_breakpoints(u16 port, unsigned size);
+void match_io_breakpoints(const struct vcpu *vcpu, u16 port, unsigned size);
 
 #endif

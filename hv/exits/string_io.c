@@ -162,7 +162,7 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
     if (element == ELEMENT_STOP)
         return EXIT_STOP;
     if (debugged)
-        match_io_breakpoints(s->port, s->size);
+        match_io_breakpoints(vcpu, s->port, s->size);
     if (!s->count)
         return EXIT_ADVANCE;
     end_iteration();

@@ -25,7 +25,7 @@ enum exit_action exit_xsetbv(struct vcpu *vcpu)
     u32 index = (u32)vcpu_gpr(vcpu, RCX);
     u64 value = vcpu_gpr(vcpu, RDX) << 32 | (u32)vcpu_gpr(vcpu, RAX);
 
-    if (!(guest_visible_cr4() & CR4_OSXSAVE))
+    if (!(guest_visible_cr4(vcpu) & CR4_OSXSAVE))
         return inject_ud(vcpu);
     /* Some CPUs leave the privilege check to the hypervisor. */
     if (guest_cpl() != 0 || index != 0 || !xcr0_consistent(value) || !xsetbv_safe(index, value))

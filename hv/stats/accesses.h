@@ -22,6 +22,12 @@ static inline void count_vmwrite(void)
     vmwrite_count++;
 }
 
+/* What was counted before the guest's start belongs to no exit. */
+static inline void accesses_begin(void)
+{
+    vmread_count = vmwrite_count = 0;
+}
+
 /* What was counted since the last call belongs to an exit of this slot. */
 void accesses_end_exit(u32 slot);
 
@@ -35,6 +41,10 @@ static inline void count_vmread(void)
 }
 
 static inline void count_vmwrite(void)
+{
+}
+
+static inline void accesses_begin(void)
 {
 }
 

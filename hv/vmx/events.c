@@ -186,7 +186,7 @@ static int take_waiting(struct vcpu *vcpu)
 bool deliver_pending_interrupt(struct vcpu *vcpu)
 {
     int vector = -1;
-    if (can_take_interrupt()) {
+    if ((vcpu->interrupt_waits || any_pending(vcpu)) && can_take_interrupt()) {
         vector = take_pending(vcpu);
         if (vector < 0 && vcpu->interrupt_waits)
             vector = take_waiting(vcpu);

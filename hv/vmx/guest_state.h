@@ -3,6 +3,7 @@
 #define TALLY_VMX_GUEST_STATE_H
 
 #include "vmx/access.h"
+#include "vmx/vcpu.h"
 #include "x86/registers.h"
 #include "x86/vmx.h"
 
@@ -27,15 +28,15 @@ static inline bool guest_protected_mode(void) /* and not virtual-8086 */
 }
 
 /* What the guest reads from CR0 and CR4: its own bits, and the shadow where Tally owns them. */
-static inline u64 guest_visible_cr0(void)
+static inline u64 guest_visible_cr0(const struct vcpu *vcpu)
 {
-    u64 mask = vmread(CR0_GUEST_HOST_MASK);
+    u64 mask = vcpu->controls.cr0_mask;
     return (vmread(GUEST_CR0) & ~mask) | (vmread(CR0_READ_SHADOW) & mask);
 }
 
-static inline u64 guest_visible_cr4(void)
+static inline u64 guest_visible_cr4(const struct vcpu *vcpu)
 {
-    u64 mask = vmread(CR4_GUEST_HOST_MASK);
+    u64 mask = vcpu->controls.cr4_mask;
     return (vmread(GUEST_CR4) & ~mask) | (vmread(CR4_READ_SHADOW) & mask);
 }
 

@@ -27,8 +27,7 @@ static int setup(void **state)
 
 static void own_everything(void)
 {
-    fake_set(CR0_GUEST_HOST_MASK, ~0ull);
-    fake_set(CR4_GUEST_HOST_MASK, ~0ull);
+    fake_vcpu.controls.cr0_mask = fake_vcpu.controls.cr4_mask = ~0ull;
 }
 
 static enum exit_action cr_access(u64 qualification)
