@@ -168,7 +168,7 @@ RUN_VARIABLES := PLATFORM GUEST KERNEL MODULES OPTIONS CPU CPUS MEM TIMEOUT INTE
 export $(RUN_VARIABLES)
 # Building before a run is quiet, and uses every processor unless the user said otherwise.
 BUILD = { [ -d $(B)/hv ] || echo 'make: building in $(B)' >&2; } && \
-    $(MAKE) --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+    $(MAKE) --no-print-directory $(if $(V),,-s) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN_DEPENDENCIES = build run $(if $(filter linux,$(GUEST)),linux)
 
 .PHONY: caps deps run run-native report
