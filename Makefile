@@ -20,6 +20,13 @@ else
 step = @:
 endif
 
+# A variable on the command line that nothing here knows is a slip of the pen.
+GIVEN := $(foreach v,$(filter-out MAKE% SHELL,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
+UNKNOWN := $(strip $(foreach v,$(GIVEN),$(if $(shell grep -rqw -e '$v' Makefile tools tests/run && echo known),,$v)))
+ifneq ($(UNKNOWN),)
+$(error unknown variable $(UNKNOWN); 'make help' lists those that there are)
+endif
+
 # ---- Tools -----------------------------------------------------------------------------------------------
 
 ifneq ($(filter x86_64 amd64,$(shell uname -m)),)

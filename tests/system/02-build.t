@@ -28,6 +28,10 @@ make -s -C "$top" help >"$console"
 like '^  run  ' 'make help lists the targets'
 like '^  OPTIONS  ' 'make help lists the variables'
 
+make -s -C "$top" help PLATFROM=bochs >"$console" 2>&1
+is $? 2 'an unknown variable is refused'
+like "unknown variable PLATFROM; 'make help'" 'and named'
+
 # A host that is not x86 takes a cross compiler by itself; any host takes the one it is told.
 mkdir "$scratch/arm"
 printf '#!/bin/sh\necho aarch64\n' >"$scratch/arm/uname"
