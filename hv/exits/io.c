@@ -11,30 +11,20 @@
 #define COM1 0x3F8
 #define COM1_LAST 0x3FF
 
-/* The guest's line state matters to Tally's own lines on the same port. Never ends the machine. */
-static bool com1_out(u16 port, unsigned size, u32 value)
+/* The guest's line state matters to Tally's own lines on the same port. */
+static void tell_console(u16 port, unsigned size, u32 value)
 {
     for (unsigned i = 0; i < size; i++)
         if (port + i >= COM1 && port + i <= COM1_LAST)
             serial_filter_out((u16)(port + i), (u8)(value >> 8 * i));
-    return false;
 }
-
-/* Who looks at what the guest writes before the port gets it; true: the write ends the machine. */
-static const struct {
-    u16 first, last;
-    bool (*out)(u16 port, unsigned size, u32 value);
-} filters[] = {
-    {COM1, COM1_LAST, com1_out},
-    {0x0000, 0xFFFF, power_filter_out}, /* ACPI's ports are known only at run time */
-};
 
 bool filtered_out(u16 port, unsigned size, u32 value)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(filters); i++)
-        if (port <= filters[i].last && port + size > filters[i].first &&
-            filters[i].out(port, size, value))
-            return false;
+    if (port + size > COM1 && port <= COM1_LAST)
+        tell_console(port, size, value);
+    if (power_filter_out(port, size, value))
+        return false;
     port_out(port, size, value);
     return true;
 }
