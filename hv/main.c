@@ -53,7 +53,8 @@ static void read_what_the_loader_told(u32 magic, u32 information)
     const char *problem = boot_info_read(&info, magic, information, boot_memory);
     if (problem)
         fatal("%s", problem);
-    console_show_on_screen(!info.efi);
+    if (info.efi)
+        console_no_screen();
     if (!options_parse(&options, info.command_line, error, sizeof(error)))
         fatal("%s", error);
     if (!info.module_count && !options.caps)
@@ -213,7 +214,7 @@ static void start_the_other_cpus(void)
 void main(u32 magic, u32 information)
 {
     struct cpu *cpu = cpu_init_boot();
-    console_init(true);
+    console_init();
     read_what_the_loader_told(magic, information);
     look_at_the_machine();
     look_at_vmx();

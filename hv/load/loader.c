@@ -29,10 +29,11 @@ static u64 take(struct loader *loader, const char *what, u64 size, u64 base)
     return base;
 }
 
-u64 take_lowest(struct loader *loader, const char *what, u64 size, u64 floor, u64 limit)
+/* The lowest room of `size` bytes in whole pages, not below `floor`. */
+static u64 take_lowest(struct loader *loader, const char *what, u64 size, u64 floor)
 {
     u64 base = memory_map_find_lowest(loader->map, align_up(size, PAGE_SIZE), PAGE_SIZE, floor,
-                                      limit, loader->used, loader->used_count);
+                                      ADDRESS_END, loader->used, loader->used_count);
     return take(loader, what, size, base);
 }
 
@@ -45,8 +46,8 @@ u64 take_highest(struct loader *loader, const char *what, u64 size, u64 floor, u
 
 u64 take_behind(struct loader *loader, const char *what, u64 size, const struct image *image)
 {
-    u64 base = take_lowest(loader, what, size, segments_end(image), ADDRESS_END);
-    return base ? base : take_lowest(loader, what, size, MIB, ADDRESS_END);
+    u64 base = take_lowest(loader, what, size, segments_end(image));
+    return base ? base : take_lowest(loader, what, size, MIB);
 }
 
 /* The image */
@@ -113,7 +114,7 @@ bool image_place(struct loader *loader, struct image *image)
         use(loader, image->segment[i].address, image->segment[i].memory_size);
     if (!overlaps_image(image, loader->info->module[0].start, image->size))
         return true;
-    u64 place = take_lowest(loader, "a copy of the kernel file", image->size, MIB, ADDRESS_END);
+    u64 place = take_lowest(loader, "a copy of the kernel file", image->size, MIB);
     if (!place)
         return false;
     image->file = memcpy(physical(place), image->file, image->size);

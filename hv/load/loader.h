@@ -39,12 +39,11 @@ struct loader {
 #define refuse(loader, ...)                                                                        \
     (format_string((loader)->error, (loader)->error_size, "guest: " __VA_ARGS__), false)
 
-/* Room of `size` bytes in whole pages that nothing uses, not below `floor`, below `limit`; from now
- * on in use. 0: there is none, and the error line says so. */
-u64 take_lowest(struct loader *loader, const char *what, u64 size, u64 floor, u64 limit);
+/* The highest room of `size` bytes in whole pages that nothing uses, not below `floor`, below
+ * `limit`; from now on in use. 0: there is none, and the error line says so. */
 u64 take_highest(struct loader *loader, const char *what, u64 size, u64 floor, u64 limit);
 
-/* The same behind the image, or below it if there is no room behind, for 32-bit addresses. */
+/* The lowest behind the image, or below it if there is no room behind, for 32-bit addresses. */
 u64 take_behind(struct loader *loader, const char *what, u64 size, const struct image *image);
 
 /* Checks that the image can go where it wants, and sees to it that its file does not lie there. */

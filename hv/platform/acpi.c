@@ -148,14 +148,11 @@ static void read_fadt(const struct table *fadt)
     }
 }
 
-bool acpi_init(const u8 *rsdp)
+void acpi_init(const u8 *rsdp)
 {
-    if (!find_rsdp(rsdp))
-        return false;
-    const struct table *fadt = find_table("FACP");
+    const struct table *fadt = find_rsdp(rsdp) ? find_table("FACP") : NULL;
     if (fadt)
         read_fadt(fadt);
-    return true;
 }
 
 const struct acpi_power *acpi_power(void)

@@ -12,8 +12,9 @@ struct acpi_power {
     u8 reset_value;
 };
 
-/* `rsdp` as the boot loader told (36 bytes, all zero: search the BIOS areas). False: no ACPI. */
-bool acpi_init(const u8 *rsdp);
+/* `rsdp` as the boot loader told (36 bytes, all zero: search the BIOS areas). Without ACPI there
+ * are no CPUs and no ports. */
+void acpi_init(const u8 *rsdp);
 
 const struct acpi_power *acpi_power(void);
 

@@ -20,7 +20,7 @@ enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UA
 #define SCREEN_ROWS 25
 #define SCREEN_ATTRIBUTE 0x0700
 
-static bool has_uart, has_screen, screen_on;
+static bool has_uart, has_screen = true, screen_on;
 static bool guest_in_line;
 static u8 line_control = LCR_8N1, modem_control = MCR_DTR_RTS; /* as last written, by anyone */
 static unsigned column, row;
@@ -128,7 +128,7 @@ static bool probe_uart(void)
     return inb(COM1 + UART_SCRATCH) == 0x5A;
 }
 
-void console_init(bool text_mode)
+void console_init(void)
 {
     has_uart = probe_uart();
     if (has_uart) {
@@ -140,14 +140,19 @@ void console_init(bool text_mode)
         outb(COM1 + UART_FCR, 0x07); /* FIFOs on and empty */
         outb(COM1 + UART_MCR, MCR_DTR_RTS);
     }
-    has_screen = screen_on = text_mode;
+    screen_on = true;
     row = SCREEN_ROWS - 1; /* below what the boot loader left */
     print_sink = console_put;
 }
 
-void console_show_on_screen(bool on)
+void console_no_screen(void)
 {
-    screen_on = on && has_screen;
+    has_screen = screen_on = false;
+}
+
+void console_show_on_screen(void)
+{
+    screen_on = has_screen;
 }
 
 void console_hand_over(void)

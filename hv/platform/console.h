@@ -9,11 +9,14 @@
 #define COM1 0x3F8
 #define COM1_PORTS 8
 
-/* Sets COM1 to 115200 8N1 and directs print() to it. `text_mode`: VGA text at 0xB8000 exists. */
-void console_init(bool text_mode);
+/* Sets COM1 to 115200 8N1 and directs print() to it, and to VGA text at 0xB8000. */
+void console_init(void);
 
-/* Where VGA text memory can be reached, once paging has moved. */
-void console_show_on_screen(bool on);
+/* There is no VGA text: the machine was booted by UEFI. */
+void console_no_screen(void);
+
+/* For the last words: on the screen again, if there is one. */
+void console_show_on_screen(void);
 
 /* Waits until COM1 has sent everything. */
 void console_drain(void);

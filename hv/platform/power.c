@@ -128,7 +128,7 @@ void fatal(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    console_show_on_screen(true);
+    console_show_on_screen();
     print("tally: error: ");
     vprint(format, arguments);
     print("\n");
