@@ -44,12 +44,15 @@ boot --platform tcg --iso "$B/tally.iso" --timeout 90 \
     --qemu "-drive file=$B/tally.iso,format=raw,snapshot=on -boot c"
 like '^tally: error: .*VMX' 'the image boots from a disk'
 
-firmware=/usr/share/ovmf/OVMF.fd
-if [ -f "$firmware" ] && [ -d /usr/lib/grub/x86_64-efi ]; then
-    boot --platform tcg --iso "$B/tally.iso" --timeout 120 --qemu "-bios $firmware"
-    like '^tally: error: .*VMX' 'the image boots by UEFI'
-else
-    skip 'needs ovmf and grub-efi-amd64-bin' 'the image boots by UEFI'
-fi
+# By UEFI to the same line, from the CD and from a stick.
+uefi='-bios /usr/share/ovmf/OVMF.fd'
+boot --platform tcg --iso "$B/tally.iso" --timeout 120 --qemu "$uefi"
+is "$status" 2 'the image boots by UEFI: the status'
+like 'BdsDxe: starting .*DVD-ROM' 'the image boots by UEFI from a CD'
+like '^tally: error: .*VMX' 'the image boots by UEFI: Tally speaks'
+stick="-drive if=none,id=stick,file=$B/tally.iso,format=raw,snapshot=on -device ide-hd,drive=stick,bootindex=0"
+boot --platform tcg --iso "$B/tally.iso" --timeout 120 --qemu "$uefi $stick"
+like 'BdsDxe: starting .*HARDDISK' 'the image boots by UEFI from a disk'
+like '^tally: error: .*VMX' 'the image boots by UEFI from a disk: Tally speaks'
 
 done_testing
