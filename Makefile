@@ -204,16 +204,16 @@ report:  ## pictures and a page from a saved console: make report LOG=console.lo
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
 .PHONY: test test-nested test-programs bench measure fuzz size check docs format
-test:  ## unit tests and system tests; last line: N passed, N failed
+test:  ## unit tests and system tests; last line: N passed, N failed. CI=true: a short test-nested, too
 	@tools/deps build run test linux
+	@$(if $(filter true,$(CI)),PLATFORM=nested tools/deps run)
 	@+$(BUILD) all test-programs >&2
 	@tests/run $(TESTS)
 
 test-nested:  ## Tally in QEMU with KVM on a Linux in Bochs (docs/nested.md); about ten minutes
 	@PLATFORM=nested tools/deps build run test linux
 	@+$(BUILD) all >&2
-	@tools/linux-image >&2
-	@JOBS=1 tests/run tests/nested/*.t
+	@NESTED=long tests/run tests/nested/*.t
 
 test-programs: $(UNIT_TESTS) $(FIXTURES)
 
