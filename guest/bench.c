@@ -216,7 +216,8 @@ void bench(void)
 
         if ((operation == rdmsr_tsc_adjust || operation == wrmsr_tsc_adjust) && !has_tsc_adjust)
             continue;
-        report(operations[i].name, least_ticks(operations[i].prepare, operation) - empty);
+        u64 ticks = least_ticks(operations[i].prepare, operation);
+        report(operations[i].name, ticks > empty ? ticks - empty : 0);
         __asm__ volatile("cli");
     }
     memory_at_end();
