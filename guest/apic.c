@@ -8,6 +8,8 @@ enum apic_register {
     APIC_TPR = 0x80,
     APIC_EOI = 0xB0,
     APIC_SPURIOUS = 0xF0,
+    APIC_IN_SERVICE = 0x100,
+    APIC_REQUESTED = 0x200,
     APIC_ICR_LOW = 0x300,
     APIC_ICR_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
@@ -105,6 +107,29 @@ void apic_self_nmi(void)
 {
     send(apic_read(APIC_ID),
          ICR_NMI | ICR_ASSERT); /* the shorthand 'self' is for fixed ones only */
+}
+
+u32 apic_prepare_self_nmi(u64 *address)
+{
+    apic_write(APIC_ICR_HIGH, apic_read(APIC_ID));
+    *address = APIC_BASE + APIC_ICR_LOW;
+    return ICR_NMI | ICR_ASSERT;
+}
+
+/* A bit for each vector, in eight registers. */
+static bool vector_bit(enum apic_register first, u32 vector)
+{
+    return apic_read(first + vector / 32 * 0x10) >> vector % 32 & 1;
+}
+
+bool apic_in_service(u32 vector)
+{
+    return vector_bit(APIC_IN_SERVICE, vector);
+}
+
+bool apic_requested(u32 vector)
+{
+    return vector_bit(APIC_REQUESTED, vector);
 }
 
 static void pic_start(u8 mask)

@@ -22,6 +22,12 @@ void apic_timer_stop(void);
 void apic_self_ipi(u32 vector);
 /* An NMI to this CPU itself. */
 void apic_self_nmi(void);
+/* The same for code under test: what it must write, and where. */
+u32 apic_prepare_self_nmi(u64 *address);
+
+/* Whether an interrupt is being handled, or waits to be. */
+bool apic_in_service(u32 vector);
+bool apic_requested(u32 vector);
 
 /* One interrupt VECTOR_PIT after `ticks` of 838 ns; pit_stop() closes the PIC again. */
 void pit_start(u16 ticks);

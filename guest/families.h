@@ -21,6 +21,7 @@ void test_exceptions(void);
 void test_debug_exceptions(void);
 void test_event_delivery(void);
 void test_interrupts(void);
+void test_interrupt_delivery(void);
 void test_time(void);
 void test_features(void);
 void test_recent(void);

@@ -41,6 +41,7 @@ static const struct family families[] = {
     {FAMILY(debug_exceptions), BY_DEFAULT},
     {FAMILY(event_delivery), BY_DEFAULT},
     {FAMILY(interrupts), BY_DEFAULT},
+    {FAMILY(interrupt_delivery), BY_DEFAULT},
     {FAMILY(time), BY_DEFAULT},
     {FAMILY(features), BY_DEFAULT},
     {FAMILY(recent), BY_DEFAULT},

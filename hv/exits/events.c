@@ -102,7 +102,7 @@ enum exit_action exit_smi(struct vcpu *vcpu)
 
 enum exit_action exit_interrupt_window(struct vcpu *vcpu)
 {
-    deliver_pending_interrupt(vcpu);
+    deliver_waiting_interrupt(vcpu);
     return EXIT_RETRY;
 }
 

@@ -11,7 +11,7 @@
 enum exit_action exit_hlt(struct vcpu *vcpu)
 {
     advance_rip();
-    if (deliver_pending_interrupt(vcpu))
+    if (deliver_waiting_interrupt(vcpu))
         return EXIT_RETRY;
     u64 rflags = vmread(GUEST_RFLAGS);
     if ((rflags & RFLAGS_TF) && (vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS))

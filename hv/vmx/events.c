@@ -53,60 +53,37 @@ static bool is_contributory(unsigned vector)
            BIT(vector);
 }
 
+static bool is_page_fault(unsigned vector)
+{
+    return vector == VECTOR_PF || vector == VECTOR_VE;
+}
+
 static bool makes_double_fault(unsigned first, unsigned second)
 {
-    bool second_counts = is_contributory(second) || second == VECTOR_PF;
     return (is_contributory(first) && is_contributory(second)) ||
-           (first == VECTOR_PF && second_counts);
+           (is_page_fault(first) && (is_contributory(second) || is_page_fault(second)));
 }
 
-/* Interrupt-window or NMI-window exiting. */
-static void set_window(struct vcpu *vcpu, u32 control, bool on)
-{
-    u32 proc = on ? vcpu->controls.proc | control : vcpu->controls.proc & ~control;
-    if (proc != vcpu->controls.proc) {
-        vcpu->controls.proc = proc;
-        vmwrite(PRIMARY_PROCBASED_CONTROLS, proc);
-    }
-}
-
-static void set_interrupt_window(struct vcpu *vcpu, bool on)
-{
-    set_window(vcpu, PROC_INTERRUPT_WINDOW_EXITING, on);
-}
-
-void set_nmi_window(struct vcpu *vcpu, bool on)
-{
-    set_window(vcpu, PROC_NMI_WINDOW_EXITING, on);
-}
-
-/* An exception arose while another event was being delivered: what becomes of the first one. */
+/*
+ * An exception arose while another event was being delivered. Two exceptions may make #DF, or the
+ * guest's end. Any other event is gone, as on a CPU of its own: the interrupt is in service in the
+ * APIC, the NMI blocks others until IRET, an instruction will execute again.
+ */
 static enum exit_action merge(struct vcpu *vcpu, enum exception_vector *vector, u32 *error_code)
 {
-    u32 first = vcpu->vectoring;
+    u32 first = vcpu->vectoring, first_vector = first & INTERRUPTION_VECTOR;
     vcpu->vectoring = 0;
-    switch (type_of(first)) {
-    case TYPE_EXTERNAL_INTERRUPT:
-        vcpu->pending_interrupts[(first & 0xFF) / 64] |= BIT(first % 64);
-        set_interrupt_window(vcpu, true);
-        break;
-    case TYPE_NMI:
-        vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_NMI);
-        vcpu->guest_nmis++;
-        set_nmi_window(vcpu, true);
-        break;
-    case TYPE_HARDWARE_EXCEPTION:
-        if ((first & INTERRUPTION_VECTOR) == VECTOR_DF &&
-            (is_contributory(*vector) || *vector == VECTOR_PF)) {
-            vcpu->shut_down = true;
-            return EXIT_STOP;
-        }
-        if (makes_double_fault(first & INTERRUPTION_VECTOR, *vector)) {
-            *vector = VECTOR_DF;
-            *error_code = 0;
-        }
-        break;
-    default: /* a software event executes again by itself */ break;
+    if (type_of(first) == TYPE_NMI)
+        vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) | BLOCKING_BY_NMI);
+    if (type_of(first) != TYPE_HARDWARE_EXCEPTION)
+        return EXIT_RETRY;
+    if (first_vector == VECTOR_DF && (is_contributory(*vector) || is_page_fault(*vector))) {
+        vcpu->shut_down = true;
+        return EXIT_STOP;
+    }
+    if (makes_double_fault(first_vector, *vector)) {
+        *vector = VECTOR_DF;
+        *error_code = 0;
     }
     return EXIT_RETRY;
 }
@@ -139,31 +116,31 @@ void redeliver_event(struct vcpu *vcpu)
     inject_event(vcpu, info, error_code, length);
 }
 
+/* Interrupt-window or NMI-window exiting. */
+static void set_window(struct vcpu *vcpu, u32 control, bool on)
+{
+    u32 proc = on ? vcpu->controls.proc | control : vcpu->controls.proc & ~control;
+    if (proc != vcpu->controls.proc) {
+        vcpu->controls.proc = proc;
+        vmwrite(PRIMARY_PROCBASED_CONTROLS, proc);
+    }
+}
+
+static void set_interrupt_window(struct vcpu *vcpu, bool on)
+{
+    set_window(vcpu, PROC_INTERRUPT_WINDOW_EXITING, on);
+}
+
+void set_nmi_window(struct vcpu *vcpu, bool on)
+{
+    set_window(vcpu, PROC_NMI_WINDOW_EXITING, on);
+}
+
 static bool can_take_interrupt(void)
 {
     return (vmread(GUEST_RFLAGS) & RFLAGS_IF) &&
            !(vmread(GUEST_INTERRUPTIBILITY) & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)) &&
            !entry_is_taken();
-}
-
-/* The highest pending vector is taken out of the set; -1 if there is none. */
-static int take_pending(struct vcpu *vcpu)
-{
-    for (int word = 3; word >= 0; word--) {
-        u64 set = vcpu->pending_interrupts[word];
-        if (set) {
-            int bit = 63 - __builtin_clzll(set);
-            vcpu->pending_interrupts[word] &= ~BIT(bit);
-            return word * 64 + bit;
-        }
-    }
-    return -1;
-}
-
-static bool any_pending(const struct vcpu *vcpu)
-{
-    const u64 *set = vcpu->pending_interrupts;
-    return set[0] | set[1] | set[2] | set[3];
 }
 
 static void set_external_interrupt_exiting(struct vcpu *vcpu, bool on)
@@ -183,17 +160,15 @@ static int take_waiting(struct vcpu *vcpu)
     return acknowledge_interrupt();
 }
 
-bool deliver_pending_interrupt(struct vcpu *vcpu)
+bool deliver_waiting_interrupt(struct vcpu *vcpu)
 {
     int vector = -1;
-    if ((vcpu->interrupt_waits || any_pending(vcpu)) && can_take_interrupt()) {
-        vector = take_pending(vcpu);
-        if (vector < 0 && vcpu->interrupt_waits)
-            vector = take_waiting(vcpu);
+    if (vcpu->interrupt_waits && can_take_interrupt()) {
+        vector = take_waiting(vcpu);
         if (vector >= 0)
             inject_event(vcpu, (u32)vector, 0, 0); /* type 0: external interrupt */
     }
-    set_interrupt_window(vcpu, vcpu->interrupt_waits || any_pending(vcpu));
+    set_interrupt_window(vcpu, vcpu->interrupt_waits);
     return vector >= 0;
 }
 
@@ -204,7 +179,7 @@ bool deliver_pending_interrupt(struct vcpu *vcpu)
  */
 void take_interrupt(struct vcpu *vcpu)
 {
-    if (can_take_interrupt() && !any_pending(vcpu)) {
+    if (can_take_interrupt()) {
         int vector = acknowledge_interrupt();
         if (vector >= 0)
             inject_event(vcpu, (u32)vector, 0, 0);

@@ -10,7 +10,8 @@
 /*
  * Injects a hardware exception at the next entry; the error code counts where the vector has one.
  * If the exit interrupted the delivery of another event, both are merged as hardware would:
- * to #DF or a triple fault (then EXIT_STOP comes back). Returns what the handler should return.
+ * to #DF or a triple fault (then EXIT_STOP comes back); an interrupt or NMI is lost. Returns what
+ * the handler should return.
  */
 enum exit_action inject_exception(struct vcpu *vcpu, enum exception_vector vector, u32 error_code);
 
@@ -38,9 +39,9 @@ void redeliver_event(struct vcpu *vcpu);
  * external-interrupt exiting off until then, as soon as the guest can take it. */
 void take_interrupt(struct vcpu *vcpu);
 
-/* Injects the highest of the pending interrupts if the guest can take it now, and has an exit made
- * at the next window for those that remain. Whether one was injected. */
-bool deliver_pending_interrupt(struct vcpu *vcpu);
+/* Injects the interrupt that waits if the guest can take it now, and has an exit made at the next
+ * window if not. Whether one was injected. */
+bool deliver_waiting_interrupt(struct vcpu *vcpu);
 
 /* NMI-window exiting, on or off. */
 void set_nmi_window(struct vcpu *vcpu, bool on);

@@ -27,8 +27,6 @@ static void reset_live_state(void)
 /* Those that Tally had taken for the guest; those in the APIC wait there. */
 static void forget_events(struct vcpu *vcpu)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(vcpu->pending_interrupts); i++)
-        vcpu->pending_interrupts[i] = 0;
     vcpu->guest_nmis = 0;
     set_nmi_window(vcpu, false);
 }

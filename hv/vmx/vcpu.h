@@ -82,7 +82,6 @@ struct vcpu {
     bool init_unfinished; /* the state after INIT is still to be set: take_init() */
     bool shut_down;       /* by a triple fault that an emulated delivery ended in */
     struct controls controls;
-    u64 pending_interrupts[4]; /* acknowledged external interrupts not yet injected, by vector */
     struct statistics stats;
     struct cpuid_cache cpuid_cache;
 } __attribute__((aligned(64)));

@@ -283,7 +283,7 @@ void random_exit(void)
         fake_set(GUEST_RFLAGS, fake_get(GUEST_RFLAGS) | RFLAGS_IF);
         fake_set(GUEST_INTERRUPTIBILITY, fake_get(GUEST_INTERRUPTIBILITY) & ~SHADOW);
         if (one_in(2))
-            fake_vcpu.pending_interrupts[below(4)] = random64();
+            fake_vcpu.interrupt_waits = true;
         break;
     case EXIT_NMI_WINDOW:
         fake_set(GUEST_INTERRUPTIBILITY, fake_get(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_STI);
