@@ -179,6 +179,9 @@ return_to_long_mode:
     mov eax, SELECTOR_DATA
     mov ss, eax
     mov esp, legacy_stack.top
+    and byte [gdt + SELECTOR_TSS + 5], ~TSS_BUSY ; TR may hold a 16-bit TSS: none in IA-32e mode
+    mov eax, SELECTOR_TSS
+    ltr ax
     mov eax, cr0
     and eax, ~CR0_PG
     mov cr0, eax

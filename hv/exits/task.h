@@ -17,8 +17,9 @@ struct task {
     u16 segment[TASK_SEGMENTS], ldt;
 };
 
-/* The lowest limit of a TSS. */
+/* The lowest limit of a TSS; and of one that is only written to. */
 u32 task_minimum_limit(bool wide);
+u32 task_saved_limit(bool wide);
 
 /* task_state.c: reads a TSS at a linear address. */
 bool task_read(u64 tss, bool wide, struct task *task, struct guest_fault *fault);
@@ -38,5 +39,12 @@ void task_drop_segments(const struct task *task);
 
 /* Loads LDTR and the segment registers; what was not loaded when a fault comes stays unusable. */
 bool task_load_segments(const struct task *task, struct guest_fault *fault);
+
+/*
+ * For an exception that is injected when LDTR or SS could not be loaded. A CPU delivers it as from
+ * ring 3: on the stack of the handler's ring. VM entry wants CS in that ring, too, with its
+ * selector. A handler that is a task brings its own stack: it finds the task as it is.
+ */
+void task_lend_stack(unsigned vector);
 
 #endif

@@ -30,30 +30,23 @@ static bool is_readable(u32 rights)
     return (rights & AR_S) && (!(rights & TYPE_CODE) || (rights & TYPE_WRITABLE));
 }
 
-static bool code_allowed(u32 rights, unsigned rpl)
-{
-    if (!is_code(rights))
-        return false;
-    return rights & TYPE_CONFORMING ? dpl_of(rights) <= rpl : dpl_of(rights) == rpl;
-}
-
-static bool stack_allowed(u32 rights, unsigned rpl, unsigned cpl)
-{
-    return is_writable_data(rights) && rpl == cpl && dpl_of(rights) == cpl;
-}
-
-static bool data_allowed(u32 rights, unsigned rpl, unsigned cpl)
-{
-    bool conforming = is_code(rights) && (rights & TYPE_CONFORMING);
-    return is_readable(rights) && (conforming || (dpl_of(rights) >= rpl && dpl_of(rights) >= cpl));
-}
-
-static bool segment_allowed(enum segment segment, u32 rights, unsigned rpl, unsigned cpl)
+static bool type_allowed(enum segment segment, u32 rights)
 {
     switch (segment) {
-    case CS: return code_allowed(rights, rpl);
-    case SS: return stack_allowed(rights, rpl, cpl);
-    default: return data_allowed(rights, rpl, cpl);
+    case CS: return is_code(rights);
+    case SS: return is_writable_data(rights);
+    default: return is_readable(rights);
+    }
+}
+
+static bool privilege_allowed(enum segment segment, u32 rights, unsigned rpl, unsigned cpl)
+{
+    unsigned dpl = dpl_of(rights);
+    bool conforming = is_code(rights) && (rights & TYPE_CONFORMING);
+    switch (segment) {
+    case CS: return conforming ? dpl <= rpl : dpl == rpl;
+    case SS: return dpl == cpl && rpl == cpl;
+    default: return conforming || (dpl >= rpl && dpl >= cpl);
     }
 }
 
@@ -81,10 +74,12 @@ static bool load_one(enum segment segment, u16 selector, unsigned cpl, struct gu
     if (!descriptor_read(selector, 8, VECTOR_TS, &descriptor, fault))
         return false;
     u32 rights = descriptor_rights(&descriptor);
-    if (!segment_allowed(segment, rights, selector & SELECTOR_RPL, cpl))
+    if (!type_allowed(segment, rights))
         return selector_fault(fault, VECTOR_TS, selector);
     if (!(rights & AR_P))
         return selector_fault(fault, segment == SS ? VECTOR_SS : VECTOR_NP, selector);
+    if (!privilege_allowed(segment, rights, selector & SELECTOR_RPL, cpl))
+        return selector_fault(fault, VECTOR_TS, selector);
     if (!(rights & TYPE_ACCESSED) && !descriptor_change_type(selector, TYPE_ACCESSED, 0, fault))
         return false;
     segment_load(segment, selector, &descriptor, TYPE_ACCESSED);
@@ -122,9 +117,25 @@ void task_drop_segments(const struct task *task)
     segment_make_unusable(LDTR, task->ldt);
 }
 
+void task_lend_stack(unsigned vector)
+{
+    struct descriptor gate = {0};
+    struct guest_fault ignored;
+    u64 address = vmread(GUEST_IDTR_BASE) + vector * sizeof(gate.low);
+    if (!(vmread(GUEST_SS_ACCESS_RIGHTS) & AR_UNUSABLE))
+        return;
+    if (guest_read((u32)address, &gate.low, sizeof(gate.low), IMPLICIT_SUPERVISOR, &ignored) &&
+        (descriptor_rights(&gate) & (AR_S | AR_TYPE)) == TYPE_TASK_GATE)
+        return;
+    vmwrite(GUEST_CS_SELECTOR, vmread(GUEST_CS_SELECTOR) | SELECTOR_RPL);
+    vmwrite(GUEST_CS_ACCESS_RIGHTS, PLACEHOLDER_CODE_RIGHTS | 3 << AR_DPL_SHIFT);
+    vmwrite(GUEST_SS_ACCESS_RIGHTS, AR_UNUSABLE | 3 << AR_DPL_SHIFT);
+}
+
+/* The stack first: a fault in one of the others is delivered on it. */
 bool task_load_segments(const struct task *task, struct guest_fault *fault)
 {
-    static const enum segment order[] = {CS, SS, DS, ES, FS, GS};
+    static const enum segment order[] = {SS, CS, DS, ES, FS, GS};
     unsigned cpl = task->segment[CS] & SELECTOR_RPL;
     if (!load_ldtr(task->ldt, fault))
         return false;

@@ -35,6 +35,14 @@ u32 task_minimum_limit(bool wide)
     return (wide ? sizeof(struct tss_32bit) : sizeof(struct tss_16bit)) - 1;
 }
 
+u32 task_saved_limit(bool wide)
+{
+    return (wide ? SAVED_32BIT + SAVED_32BIT_SIZE : SAVED_16BIT + SAVED_16BIT_SIZE) - 1;
+}
+
+/* The SDM leaves the upper halves undefined; they have been ones since the 386. */
+#define UPPER_HALF 0xFFFF0000u
+
 static bool read_32bit(u64 address, struct task *task, struct guest_fault *fault)
 {
     struct tss_32bit tss;
@@ -62,7 +70,7 @@ static bool read_16bit(u64 address, struct task *task, struct guest_fault *fault
         return false;
     *task = (struct task){.eip = tss.ip, .eflags = tss.flags, .ldt = tss.ldt};
     for (unsigned i = 0; i < TASK_GPRS; i++)
-        task->gpr[i] = tss.gpr[i];
+        task->gpr[i] = UPPER_HALF | tss.gpr[i];
     for (unsigned i = 0; i < ARRAY_SIZE(tss.segment); i++)
         task->segment[i] = tss.segment[i];
     return true;

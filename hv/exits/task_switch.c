@@ -85,7 +85,7 @@ static bool check_old_tss(struct task_switch *s, struct guest_fault *fault)
 {
     s->old_tss = vmread(GUEST_TR_BASE);
     s->old_wide = (vmread(GUEST_TR_ACCESS_RIGHTS) & AR_TYPE) == TYPE_TSS_BUSY;
-    if (vmread(GUEST_TR_LIMIT) < task_minimum_limit(s->old_wide))
+    if (vmread(GUEST_TR_LIMIT) < task_saved_limit(s->old_wide))
         return selector_fault(fault, VECTOR_TS, (u16)vmread(GUEST_TR_SELECTOR));
     return task_can_write(s->old_tss, s->old_wide, fault);
 }
@@ -224,7 +224,10 @@ enum exit_action exit_task_switch(struct vcpu *vcpu)
         return switch_fault(vcpu, &s, &fault);
     load_registers(vcpu, &s);
     if (!load_cr3(vcpu, &s.task, &fault) || !task_load_segments(&s.task, &fault) ||
-        !check_eip(&s.task, &fault) || !push_error_code(vcpu, &s, &fault))
-        return switch_fault(vcpu, &s, &fault);
+        !check_eip(&s.task, &fault) || !push_error_code(vcpu, &s, &fault)) {
+        enum exit_action action = switch_fault(vcpu, &s, &fault);
+        task_lend_stack(vmread(VM_ENTRY_INTERRUPTION_INFO) & INTERRUPTION_VECTOR);
+        return action;
+    }
     return s.task.trap ? trap_into_task(vcpu) : EXIT_RETRY;
 }

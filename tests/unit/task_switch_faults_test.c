@@ -79,10 +79,17 @@ static void refused_in_the_new_task(void **state)
             new_tss.ldt = rows[i].selector;
         else
             new_tss.segment[rows[i].segment] = rows[i].selector;
+        bool user = rows[i].segment == CS && (rows[i].selector & 3) == 3;
+        if (user)
+            new_tss.segment[SS] = SEL_USER_DATA;
         task_switch_by(JMP, SEL_NEW, 7);
         assert_fault(rows[i].vector, rows[i].error_code);
         assert_int_equal(fake_get(GUEST_TR_SELECTOR), SEL_NEW);
         assert_int_equal(fake_get(GUEST_RIP), 0x1234);
+        /* on the new stack if that is there, else on that of the handler's ring */
+        bool stack = rows[i].segment != SS && rows[i].segment != LDTR;
+        assert_int_equal(!(fake_get(GUEST_SS_ACCESS_RIGHTS) & AR_UNUSABLE), stack);
+        assert_int_equal(fake_get(GUEST_SS_ACCESS_RIGHTS) >> 5 & 3, stack && !user ? 0 : 3);
     }
 }
 

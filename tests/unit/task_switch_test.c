@@ -136,7 +136,7 @@ static void from_16bit_tss(void **state)
     assert_int_equal(fake_get(GUEST_RIP), 0x1234);
     assert_int_equal(fake_get(GUEST_TR_ACCESS_RIGHTS) & 0xF, 3);
     assert_int_equal(fake_get(GUEST_FS_ACCESS_RIGHTS), AR_UNUSABLE);
-    assert_int_equal(fake_vcpu.gpr[RBX], 0x103);
+    assert_int_equal(fake_vcpu.gpr[RBX], 0xFFFF0103);
 }
 
 static void debug_trap(void **state)
