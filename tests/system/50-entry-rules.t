@@ -131,6 +131,14 @@ done 3<"$scratch/explained" <<'END'
 33 GUEST_PENDING_DEBUG_EXCEPTIONS: reserved bits must be 0
 END
 
+# A CPU that has other controls, and delivers exceptions with or without an error code as it is told.
+boot --cpu tigerlake --options 'exits=minimal test=entry-rules' --kernel "$B/guest.elf only=cpuid"
+guest_tests 'tigerlake, after all the failures'
+is "$status" 0 'tigerlake: verdict'
+like '^tally: entry-rules: 96 broken$' 'tigerlake: 96 breakages'
+unlike 'no rule is broken' 'tigerlake: no failure is left unexplained'
+unlike 'deliver an error code|has no error code' 'tigerlake: no rule that the CPU does not have'
+
 # For good: without the aid's repair Tally ends the run, after a dump.
 boot --cpu broadwell_ult --options 'exits=minimal test=entry-msr-load' --kernel "$B/guest.elf only=cpuid"
 is "$status" 2 'an MSR that cannot be loaded: the status'
