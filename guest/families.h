@@ -41,6 +41,7 @@ void test_smp_cost(void);
 void test_smp_reset(void);
 void test_smp_halt(void);
 void test_smp_init(void);
+void test_smp_vmcall(void);
 
 /* Only when asked for: see armed.c. */
 void test_armed_tpr_threshold(void);

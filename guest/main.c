@@ -58,6 +58,7 @@ static const struct family families[] = {
     {FAMILY(smp_reset), ON_REQUEST},
     {FAMILY(smp_halt), ON_REQUEST},
     {FAMILY(smp_init), ON_REQUEST},
+    {FAMILY(smp_vmcall), ON_REQUEST},
     {FAMILY(armed_tpr_threshold), ON_REQUEST},
     {FAMILY(armed_virtual_apic), ON_REQUEST},
     {FAMILY(armed_ept_misconfig), ON_REQUEST},

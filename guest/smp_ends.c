@@ -39,6 +39,21 @@ static void init_boot_cpu(struct cpu *self)
         ;
 }
 
+static void print_for_ever(struct cpu *self)
+{
+    for (u32 i = 0;; i++)
+        note("CPU %u, line %u", self->index, i);
+}
+
+/* Under test=entry-fail-late that is the boot CPU's last instruction. */
+static void vmcall(struct cpu *self)
+{
+    (void)self;
+    for (u32 i = 0; i < 5; i++)
+        smp_linger();
+    __asm__ volatile("vmcall");
+}
+
 static void end_run(const char *how, void (*last)(struct cpu *self),
                     void (*others)(struct cpu *self))
 {
@@ -63,4 +78,9 @@ void test_smp_halt(void)
 void test_smp_init(void)
 {
     end_run("a CPU sends INIT to the boot CPU", init_boot_cpu, smp_count_for_ever);
+}
+
+void test_smp_vmcall(void)
+{
+    end_run("VMCALL, while other CPUs print", print_for_ever, vmcall);
 }

@@ -53,6 +53,7 @@ static const struct choice test_aids[] = {
     {"smx",               TEST_SMX},
     {"entry-rules",       TEST_ENTRY_RULES},
     {"stack-overflow",    TEST_STACK_OVERFLOW},
+    {"entry-fail-late",   TEST_ENTRY_FAIL_LATE},
     {0},
 };
 

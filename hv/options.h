@@ -18,6 +18,7 @@ enum test_aid {
     TEST_SMX = 1 << 9,
     TEST_ENTRY_RULES = 1 << 10,
     TEST_STACK_OVERFLOW = 1 << 11,
+    TEST_ENTRY_FAIL_LATE = 1 << 12,
 };
 
 struct options {

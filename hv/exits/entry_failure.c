@@ -1,6 +1,7 @@
 /* VM entries that did not reach the guest. SDM vol. 3, 'VM-Entry Failures During or After Loading
  * Guest State' and 'VMfail'. */
 #include "exits/exits.h"
+#include "exits/stop.h"
 #include "lib/fatal.h"
 #include "mm/frames.h"
 #include "vmx/capabilities.h"
@@ -65,6 +66,8 @@ enum exit_action exit_entry_failure(struct vcpu *vcpu)
 {
     u32 reason = vcpu->exit_reason & EXIT_REASON_BASIC;
     u64 qualification = vmread(EXIT_QUALIFICATION);
+    if (!rules_are_tested(vcpu))
+        stop_other_cpus(vcpu); /* what they say would tear the dump */
     say("error: VM entry failed: exit reason %u (%s), qualification %lu: %s", reason,
         reason_name(reason), qualification, qualification_meaning(reason, qualification));
     if (reason == EXIT_ENTRY_FAIL_MSR_LOAD)
@@ -86,6 +89,8 @@ void vmx_instruction_failed(u64 flags, struct vcpu *vcpu)
     if (flags & RFLAGS_CF) /* VMfailInvalid: there is no field to tell more */
         fatal("VM entry failed: there is no current VMCS");
     u32 error = (u32)vmread(VM_INSTRUCTION_ERROR);
+    if (!rules_are_tested(vcpu))
+        stop_other_cpus(vcpu);
     say("error: VM entry failed: VM-instruction error %u: %s", error,
         vm_instruction_error_name(error));
     explain_state();

@@ -8,7 +8,7 @@
 #include "vmx/memory.h"
 
 static unsigned formats;
-static u32 stopping;
+static struct vcpu *stopper; /* the CPU that ends the run */
 
 void stop_init(unsigned report_formats)
 {
@@ -40,12 +40,22 @@ static u32 verdict(const struct vcpu *vcpu)
     }
 }
 
-void stop_guest(struct vcpu *vcpu)
+bool stop_other_cpus(struct vcpu *vcpu)
 {
-    if (__atomic_exchange_n(&stopping, 1, __ATOMIC_SEQ_CST))
+    static bool all_stopped;
+    struct vcpu *nobody = NULL;
+    if (__atomic_compare_exchange_n(&stopper, &nobody, vcpu, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST))
+        all_stopped = stop_others(vcpu);
+    else if (nobody != vcpu)
         for (;;) /* another CPU was first; its kick ends this one */
             take_kicks(vcpu);
-    bool exact = stop_others(vcpu);
+    return all_stopped;
+}
+
+void stop_guest(struct vcpu *vcpu)
+{
+    bool exact = stop_other_cpus(vcpu);
     u32 value = verdict(vcpu);
     if (!exact)
         say("a CPU does not stop; the report may lack its last exits");

@@ -7,6 +7,12 @@
 /* Which report stop_guest() prints: a set of enum report_format. */
 void stop_init(unsigned report_formats);
 
+/*
+ * Has all other CPUs stop, for whoever has something to say that must not be torn; stop_guest() does
+ * it, too. False if one does not answer. The first CPU to come goes on, any other stops here.
+ */
+bool stop_other_cpus(struct vcpu *vcpu);
+
 /* Stops all CPUs, prints the report and ends the run in the way that the guest asked for. */
 __attribute__((noreturn)) void stop_guest(struct vcpu *vcpu);
 

@@ -126,6 +126,12 @@ static void break_guest_state(struct vcpu *vcpu)
     vmwrite(GUEST_RFLAGS, 0);
 }
 
+/* The same once the guest executes VMCALL, when other CPUs run as well. */
+static void break_guest_state_late(struct vcpu *vcpu)
+{
+    vcpu->chores |= CHORE_BREAK_AT_VMCALL;
+}
+
 /* Reason 34: FS.base cannot be loaded from the list. */
 static void break_msr_load(struct vcpu *vcpu)
 {
@@ -172,6 +178,7 @@ static const struct {
     {TEST_SMX, arm_smx},
     {TEST_STACK_OVERFLOW, arm_stack_overflow},
     {TEST_ENTRY_RULES, arm_entry_rules},
+    {TEST_ENTRY_FAIL_LATE, break_guest_state_late},
 };
 
 void test_aids_arm(struct vcpu *vcpu, u32 aids)

@@ -29,4 +29,6 @@ void vcpu_do_chores(struct vcpu *vcpu)
     }
     if (vcpu->chores & CHORE_BREAK_RULE)
         break_next_rule(vcpu);
+    if ((vcpu->chores & CHORE_BREAK_AT_VMCALL) && vcpu->exit_reason == EXIT_VMCALL)
+        vmwrite(GUEST_RFLAGS, 0);
 }

@@ -19,8 +19,9 @@ enum vcpu_chore {
     CHORE_REARM_LATER =
         1 << 0,           /* an exit control is off for one instruction, until the next exit */
     CHORE_REARM = 1 << 1, /* give it back */
-    CHORE_SMI_BLOCKING = 1 << 2, /* every time, on a CPU that a SIPI leaves with SMIs blocked */
-    CHORE_BREAK_RULE = 1 << 3,   /* test aid: see vmx/break_rules.h */
+    CHORE_SMI_BLOCKING = 1 << 2,    /* every time, on a CPU that a SIPI leaves with SMIs blocked */
+    CHORE_BREAK_RULE = 1 << 3,      /* test aid: see vmx/break_rules.h */
+    CHORE_BREAK_AT_VMCALL = 1 << 4, /* test aid, too */
 };
 
 /* The controls in force, as last written to the VMCS. vmx/controls.h negotiates them. */

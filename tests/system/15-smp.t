@@ -49,6 +49,15 @@ like '^tally: exits .* vcpus 2$' 'the MP table lists the CPUs'
 is "$status" 0 'INIT to the boot CPU: verdict'
 like '^tally: the guest reset itself by INIT' 'the reason is told'
 
+# What Tally says of a failed entry is in one piece, whatever the other CPU prints at that time.
+boot --options 'exits=minimal test=entry-fail-late' --kernel "$B/guest.elf only=smp_vmcall"
+is "$status" 2 'an entry fails while another CPU prints: verdict'
+like '^# CPU 1, line 0' 'the other CPU does print'
+like '^tally: error: broken rule: bit 1 of RFLAGS must be 1 .*: GUEST_RFLAGS is 0$' 'the rule'
+like '^tally: HOST_RIP  *[0-9a-f]{16}$' 'the dump, to its end'
+sed '1,/^tally: error: VM entry failed/d' "$console" >"$scratch/dump"
+unlike '^([^t]|t[^a])' 'nothing of the guest in the dump' "$scratch/dump"
+
 boot --options test=stack-overflow
 is "$status" 2 "another CPU's stack overflows: verdict"
 like '^tally: the stack of CPU 1 overflowed' 'the CPU is named'

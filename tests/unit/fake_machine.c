@@ -22,6 +22,7 @@ static jmp_buf stop;
 /* ---- Functions that end here ---- */
 
 void stop_guest(struct vcpu *vcpu) __attribute__((noreturn));
+bool stop_other_cpus(struct vcpu *vcpu);
 void take_kicks(struct vcpu *vcpu);
 void take_nmis(struct vcpu *vcpu);
 void apic_reset(void);
@@ -50,6 +51,12 @@ u64 traps_base(void);
 u64 io_bitmap_physical(unsigned half);
 u64 msr_bitmap_physical(void);
 bool test_aids_repair(u64 physical);
+
+bool stop_other_cpus(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return true;
+}
 
 void stop_guest(struct vcpu *vcpu)
 {
