@@ -187,17 +187,41 @@ static __attribute__((noreturn)) void stay_in_tally(void)
         hlt();
 }
 
-/* Another CPU: its vCPU waits for the guest's SIPI. */
-static void enter_other_cpu(struct cpu *cpu)
+/* Why the CPU that runs this cannot do what the boot CPU does; NULL: it can. */
+static const char *other_cpu_problem(char *text, size_t size)
 {
+    struct vmx_capabilities c;
+    struct controls own_controls = {0};
     const char *problem = vmx_check();
     if (problem)
-        fatal("CPU %u: %s", cpu->vcpu.index, problem);
+        return problem;
+    vmx_capabilities_read(&c, rdmsr, cpuid(0x80000008, 0).eax);
+    problem = controls_negotiate(&c, options.profile, &own_controls, text, size);
+    if (problem)
+        return problem;
+    if (options.test & TEST_ODD_CPU)
+        own_controls.proc2 ^= PROC2_ENABLE_RDTSCP;
+    bool same = memcmp(&own_controls, &controls, sizeof(controls)) == 0 &&
+                c.basic == vmx_capabilities.basic && c.ept_vpid == vmx_capabilities.ept_vpid;
+    return same ? NULL : "its VMX capabilities are not those of the boot CPU";
+}
+
+/* Another CPU: its vCPU waits for the guest's SIPI. One without VMX cannot be left out: the guest
+ * could start it behind Tally's back (docs/smp.md). */
+static void enter_other_cpu(struct cpu *cpu)
+{
+    char text[128];
+    const char *problem = other_cpu_problem(text, sizeof(text));
+    if (problem)
+        fatal("CPU %u (APIC id %u): %s; the guest could start it without Tally", cpu->vcpu.index,
+              cpu->vcpu.apic_id, problem);
     set_up_vcpu(cpu);
-    if (cpu->vcpu.index >= cpus_limit)
-        stay_in_tally();
-    if (options.test & TEST_STACK_OVERFLOW)
+    bool runs_guest = cpu->vcpu.index < cpus_limit;
+    if (runs_guest && (options.test & TEST_STACK_OVERFLOW))
         overflow_stack();
+    cpu_is_ready(cpu);
+    if (!runs_guest)
+        stay_in_tally();
     vcpu_run(&cpu->vcpu);
 }
 

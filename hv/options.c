@@ -54,6 +54,7 @@ static const struct choice test_aids[] = {
     {"entry-rules",       TEST_ENTRY_RULES},
     {"stack-overflow",    TEST_STACK_OVERFLOW},
     {"entry-fail-late",   TEST_ENTRY_FAIL_LATE},
+    {"odd-cpu",           TEST_ODD_CPU},
     {0},
 };
 

@@ -19,6 +19,7 @@ enum test_aid {
     TEST_ENTRY_RULES = 1 << 10,
     TEST_STACK_OVERFLOW = 1 << 11,
     TEST_ENTRY_FAIL_LATE = 1 << 12,
+    TEST_ODD_CPU = 1 << 13, /* the other CPUs seem to differ from the first */
 };
 
 struct options {

@@ -26,6 +26,23 @@ static void (*enter_guest)(struct cpu *cpu);
 static u64 start_page, start_cr3; /* the real-mode page, and the tables that map it */
 static struct cpu *released;      /* may go on: no SIPI of Tally's can reach its vCPU any more */
 
+static struct cpu *ready; /* the last CPU that was */
+
+void cpu_is_ready(struct cpu *cpu)
+{
+    __atomic_store_n(&ready, cpu, __ATOMIC_SEQ_CST);
+}
+
+/* What is wrong with it should be said before the guest speaks. */
+static void wait_until_ready(const struct cpu *cpu)
+{
+    for (u32 waited = 0; waited < WAIT_US; waited += 10) {
+        if (__atomic_load_n(&ready, __ATOMIC_SEQ_CST) == cpu)
+            return;
+        tsc_wait_us(10);
+    }
+}
+
 /* First C code of another CPU, on its own stack. */
 void ap_main(struct cpu *cpu)
 {
@@ -89,6 +106,7 @@ static bool start(u32 id)
         send_sipi(id);
     if (came_within(WAIT_US) || !__atomic_exchange_n(&ap_mailbox, NULL, __ATOMIC_SEQ_CST)) {
         __atomic_store_n(&released, cpu, __ATOMIC_SEQ_CST);
+        wait_until_ready(cpu);
         return true;
     }
     say("the CPU with APIC id %u does not start; going on without it", id);

@@ -13,6 +13,9 @@
 void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 page,
                       void (*enter)(struct cpu *cpu));
 
+/* The CPU that runs this is ready for the guest; till then the boot CPU waits, though not for ever. */
+void cpu_is_ready(struct cpu *cpu);
+
 /*
  * Starting a CPU again that INIT stopped: the CPU calls wait_for_start_again() before, another one
  * start_again(), which has it go on in `enter` on an empty stack. The CPU that was not stopped

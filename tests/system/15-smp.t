@@ -58,6 +58,11 @@ like '^tally: HOST_RIP  *[0-9a-f]{16}$' 'the dump, to its end'
 sed '1,/^tally: error: VM entry failed/d' "$console" >"$scratch/dump"
 unlike '^([^t]|t[^a])' 'nothing of the guest in the dump' "$scratch/dump"
 
+boot --options test=odd-cpu
+is "$status" 2 'a CPU that differs from the first: verdict'
+like '^tally: error: CPU 1 \(APIC id 1\): its VMX capabilities are not those of the boot CPU; the guest could start it without Tally$' \
+    'the CPU and the reason are named'
+
 boot --options test=stack-overflow
 is "$status" 2 "another CPU's stack overflows: verdict"
 like '^tally: the stack of CPU 1 overflowed' 'the CPU is named'
