@@ -19,6 +19,7 @@ void test_xsaves(void);
 void test_vmx_instructions(void);
 void test_exceptions(void);
 void test_debug_exceptions(void);
+void test_emulated_steps(void);
 void test_event_delivery(void);
 void test_interrupts(void);
 void test_interrupt_delivery(void);

@@ -39,6 +39,7 @@ static const struct family families[] = {
     {FAMILY(vmx_instructions), BY_DEFAULT},
     {FAMILY(exceptions), BY_DEFAULT},
     {FAMILY(debug_exceptions), BY_DEFAULT},
+    {FAMILY(emulated_steps), BY_DEFAULT},
     {FAMILY(event_delivery), BY_DEFAULT},
     {FAMILY(interrupts), BY_DEFAULT},
     {FAMILY(interrupt_delivery), BY_DEFAULT},

@@ -3,6 +3,7 @@
  * Operand sizes come from the prefixes: Bochs up to 2.7 leaves them out of the information field.
  */
 #include "exits/exits.h"
+#include "vmx/breakpoints.h"
 #include "vmx/guest_memory.h"
 #include "vmx/prefixes.h"
 #include "vmx/segments.h"
@@ -29,6 +30,24 @@ static bool operand_address(const struct vcpu *vcpu, u32 info, size_t size, enum
                                 access, linear, fault);
 }
 
+static bool write_operand(u64 linear, const void *operand, size_t size, struct guest_fault *fault)
+{
+    if (!guest_write(linear, operand, size, guest_cpl(), fault))
+        return false;
+    if (breakpoints_enabled())
+        match_breakpoints(BREAKPOINT_WRITE, linear, (unsigned)size);
+    return true;
+}
+
+static bool read_operand(u64 linear, void *operand, size_t size, struct guest_fault *fault)
+{
+    if (!guest_read(linear, operand, size, guest_cpl(), fault))
+        return false;
+    if (breakpoints_enabled())
+        match_breakpoints(BREAKPOINT_READ, linear, (unsigned)size);
+    return true;
+}
+
 /* The operand in memory: 6 bytes, 10 in 64-bit code. */
 static size_t table_operand_size(void)
 {
@@ -44,7 +63,7 @@ static bool store_table(const struct vcpu *vcpu, u32 info, bool idt, struct gues
     size_t size = table_operand_size();
     u64 linear;
     return operand_address(vcpu, info, size, ACCESS_WRITE, &linear, fault) &&
-           guest_write(linear, &table, size, guest_cpl(), fault);
+           write_operand(linear, &table, size, fault);
 }
 
 static bool load_table(const struct vcpu *vcpu, u32 info, bool idt, struct guest_fault *fault)
@@ -53,7 +72,7 @@ static bool load_table(const struct vcpu *vcpu, u32 info, bool idt, struct guest
     size_t size = table_operand_size();
     u64 linear;
     if (!operand_address(vcpu, info, size, ACCESS_READ, &linear, fault) ||
-        !guest_read(linear, &table, size, guest_cpl(), fault))
+        !read_operand(linear, &table, size, fault))
         return false;
     if (guest_64bit_code()) {
         if (!guest_canonical(table.base))
@@ -88,7 +107,7 @@ static bool store_selector(struct vcpu *vcpu, u32 info, u16 selector, struct gue
     u64 linear;
     if (!(info & INFO_REGISTER_FORM))
         return operand_address(vcpu, info, sizeof(selector), ACCESS_WRITE, &linear, fault) &&
-               guest_write(linear, &selector, sizeof(selector), guest_cpl(), fault);
+               write_operand(linear, &selector, sizeof(selector), fault);
     u64 upper = guest_prefixes().operand_size == 2 ? vcpu_gpr(vcpu, number) & ~0xFFFFull : 0;
     vcpu_set_gpr(vcpu, number, upper | selector);
     return true;
@@ -103,7 +122,7 @@ static bool read_selector(const struct vcpu *vcpu, u32 info, u16 *selector,
         return true;
     }
     return operand_address(vcpu, info, sizeof(*selector), ACCESS_READ, &linear, fault) &&
-           guest_read(linear, selector, sizeof(*selector), guest_cpl(), fault);
+           read_operand(linear, selector, sizeof(*selector), fault);
 }
 
 /* A descriptor of an LDT or TSS, with 16 bytes in IA-32e mode, whose upper half has no type. */

@@ -1,5 +1,6 @@
 /* INVPCID (exit 58), by INVVPID: it knows no PCIDs, so it flushes those of all. */
 #include "exits/exits.h"
+#include "vmx/breakpoints.h"
 #include "vmx/guest_memory.h"
 #include "vmx/invalidate.h"
 
@@ -21,10 +22,15 @@ static bool read_descriptor(const struct vcpu *vcpu, struct invpcid_descriptor *
 {
     u32 info = (u32)vmread(VM_EXIT_INSTRUCTION_INFO);
     u64 linear;
-    return guest_linear_address(
-               operand_segment(info), operand_offset(vcpu, info, vmread(EXIT_QUALIFICATION)),
-               operand_address_size(info), sizeof(*descriptor), ACCESS_READ, &linear, fault) &&
-           guest_read(linear, descriptor, sizeof(*descriptor), guest_cpl(), fault);
+    if (!guest_linear_address(operand_segment(info),
+                              operand_offset(vcpu, info, vmread(EXIT_QUALIFICATION)),
+                              operand_address_size(info), sizeof(*descriptor), ACCESS_READ, &linear,
+                              fault) ||
+        !guest_read(linear, descriptor, sizeof(*descriptor), guest_cpl(), fault))
+        return false;
+    if (breakpoints_enabled())
+        match_breakpoints(BREAKPOINT_READ, linear, sizeof(*descriptor));
+    return true;
 }
 
 static bool operands_allowed(const struct vcpu *vcpu, u64 type,

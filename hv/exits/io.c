@@ -6,6 +6,7 @@
 #include "exits/exits.h"
 #include "platform/power.h"
 #include "platform/serial_filter.h"
+#include "vmx/breakpoints.h"
 #include "vmx/live_state.h"
 
 #define COM1 0x3F8
@@ -35,26 +36,6 @@ u64 merge_register(u64 old, u64 value, unsigned bytes)
     return bytes >= 4 ? value & mask : (old & ~mask) | (value & mask);
 }
 
-#define DR7_IO 2u /* a breakpoint's type; 0: execution, 1: writes, 3: reads and writes */
-
-__attribute__((noinline)) void match_io_breakpoints(const struct vcpu *vcpu, u16 port,
-                                                    unsigned size)
-{
-    u64 dr7 = vmread(GUEST_DR7), matched = 0;
-    if (!(guest_visible_cr4(vcpu) & CR4_DE))
-        return;
-    for (unsigned i = 0; i < 4; i++) {
-        u64 length_mask = dr7 >> (18 + 4 * i) & 3; /* the length - 1, and 2 for eight bytes */
-        u64 first = live_debug_register(i) & ~length_mask;
-        if ((dr7 >> 2 * i & 3) && (dr7 >> (16 + 4 * i) & 3) == DR7_IO &&
-            port <= first + length_mask && port + size > first)
-            matched |= BIT(i);
-    }
-    if (matched)
-        vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS, vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | matched |
-                                                    PENDING_DEBUG_ENABLED_BREAKPOINT);
-}
-
 static enum exit_action single_io(struct vcpu *vcpu, u16 port, unsigned size, bool in)
 {
     u64 rax = vcpu->gpr[RAX];
@@ -63,8 +44,8 @@ static enum exit_action single_io(struct vcpu *vcpu, u16 port, unsigned size, bo
         vcpu->gpr[RAX] = merge_register(rax, port_in(port, size), size);
     else if (!filtered_out(port, size, value))
         return EXIT_STOP;
-    if (unlikely(io_breakpoints_enabled()))
-        match_io_breakpoints(vcpu, port, size);
+    if (unlikely(breakpoints_enabled()))
+        match_breakpoints(BREAKPOINT_PORT, port, size);
     return EXIT_ADVANCE;
 }
 

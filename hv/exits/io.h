@@ -2,7 +2,6 @@
 #ifndef TALLY_EXITS_IO_H
 #define TALLY_EXITS_IO_H
 
-#include "vmx/access.h"
 #include "vmx/vcpu.h"
 
 /* The exit qualification. SDM vol. 3, 'Exit Qualification for I/O Instructions'. */
@@ -21,14 +20,5 @@ bool filtered_out(u16 port, unsigned size, u32 value);
 /* `value` as the low `bytes` of a register: one or two leave the rest of `old` alone, four clear
  * the upper half. */
 u64 merge_register(u64 old, u64 value, unsigned bytes);
-
-/* Whether the guest's debugger may be interested in ports at all. */
-static inline bool io_breakpoints_enabled(void)
-{
-    return vmread(GUEST_DR7) & DR7_BREAKPOINTS;
-}
-
-/* The trap comes after the instruction. SDM vol. 3, 'I/O Breakpoint Exception Conditions'. */
-void match_io_breakpoints(const struct vcpu *vcpu, u16 port, unsigned size);
 
 #endif

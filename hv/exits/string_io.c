@@ -5,6 +5,7 @@
 #include "exits/exits.h"
 #include "exits/io.h"
 #include "lib/string.h"
+#include "vmx/breakpoints.h"
 #include "vmx/advance.h"
 #include "vmx/guest_memory.h"
 #include "vmx/live_state.h"
@@ -51,6 +52,15 @@ static struct string_io decode_string_io(const struct vcpu *vcpu, u64 qualificat
     return s;
 }
 
+/* With breakpoints an exit has one element, which comes through string_element(). */
+static void match_element_breakpoints(const struct string_io *s, u64 linear)
+{
+    if (likely(!breakpoints_enabled()))
+        return;
+    match_breakpoints(BREAKPOINT_PORT, s->port, s->size);
+    match_breakpoints(s->in ? BREAKPOINT_WRITE : BREAKPOINT_READ, linear, s->size);
+}
+
 enum element { ELEMENT_DONE, ELEMENT_FAULT, ELEMENT_STOP };
 
 static enum element string_element(const struct string_io *s, struct guest_fault *fault)
@@ -64,13 +74,19 @@ static enum element string_element(const struct string_io *s, struct guest_fault
     if (!s->in) {
         if (!guest_read(linear, &value, s->size, cpl, fault))
             return ELEMENT_FAULT;
-        return filtered_out(s->port, s->size, value) ? ELEMENT_DONE : ELEMENT_STOP;
+        if (!filtered_out(s->port, s->size, value))
+            return ELEMENT_STOP;
+        match_element_breakpoints(s, linear);
+        return ELEMENT_DONE;
     }
     /* Asked first: what was read from the port and cannot be stored would be lost. */
     if (!guest_can_write(linear, s->size, cpl, fault))
         return ELEMENT_FAULT;
     value = port_in(s->port, s->size);
-    return guest_write(linear, &value, s->size, cpl, fault) ? ELEMENT_DONE : ELEMENT_FAULT;
+    if (!guest_write(linear, &value, s->size, cpl, fault))
+        return ELEMENT_FAULT;
+    match_element_breakpoints(s, linear);
+    return ELEMENT_DONE;
 }
 
 /*
@@ -148,7 +164,7 @@ static void store_progress(struct vcpu *vcpu, const struct string_io *s)
 static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
 {
     /* Traps of single steps and breakpoints come after every iteration. */
-    bool debugged = (vmread(GUEST_RFLAGS) & RFLAGS_TF) || io_breakpoints_enabled();
+    bool debugged = (vmread(GUEST_RFLAGS) & RFLAGS_TF) || breakpoints_enabled();
     unsigned batch = debugged ? 1 : STRING_BATCH;
     enum element element = ELEMENT_DONE;
     struct guest_fault fault;
@@ -161,8 +177,6 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
         return inject_fault(vcpu, &fault);
     if (element == ELEMENT_STOP)
         return EXIT_STOP;
-    if (debugged)
-        match_io_breakpoints(vcpu, s->port, s->size);
     if (!s->count)
         return EXIT_ADVANCE;
     end_iteration();

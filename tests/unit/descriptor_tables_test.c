@@ -1,3 +1,4 @@
+// link: hv/vmx/breakpoints.c
 // link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/descriptor_tables.c
 // link: hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c hv/vmx/segments.c
 /* Loads and stores of GDTR, IDTR, LDTR and TR. */

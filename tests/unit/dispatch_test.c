@@ -1,4 +1,5 @@
 // The whole way of an exit on the host: reasons that no emulator raises, every number there is.
+// link: hv/vmx/breakpoints.c
 // link: hv/exits/apic.c hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/debug_registers.c
 // link: hv/exits/descriptor_tables.c hv/exits/dispatch.c hv/exits/entry_failure.c hv/exits/events.c
 // link: hv/exits/hlt.c hv/exits/instructions.c hv/exits/invpcid.c hv/exits/io.c hv/exits/memory.c

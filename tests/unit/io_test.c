@@ -1,3 +1,4 @@
+// link: hv/vmx/breakpoints.c
 // link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/io.c hv/exits/string_io.c
 // link: hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
 /* IN, OUT, INS and OUTS in every mode: registers, faults, filters, batches. */

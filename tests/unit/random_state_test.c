@@ -1,4 +1,5 @@
 // Random guest states for every exit reason: what the handlers leave can always be entered.
+// link: hv/vmx/breakpoints.c
 // link: hv/exits/apic.c hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/debug_registers.c
 // link: hv/exits/descriptor_tables.c hv/exits/dispatch.c hv/exits/entry_failure.c hv/exits/events.c
 // link: hv/exits/hlt.c hv/exits/instructions.c hv/exits/invpcid.c hv/exits/io.c hv/exits/memory.c
@@ -39,7 +40,7 @@ static void rule_is_broken(const char *sentence, enum vmcs_field field, u64 valu
     } while (0)
 
 struct before {
-    u64 rip, rflags, blocking;
+    u64 rip, rflags, blocking, pending;
     u32 length, vectoring;
     bool code_64;
 };
@@ -50,6 +51,7 @@ static struct before look(void)
         .rip = fake_get(GUEST_RIP),
         .rflags = fake_get(GUEST_RFLAGS),
         .blocking = fake_get(GUEST_INTERRUPTIBILITY),
+        .pending = fake_get(GUEST_PENDING_DEBUG_EXCEPTIONS),
         .length = (u32)fake_get(VM_EXIT_INSTRUCTION_LENGTH),
         .vectoring = (u32)fake_get(IDT_VECTORING_INFO),
         .code_64 =
@@ -65,8 +67,9 @@ static void check_step(const struct before *b)
     bool stepping = (b->rflags & RFLAGS_TF) && !(fake_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF);
     bool may_write_debugctl = reason == EXIT_WRMSR || reason == EXIT_WRMSRNS_IMMEDIATE ||
                               reason == EXIT_WRMSRLIST || reason == EXIT_UWRMSR;
-    if (stepping && !may_write_debugctl)
-        CHECK(fake_get(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS);
+    bool pending = fake_get(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS;
+    if (!may_write_debugctl)
+        CHECK(pending == (stepping || (b->pending & PENDING_DEBUG_BS)));
 }
 
 static void check_after(const struct before *b)

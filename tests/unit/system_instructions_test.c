@@ -1,3 +1,4 @@
+// link: hv/vmx/breakpoints.c
 // link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/xsetbv.c hv/exits/random.c
 // link: hv/exits/invpcid.c hv/exits/debug_registers.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c
 // link: hv/vmx/prefixes.c
