@@ -274,6 +274,7 @@ help:  ## this list
 #   PLATFORM     qemu (KVM with nested VMX), bochs, or nested (that QEMU, in Bochs: docs/nested.md);
 #                default: QEMU where VMX really works, else Bochs
 #   CPU          model of the processor; Bochs: broadwell_ult and others, QEMU: host
+#   BOCHS        another Bochs than the installed one: its program (docs/newer-bochs.md)
 #   CPUS  MEM    number of processors (1), memory in MB (256)
 #   OPTIONS      Tally's command line, for example "exits=all stats=table,json"
 #   GUEST        test (default) or linux

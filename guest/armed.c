@@ -117,6 +117,13 @@ void test_armed_pml(void)
     count_ok(reason_exits(EXIT_PML_FULL) == 1 && reason_cycles(EXIT_PML_FULL), "the log was full");
 }
 
+/* After the first instruction of all. */
+void test_armed_mtf_step(void)
+{
+    count_ok(reason_exits(EXIT_MONITOR_TRAP_FLAG) == 1 && reason_cycles(EXIT_MONITOR_TRAP_FLAG),
+             "an MTF exit behind an instruction");
+}
+
 void test_armed_mtf(void)
 {
     count_ok(reason_exits(EXIT_MONITOR_TRAP_FLAG) == 1 && reason_cycles(EXIT_MONITOR_TRAP_FLAG),

@@ -53,5 +53,6 @@ void test_armed_smx(void);
 void test_armed_preemption_timer(void);
 void test_armed_pml(void);
 void test_armed_mtf(void);
+void test_armed_mtf_step(void);
 
 #endif

@@ -68,6 +68,7 @@ static const struct family families[] = {
     {FAMILY(armed_preemption_timer), ON_REQUEST},
     {FAMILY(armed_pml), ON_REQUEST},
     {FAMILY(armed_mtf), ON_REQUEST},
+    {FAMILY(armed_mtf_step), ON_REQUEST},
 };
 
 #define PIC_MASTER_MASK 0x21

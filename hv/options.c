@@ -55,6 +55,7 @@ static const struct choice test_aids[] = {
     {"stack-overflow",    TEST_STACK_OVERFLOW},
     {"entry-fail-late",   TEST_ENTRY_FAIL_LATE},
     {"odd-cpu",           TEST_ODD_CPU},
+    {"mtf-step",          TEST_MTF_STEP},
     {0},
 };
 

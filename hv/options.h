@@ -20,6 +20,7 @@ enum test_aid {
     TEST_STACK_OVERFLOW = 1 << 11,
     TEST_ENTRY_FAIL_LATE = 1 << 12,
     TEST_ODD_CPU = 1 << 13, /* the other CPUs seem to differ from the first */
+    TEST_MTF_STEP = 1 << 14,
 };
 
 struct options {

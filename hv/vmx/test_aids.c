@@ -110,6 +110,12 @@ static void arm_mtf(struct vcpu *vcpu)
             INTERRUPTION_VALID | TYPE_OTHER_EVENT << INTERRUPTION_TYPE_SHIFT);
 }
 
+/* Reason 37 after the first instruction: the control itself (which Bochs 2.7 takes for nothing). */
+static void arm_mtf_step(struct vcpu *vcpu)
+{
+    vcpu->controls.proc = with(WORD_PROC, vcpu->controls.proc, PROC_MONITOR_TRAP_FLAG, "mtf-step");
+}
+
 /* GETSEC then exits with reason 11. */
 static void arm_smx(struct vcpu *vcpu)
 {
@@ -175,6 +181,7 @@ static const struct {
     {TEST_PML, arm_pml},
     {TEST_SPP, arm_spp},
     {TEST_MTF, arm_mtf},
+    {TEST_MTF_STEP, arm_mtf_step},
     {TEST_SMX, arm_smx},
     {TEST_STACK_OVERFLOW, arm_stack_overflow},
     {TEST_ENTRY_RULES, arm_entry_rules},

@@ -62,6 +62,11 @@ skip_all() {
 
 done_testing() { echo "1..$count"; }
 
+# bochs_version [PROGRAM] - of the Bochs that boot() takes, or of another: 2.7, 3.0.devel
+bochs_version() {
+    "${1:-${BOCHS:-bochs-bin}}" --help 2>&1 | sed -n 's/.*Bochs x86 Emulator \([^ ]*\).*/\1/p' | head -n 1
+}
+
 # note_reasons ARGUMENT... - for tests/gate/reasons.t: which reasons the run's report has, on which model
 note_reasons() {
     local model=broadwell_ult
@@ -70,6 +75,7 @@ note_reasons() {
         [ "$1" != --platform ] || model=$2
         shift
     done
+    [ -z "${BOCHS:-}" ] || model+=" (Bochs $(bochs_version))"
     sed -n '/^tally:  *sum /q; s/^tally:  *\([0-9][0-9]*\) [A-Z][A-Z_0-9]*  *\([0-9][0-9]*\) .*/\1 \2/p' \
         "$console" >>"$REASONS/live-$model"
 }

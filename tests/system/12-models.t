@@ -5,7 +5,7 @@
 
 for model in corei5_arrandale_m520 corei7_sandy_bridge_2600k corei7_ivy_bridge_3770k corei7_haswell_4770 \
     corei3_cnl corei7_skylake_x corei7_icelake_u tigerlake; do
-    bochs-bin --help cpu 2>&1 | grep -qw "$model" || { skip "this Bochs has no $model" "$model"; continue; }
+    "${BOCHS:-bochs-bin}" --help cpu 2>&1 | grep -qw "$model" || { skip "this Bochs has no $model" "$model"; continue; }
     quiet=quiet
     case $model in *arrandale* | tigerlake) quiet='' ;; esac
     boot_defaults=(--guest test --cpu "$model" --kernel "$B/guest.elf $quiet")

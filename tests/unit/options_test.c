@@ -116,7 +116,7 @@ static void mistakes_are_named(void **state)
     refused("test=none",
             "test=none: valid are entry-guest-state, entry-msr-load, tpr-threshold, "
             "virtual-apic, ept-misconfig, preemption-timer, pml, spp, mtf, smx, entry-rules, "
-            "stack-overflow, entry-fail-late, odd-cpu");
+            "stack-overflow, entry-fail-late, odd-cpu, mtf-step");
 }
 
 static void a_long_message_is_cut(void **state)
