@@ -13,7 +13,8 @@
 void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 page,
                       void (*enter)(struct cpu *cpu));
 
-/* The CPU that runs this is ready for the guest; till then the boot CPU waits, though not for ever. */
+/* The CPU that runs this is ready for the guest; till then the boot CPU waits, though not for ever.
+ */
 void cpu_is_ready(struct cpu *cpu);
 
 /*

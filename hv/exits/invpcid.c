@@ -22,10 +22,9 @@ static bool read_descriptor(const struct vcpu *vcpu, struct invpcid_descriptor *
 {
     u32 info = (u32)vmread(VM_EXIT_INSTRUCTION_INFO);
     u64 linear;
-    if (!guest_linear_address(operand_segment(info),
-                              operand_offset(vcpu, info, vmread(EXIT_QUALIFICATION)),
-                              operand_address_size(info), sizeof(*descriptor), ACCESS_READ, &linear,
-                              fault) ||
+    if (!guest_linear_address(
+            operand_segment(info), operand_offset(vcpu, info, vmread(EXIT_QUALIFICATION)),
+            operand_address_size(info), sizeof(*descriptor), ACCESS_READ, &linear, fault) ||
         !guest_read(linear, descriptor, sizeof(*descriptor), guest_cpl(), fault))
         return false;
     if (breakpoints_enabled())

@@ -8,8 +8,8 @@
 void stop_init(unsigned report_formats);
 
 /*
- * Has all other CPUs stop, for whoever has something to say that must not be torn; stop_guest() does
- * it, too. False if one does not answer. The first CPU to come goes on, any other stops here.
+ * Has all other CPUs stop, for whoever has something to say that must not be torn; stop_guest()
+ * does it, too. False if one does not answer. The first CPU to come goes on, any other stops here.
  */
 bool stop_other_cpus(struct vcpu *vcpu);
 

@@ -83,7 +83,8 @@ static void exception_in_another_event(void **state)
     static const u32 firsts[] = {
         TYPE_EXTERNAL_INTERRUPT << 8 | 0x20,
         TYPE_EXTERNAL_INTERRUPT << 8 | 0xFF,
-        TYPE_EXTERNAL_INTERRUPT << 8 | VECTOR_PF, /* an APIC's vector may be any from 16; PIC's all */
+        TYPE_EXTERNAL_INTERRUPT << 8 |
+            VECTOR_PF, /* an APIC's vector may be any from 16; PIC's all */
         TYPE_NMI << 8 | VECTOR_NMI,
         TYPE_SOFTWARE_INTERRUPT << 8 | 0x80,
         TYPE_SOFTWARE_INTERRUPT << 8 | VECTOR_GP, /* INT 13 */
