@@ -78,7 +78,7 @@ GUEST_C   := $(sort $(wildcard guest/*.c))
 GUEST_ASM := $(sort $(wildcard guest/*.asm))
 # What most exits run through is compiled for speed, all the rest for size.
 TALLY_FAST := hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/dispatch.c hv/exits/events.c hv/exits/hlt.c \
-    hv/exits/instructions.c hv/exits/io.c hv/exits/msr.c hv/exits/msr_rules.c hv/stats/counters.c hv/vmx/events.c
+    hv/exits/instructions.c hv/exits/io.c hv/exits/msr.c hv/exits/msr_access.c hv/exits/msr_rules.c hv/stats/counters.c hv/vmx/events.c
 TALLY_OBJECTS := $(addprefix $(B)/,$(TALLY_ASM:.asm=.asm.o) $(TALLY_C:.c=.o))
 GUEST_OBJECTS := $(addprefix $(B)/,$(GUEST_ASM:.asm=.asm.o) $(GUEST_C:.c=.o))
 UNIT_TESTS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))

@@ -32,10 +32,14 @@ static const struct hidden_bits hidden_bits[] = {
     {0x1, ANY_SUBLEAF, IN_ECX, BIT(11), 0},        /* SDBG: silicon debug sees Tally's memory */
     {0x1, ANY_SUBLEAF, IN_ECX, CPUID_1_ECX_HYPERVISOR, 0}, /* the one underneath; announce= */
 
+    {0x6, ANY_SUBLEAF, IN_EAX, BIT(19) | BIT(23), 0}, /* hardware feedback: writes a table to memory */
+    {0x6, ANY_SUBLEAF, IN_EDX, 0xFFFFFFFF, 0},     /* its size */
+
     {0x7, 0, IN_EBX, BIT(2), 0},                   /* SGX: enclaves may not be interrupted here */
     {0x7, 0, IN_EBX, BIT(10), PROC2_ENABLE_INVPCID},
     {0x7, 0, IN_EBX, BIT(25), 0},                  /* processor trace: would trace Tally too */
     {0x7, 0, IN_ECX, BIT(5), PROC2_ENABLE_USER_WAIT}, /* UMONITOR, UMWAIT, TPAUSE */
+    {0x7, 0, IN_ECX, BIT(13), 0},                  /* memory encryption: keys are address bits */
     {0x7, 0, IN_ECX, BIT(22), PROC2_ENABLE_RDTSCP}, /* RDPID hangs on the same control */
     {0x7, 0, IN_ECX, BIT(23), 0},                  /* key locker */
     {0x7, 0, IN_ECX, BIT(29), 0},                  /* ENQCMD */
@@ -43,17 +47,22 @@ static const struct hidden_bits hidden_bits[] = {
     {0x7, 0, IN_ECX, BIT(31), 0},                  /* supervisor keys: IA32_PKRS not switched */
     {0x7, 0, IN_EDX, BIT(5), 0},                   /* user interrupts: state not switched */
     {0x7, 0, IN_EDX, BIT(18), 0},                  /* PCONFIG */
+    {0x7, 0, IN_EDX, BIT(19), 0},                  /* LBRs that go on in Tally */
 
     {0x7, 1, IN_EAX, BIT(17), 0},                  /* FRED: event delivery not emulated */
     {0x7, 1, IN_EAX, BIT(26), 0},                  /* LAM: not in Tally's walk of page tables */
     {0x7, 1, IN_EAX, BIT(27), TERTIARY(PROC3_ENABLE_MSRLIST)}, /* RDMSRLIST, WRMSRLIST */
     {0x7, 1, IN_EDX, BIT(21), 0},                  /* APX: R16 to R31 are not in struct vcpu */
 
+    {0x7, 2, IN_EDX, BIT(6), 0},                   /* faults of locked accesses, Tally's too */
+
     {0xD, 0, IN_EAX, BIT(19), 0},                  /* XCR0: APX */
     {0xD, 1, IN_EAX, BIT(3), PROC2_ENABLE_XSAVES}, /* XSAVES, XRSTORS, IA32_XSS */
-    {0xD, 1, IN_ECX, BIT(8) | BIT(14), 0},         /* XSS: processor trace, user interrupts */
+    {0xD, 1, IN_ECX, XSS_HIDDEN, 0},
     {0xD, 1, IN_ECX, 0xFFFFFFFF, PROC2_ENABLE_XSAVES},
     {0xD, 1, IN_EDX, 0xFFFFFFFF, PROC2_ENABLE_XSAVES},
+
+    {0x23, 0, IN_EAX, BIT(4) | BIT(5), 0},         /* PEBS by IA32_PEBS_BASE */
 
     {0x80000001, ANY_SUBLEAF, IN_EDX, BIT(27), PROC2_ENABLE_RDTSCP},
 };
@@ -65,6 +74,7 @@ static const u32 hidden_leaves[] = {
     0x14, /* processor trace */
     0x19, /* key locker */
     0x1B, /* PCONFIG */
+    0x1C, /* LBRs */
     0x29, /* APX */
 };
 /* clang-format on */

@@ -10,7 +10,7 @@ static bool all_or_none(u64 value, u64 bits)
 
 static bool xcr0_consistent(u64 value)
 {
-    if (!(value & XCR0_X87))
+    if (!(value & XCR0_X87) || (value & XCR0_APX)) /* APX is hidden */
         return false;
     if ((value & XCR0_AVX) && !(value & XCR0_SSE))
         return false;

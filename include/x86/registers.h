@@ -83,6 +83,7 @@
 
 #define DEBUGCTL_LBR BIT(0)
 #define DEBUGCTL_BTF BIT(1)
+#define DEBUGCTL_TRACES (0x1Full << 6) /* TR, BTS, BTINT, BTS_OFF_OS, BTS_OFF_USR */
 
 #define XCR0_X87 BIT(0)
 #define XCR0_SSE BIT(1)
@@ -91,6 +92,10 @@
 #define XCR0_BNDCSR BIT(4)
 #define XCR0_AVX512 (7ull << 5)
 #define XCR0_TILE (3ull << 17)
+#define XCR0_APX BIT(19)
+
+/* Of IA32_XSS: state that the guest does not get: processor trace, user interrupts, LBRs. */
+#define XSS_HIDDEN (BIT(8) | BIT(14) | BIT(15))
 
 /* Exception vectors. */
 enum exception_vector {

@@ -82,15 +82,18 @@ static void features_are_hidden(void **state)
     (void)state;
     for (unsigned again = 0; again < 2; again++) { /* the second time from the cache */
         answers(0x1, 0, ~0u, ~0u, all_but(0x7C | BIT(11)), all_but(BIT(21)));
+        answers(0x6, 0, all_but(BIT(19) | BIT(23)), ~0u, ~0u, 0);
         answers(0x7, 0, ~0u, all_but(BIT(2) | BIT(25)),
-                all_but(BIT(23) | BIT(29) | BIT(30) | BIT(31)), all_but(BIT(5) | BIT(18)));
+                all_but(BIT(13) | BIT(23) | BIT(29) | BIT(30) | BIT(31)),
+                all_but(BIT(5) | BIT(18) | BIT(19)));
         answers(0x7, 1, all_but(BIT(17) | BIT(26)), ~0u, ~0u, all_but(BIT(21)));
+        answers(0x7, 2, ~0u, ~0u, ~0u, all_but(BIT(6)));
         answers(0xD, 0, all_but(BIT(19)), ~0u, ~0u, ~0u);
-        answers(0xD, 1, ~0u, ~0u, all_but(BIT(8) | BIT(14)), ~0u);
+        answers(0xD, 1, ~0u, ~0u, all_but(BIT(8) | BIT(14) | BIT(15)), ~0u);
         answers(0x80000001, 0, ~0u, ~0u, ~0u, ~0u);
         answers(0x80000008, 0, 0x3930, 0, 0, 0); /* 48 of 52 bits */
     }
-    static const u32 empty[] = {0x5, 0x12, 0x14, 0x19, 0x1B};
+    static const u32 empty[] = {0x5, 0x12, 0x14, 0x19, 0x1B, 0x1C};
     for (unsigned i = 0; i < ARRAY_SIZE(empty); i++)
         for (u32 subleaf = 0; subleaf < 3; subleaf++)
             answers(empty[i], subleaf, 0, 0, 0, 0);

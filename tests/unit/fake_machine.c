@@ -239,26 +239,9 @@ u64 msr_bitmap_physical(void)
 
 bool wrmsr_safe(u32 msr, u64 value)
 {
-    const struct entry_check k = {.cpu = &fake_capabilities};
     u64 old;
-    switch (msr) {
-    case IA32_SYSENTER_ESP:
-    case IA32_SYSENTER_EIP:
-    case IA32_FS_BASE:
-    case IA32_GS_BASE:
-        if (!canonical(&k, value))
-            return false;
-        break;
-    case IA32_PAT:
-        if (!legal_pat(value))
-            return false;
-        break;
-    case IA32_DEBUGCTL:
-        if (value & ~(DEBUGCTL_LBR | DEBUGCTL_BTF))
-            return false;
-        break;
-    default: break;
-    }
+    if (msr == IA32_DEBUGCTL && (value & ~(DEBUGCTL_LBR | DEBUGCTL_BTF | DEBUGCTL_TRACES)))
+        return false;
     if (!fake_msr_get(msr, &old))
         return false;
     fake_msr(msr, value);
@@ -280,10 +263,8 @@ static u64 read_recorded(u32 msr)
 
 void fake_machine(enum tally_profile profile)
 {
-    static const u32 msrs[] = {IA32_TSC,          IA32_APIC_BASE,    IA32_SYSENTER_CS,
-                               IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, IA32_MISC_ENABLE,
-                               IA32_DEBUGCTL,     IA32_PAT,          IA32_EFER,
-                               IA32_FS_BASE,      IA32_GS_BASE,      IA32_TSC_AUX};
+    static const u32 msrs[] = {IA32_TSC, IA32_APIC_BASE, IA32_MISC_ENABLE, IA32_DEBUGCTL,
+                               IA32_TSC_AUX};
     char error[160];
     fake_reset();
     fake_waiting_vector = -1;
