@@ -43,6 +43,9 @@ void test_smp_reset(void);
 void test_smp_halt(void);
 void test_smp_init(void);
 void test_smp_vmcall(void);
+void test_smp_gs_base(void);
+void test_smp_nmi_after_init(void);
+void test_smp_apic_off(void);
 
 /* Only when asked for: see armed.c. */
 void test_armed_tpr_threshold(void);

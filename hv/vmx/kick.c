@@ -7,6 +7,8 @@
 #include "x86/instructions.h"
 
 #define STOP_WAIT_US 100000
+#define ANSWER_WAIT_US 1000000 /* more than a CPU of a busy machine below stands still */
+#define POLL_US 1
 #define IPI_DELIVERY_US 10 /* more than an IPI takes */
 
 static u32 ept_generation;        /* counts the flushes asked for */
@@ -20,6 +22,12 @@ static u32 load(const u32 *word)
     return __atomic_load_n(word, __ATOMIC_SEQ_CST);
 }
 
+/* As if one had come: the CPU finds it at its next exit. */
+static void count_nmi(struct vcpu *other)
+{
+    __atomic_fetch_add(&other->nmis, 1, __ATOMIC_SEQ_CST);
+}
+
 /*
  * An NMI that is on its way answers for all that is asked until it arrives: a second one could
  * merge with it in the CPU, and then nobody knew how many of those that arrive are the guest's.
@@ -27,8 +35,12 @@ static u32 load(const u32 *word)
 static void kick_one(struct vcpu *other, enum kick kick)
 {
     __atomic_fetch_or(&other->kick, kick, __ATOMIC_SEQ_CST); /* before all else */
-    if (load(&other->presence) != WAITS_FOR_SIPI &&
-        !__atomic_exchange_n(&other->kick_nmi, true, __ATOMIC_SEQ_CST))
+    if (load(&other->presence) == WAITS_FOR_SIPI)
+        return;
+    bool on_its_way = __atomic_exchange_n(&other->kick_nmi, true, __ATOMIC_SEQ_CST);
+    if (other->deaf && !on_its_way)
+        count_nmi(other);
+    if (kick == KICK_STOP || (!other->deaf && !on_its_way)) /* at the end one more does no harm */
         apic_send_nmi(other->apic_id);
 }
 
@@ -46,6 +58,32 @@ static bool all_others(const struct vcpu *self, bool (*done)(const struct vcpu *
         const struct vcpu *other = &cpus[i]->vcpu;
         if (other != self && load(&other->presence) == RUNS && !done(other))
             return false;
+    }
+    return true;
+}
+
+/* A guest can switch an APIC off or change its identifier, and no NMI arrives any more. */
+static void give_up(const struct vcpu *self, bool (*done)(const struct vcpu *other))
+{
+    for (unsigned i = 0; i < vcpu_count; i++) {
+        struct vcpu *other = &cpus[i]->vcpu;
+        if (other == self || load(&other->presence) != RUNS || done(other) || other->deaf)
+            continue;
+        other->deaf = true;
+        count_nmi(other);
+    }
+}
+
+/* Until `done` holds for all others; false if that takes too long. */
+static bool wait_for_others(struct vcpu *self, bool (*done)(const struct vcpu *other))
+{
+    for (u32 waited = 0; !all_others(self, done); waited += POLL_US) {
+        if (waited >= ANSWER_WAIT_US) {
+            give_up(self, done);
+            return false;
+        }
+        take_kicks(self);
+        tsc_wait_us(POLL_US);
     }
     return true;
 }
@@ -105,13 +143,13 @@ void take_nmis(struct vcpu *vcpu)
     if (nmis && __atomic_exchange_n(&vcpu->kick_nmi, false, __ATOMIC_SEQ_CST))
         nmis--;
     take_kicks(vcpu);
-    if (nmis)
+    if (nmis && load(&vcpu->presence) != WAITS_FOR_SIPI) /* a state in which nothing is injected */
         queue_nmis(vcpu, nmis);
 }
 
 static bool has_flushed(const struct vcpu *other)
 {
-    return load(&other->ept_generation) == load(&ept_generation);
+    return load(&other->ept_generation) == load(&ept_generation) || other->deaf;
 }
 
 void flush_ept_everywhere(struct vcpu *self)
@@ -119,8 +157,7 @@ void flush_ept_everywhere(struct vcpu *self)
     __atomic_fetch_add(&ept_generation, 1, __ATOMIC_SEQ_CST);
     flush_old_ept(self);
     kick_others(self, KICK_FLUSH_EPT);
-    while (!all_others(self, has_flushed))
-        take_kicks(self);
+    wait_for_others(self, has_flushed);
 }
 
 static bool has_stopped(const struct vcpu *other)
@@ -154,7 +191,12 @@ static bool is_held(const struct vcpu *other)
     return load(&other->held) == load(&hold_generation);
 }
 
-void hold_others(struct vcpu *self)
+static void part_silently(u32 last_command)
+{
+    (void)last_command;
+}
+
+bool hold_others(struct vcpu *self)
 {
     u32 free = load(&hold_generation) & ~1u;
     while (!__atomic_compare_exchange_n(&hold_generation, &free, free + 1, false, __ATOMIC_SEQ_CST,
@@ -164,8 +206,10 @@ void hold_others(struct vcpu *self)
     }
     holder = self;
     kick_others(self, KICK_HOLD);
-    while (!all_others(self, is_held))
-        take_kicks(self);
+    if (wait_for_others(self, is_held))
+        return true;
+    let_others_go(part_silently);
+    return false;
 }
 
 void let_others_go(void (*what)(u32 last_command))

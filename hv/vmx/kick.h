@@ -23,7 +23,10 @@ void take_kicks(struct vcpu *vcpu);
  * the guest those that are not Tally's own. */
 void take_nmis(struct vcpu *vcpu);
 
-/* Flushes this CPU's EPT translations, and returns when no other CPU uses old ones any more. */
+/*
+ * Flushes this CPU's EPT translations, and returns when no other CPU uses old ones any more. One
+ * that hears no NMI for a second does until its next exit; from then on it is not waited for.
+ */
 void flush_ept_everywhere(struct vcpu *self);
 
 /* Has all other CPUs stop for good. Returns when their counters no longer change; false if some CPU
@@ -31,8 +34,9 @@ void flush_ept_everywhere(struct vcpu *self);
 bool stop_others(struct vcpu *self);
 
 /* Between these two, no other CPU runs the guest. Whoever comes second waits. At the end, each CPU
- * that was held calls `parting`, with what the guest had last sent from its APIC. */
-void hold_others(struct vcpu *self);
+ * that was held calls `parting`, with what the guest had last sent from its APIC. False: some CPU
+ * does not answer, and none is held. */
+bool hold_others(struct vcpu *self);
 void let_others_go(void (*parting)(u32 last_command));
 
 /* While it is held, the boot CPU runs `errand`, once. */

@@ -77,7 +77,8 @@ static void start_it_again(void)
 
 void drop_stale_init(struct vcpu *vcpu)
 {
-    hold_others(vcpu); /* or a SIPI of the guest's could start the CPU outside VMX operation */
+    if (!hold_others(vcpu)) /* a SIPI of the guest's could start the CPU outside VMX operation */
+        return;
     restarting = cpus[vcpu->index];
     apic_base = rdmsr(IA32_APIC_BASE);
     sipi_page = (u8)(vmread(GUEST_CS_SELECTOR) >> 8);

@@ -17,8 +17,8 @@ bool is_stale_init(const struct vcpu *vcpu);
 /*
  * Leaves VMX operation, which lets the CPU take the INIT, and has the boot CPU start it again, into
  * the guest as the SIPI left it. If no INIT comes then, it was a new one: the vCPU waits for the
- * next SIPI.
+ * next SIPI. Returns if another CPU does not answer: nothing has been done then.
  */
-__attribute__((noreturn)) void drop_stale_init(struct vcpu *vcpu);
+void drop_stale_init(struct vcpu *vcpu);
 
 #endif

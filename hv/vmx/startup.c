@@ -81,6 +81,7 @@ void take_sipi(struct vcpu *vcpu, u8 vector)
     vmwrite(GUEST_RIP, 0);
     vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
     note_sipi(vcpu);
+    vcpu->deaf = false; /* it has heard this */
     __atomic_store_n(&vcpu->presence, RUNS, __ATOMIC_SEQ_CST);
     take_kicks(vcpu); /* for which nobody sent an NMI */
 }

@@ -77,6 +77,7 @@ struct vcpu {
     u16 vpid;
     u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
     bool kick_nmi;        /* an NMI of a kick is on its way */
+    bool deaf;            /* one did not arrive: kicks are left to the next exit */
     bool halted;          /* activity HLT was asked for and no event has been injected since */
     bool interrupt_waits; /* in the PIC or APIC until the guest can take it: take_interrupt() */
     bool parked;          /* in HLT with IF = 0: only an NMI or INIT can wake it */

@@ -172,6 +172,43 @@ static void an_event_of_the_entry_goes_first(void **state)
     assert_true(window());
 }
 
+static void nothing_is_injected_while_a_sipi_is_awaited(void **state)
+{
+    (void)state;
+    target->presence = WAITS_FOR_SIPI;
+    assert_int_equal(arrive(2), 0);
+    assert_false(window());
+    kick_others(sender, KICK_FLUSH_EPT);
+    assert_int_equal(arrive(1), 0);
+    assert_int_equal(flushed, 1);
+}
+
+static void a_deaf_cpu_is_not_waited_for(void **state)
+{
+    (void)state;
+    flush_ept_everywhere(sender); /* returns, although the target never answers */
+    assert_int_equal(sent, 1);
+    assert_true(target->deaf);
+    assert_int_equal(arrive(0), 0); /* its next exit */
+    assert_int_equal(flushed, 2);
+    kick_others(sender, KICK_FLUSH_EPT);
+    assert_int_equal(sent, 1);
+    assert_int_equal(arrive(0), 0);
+    assert_int_equal(flushed, 3);
+    assert_int_equal(arrive(1), 1); /* the guest's */
+    kick_others(sender, KICK_STOP); /* it may hear after all */
+    assert_int_equal(sent, 2);
+}
+
+static void a_deaf_cpu_cannot_be_held(void **state)
+{
+    (void)state;
+    assert_false(hold_others(sender));
+    arrive(0); /* held by nobody any more */
+    assert_int_equal(target->held, 0);
+    assert_false(hold_others(sender));
+}
+
 static void stop_is_for_good(void **state)
 {
     (void)state;
@@ -203,6 +240,9 @@ int main(void)
         TEST(who_waits_for_a_sipi_is_not_disturbed),
         TEST(one_more_waits_in_the_guest),
         TEST(an_event_of_the_entry_goes_first),
+        TEST(nothing_is_injected_while_a_sipi_is_awaited),
+        TEST(a_deaf_cpu_is_not_waited_for),
+        TEST(a_deaf_cpu_cannot_be_held),
         TEST(stop_is_for_good),
         TEST(who_does_not_stop_is_not_waited_for),
     };
