@@ -4,11 +4,13 @@
  * RDMSR and WRMSR. The operands come from the instruction and its lists: the qualification has the
  * MSR only where there is an MSR bitmap, and Bochs up to 3.1 leaves MSR and register out.
  */
+#include "cpu/safe.h"
 #include "exits/exits.h"
 #include "exits/msr.h"
 #include "vmx/advance.h"
 #include "vmx/guest_memory.h"
 #include "vmx/prefixes.h"
+#include "x86/msr.h"
 
 static enum exit_action read_to(struct vcpu *vcpu, u32 msr, unsigned gpr)
 {
@@ -49,13 +51,32 @@ static u32 user_msr(const struct vcpu *vcpu, const struct operands *operands)
     return operands->vex ? operands->immediate : (u32)vcpu_gpr(vcpu, operands->reg);
 }
 
-/* The CPU has asked the guest's bitmap before the exit. */
+#define USER_MSRS 0x4000u
+#define USER_MSR_BITMAP ~0xFFFull
+#define USER_MSR_WRITES 2048
+
+/*
+ * What the guest's bitmap says; the CPU has asked it before the exit, but another one may have
+ * changed the instruction since. SDM vol. 3, 'User-Mode MSR Bitmap'.
+ */
+static bool user_may(u32 msr, u64 part)
+{
+    struct guest_fault fault;
+    u64 control;
+    u8 bits;
+    return msr < USER_MSRS && rdmsr_safe(IA32_USER_MSR_CTL, &control) &&
+           guest_read((control & USER_MSR_BITMAP) + part + msr / 8, &bits, sizeof(bits),
+                      IMPLICIT_SUPERVISOR, &fault) &&
+           (bits & 1u << msr % 8);
+}
+
 enum exit_action exit_urdmsr(struct vcpu *vcpu)
 {
     struct operands operands;
     if (!guest_operands(&operands))
         return EXIT_RETRY;
-    return read_to(vcpu, user_msr(vcpu, &operands), operands.rm);
+    u32 msr = user_msr(vcpu, &operands);
+    return user_may(msr, 0) ? read_to(vcpu, msr, operands.rm) : inject_gp(vcpu, 0);
 }
 
 enum exit_action exit_uwrmsr(struct vcpu *vcpu)
@@ -63,7 +84,8 @@ enum exit_action exit_uwrmsr(struct vcpu *vcpu)
     struct operands operands;
     if (!guest_operands(&operands))
         return EXIT_RETRY;
-    return write_from(vcpu, user_msr(vcpu, &operands), operands.rm);
+    u32 msr = user_msr(vcpu, &operands);
+    return user_may(msr, USER_MSR_WRITES) ? write_from(vcpu, msr, operands.rm) : inject_gp(vcpu, 0);
 }
 
 /* ---- Lists: each bit of RCX is an MSR, in the table at RSI, and its value, in that at RDI ---- */

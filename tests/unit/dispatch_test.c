@@ -291,32 +291,58 @@ static void msr_instructions_with_an_immediate(void **state)
     assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), 0);
 }
 
+#define ALLOWED 0x6000 /* the bitmap */
+#define SIGN_ID_BYTES "\x8B\x00\x00\x00"
+
+static void start_user_code(u32 reason, const char *code, size_t length)
+{
+    start_code(reason, code, length);
+    memset(&fake_ram[ALLOWED], 0, PAGE_SIZE);
+    fake_ram[ALLOWED + IA32_BIOS_SIGN_ID / 8] |= 1 << IA32_BIOS_SIGN_ID % 8;
+    fake_ram[ALLOWED + 2048 + IA32_BIOS_SIGN_ID / 8] |= 1 << IA32_BIOS_SIGN_ID % 8;
+    fake_ram[ALLOWED + IA32_VMX_BASIC / 8] |= 1 << IA32_VMX_BASIC % 8;
+    fake_msr(IA32_USER_MSR_CTL, ALLOWED | 1);
+    fake_msr(IA32_BIOS_SIGN_ID, VALUE);
+    fake_msr(IA32_TSC_AUX, VALUE);
+}
+
 static void user_msrs(void **state)
 {
     (void)state;
-    start_code(EXIT_URDMSR, CODE("\xC4\xC7\x7B\xF8\xC7" TSC_AUX_BYTES));
-    fake_msr(IA32_TSC_AUX, VALUE);
+    start_user_code(EXIT_URDMSR, CODE("\xC4\xC7\x7B\xF8\xC7" SIGN_ID_BYTES));
     assert_advanced(9);
     assert_true(fake_vcpu.gpr[R15] == VALUE);
 
-    start_code(EXIT_URDMSR, CODE("\xF2\x44\x0F\x38\xF8\xD1")); /* RCX, R10 */
+    start_user_code(EXIT_URDMSR, CODE("\xF2\x44\x0F\x38\xF8\xD1")); /* RCX, R10 */
     fake_guest(GUEST_64BIT_USER);
-    fake_msr(IA32_TSC_AUX, VALUE);
-    fake_vcpu.gpr[R10] = IA32_TSC_AUX;
+    fake_vcpu.gpr[R10] = IA32_BIOS_SIGN_ID;
     assert_advanced(6);
     assert_true(fake_vcpu.gpr[RCX] == VALUE);
 
-    start_code(EXIT_UWRMSR, CODE("\xC4\xE7\x7A\xF8\xC3" TSC_AUX_BYTES));
-    fake_vcpu.gpr[RBX] = VALUE;
+    u64 written;
+    start_user_code(EXIT_UWRMSR, CODE("\xC4\xE7\x7A\xF8\xC3" SIGN_ID_BYTES));
+    fake_vcpu.gpr[RBX] = 5;
     assert_advanced(9);
-    assert_true(tsc_aux() == VALUE);
+    assert_true(fake_msr_get(IA32_BIOS_SIGN_ID, &written) && written == 5);
 
-    start_code(EXIT_UWRMSR, CODE("\xF3\x0F\x38\xF8\xC8")); /* RCX, RAX */
+    start_user_code(EXIT_UWRMSR, CODE("\xF3\x0F\x38\xF8\xC8")); /* RCX, RAX */
     fake_vcpu.gpr[RCX] = IA32_VMX_BASIC;
     assert_faulted(INJECTED_GP);
-    start_code(EXIT_URDMSR, CODE("\xF2\x0F\x38\xF8\xC8"));
+    start_user_code(EXIT_URDMSR, CODE("\xF2\x0F\x38\xF8\xC8"));
     fake_vcpu.gpr[RCX] = IA32_VMX_BASIC;
     assert_faulted(INJECTED_GP);
+}
+
+/* Another CPU has put another number there since the bitmap was asked. */
+static void user_msrs_are_asked_for_again(void **state)
+{
+    (void)state;
+    start_user_code(EXIT_URDMSR, CODE("\xC4\xC7\x7B\xF8\xC7\x8C\x00\x00\x00"));
+    fake_msr(0x8C, VALUE);
+    assert_faulted(INJECTED_GP);
+    start_user_code(EXIT_UWRMSR, CODE("\xC4\xE7\x7A\xF8\xC3" TSC_AUX_BYTES));
+    assert_faulted(INJECTED_GP);
+    assert_true(tsc_aux() == VALUE);
 }
 
 #define LIST 0x3000
@@ -464,6 +490,7 @@ int main(void)
         cmocka_unit_test(instruction_timeout),
         cmocka_unit_test(msr_instructions_with_an_immediate),
         cmocka_unit_test(user_msrs),
+        cmocka_unit_test(user_msrs_are_asked_for_again),
         cmocka_unit_test(lists_of_msrs),
         cmocka_unit_test(undefined_numbers),
         cmocka_unit_test(every_number_is_survived),
