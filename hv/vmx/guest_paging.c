@@ -242,10 +242,13 @@ static bool mark_walk(const struct paging *p, const struct walk *w, enum access 
     return true;
 }
 
+/* A CPU of the guest's that never stops changing an entry must not keep this one here. */
+#define MARKING_TRIES 1000
+
 bool guest_translate(u64 linear, enum access access, unsigned cpl, u64 *physical,
                      struct guest_fault *fault)
 {
-    for (;;) {
+    for (unsigned tries = 1;; tries++) {
         if (!guest_canonical(linear)) {
             *fault = (struct guest_fault){.vector = VECTOR_GP};
             return false;
@@ -265,7 +268,7 @@ bool guest_translate(u64 linear, enum access access, unsigned cpl, u64 *physical
             return page_fault(&p, linear, access, cpl, FAULT_PRESENT | (key ? FAULT_KEY : 0),
                               fault);
         *physical = w.physical;
-        if (mark_walk(&p, &w, access))
+        if (mark_walk(&p, &w, access) || tries == MARKING_TRIES)
             return true;
     }
 }

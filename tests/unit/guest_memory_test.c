@@ -104,6 +104,28 @@ static void walks_four_levels(void **state)
     assert_int_equal(entry(2, 1), TABLE(3) | P | W | U | A);
 }
 
+static u64 restless; /* another CPU changes the entry here whenever it is looked at */
+
+void *guest_ram(u64 address, size_t size);
+void *guest_ram(u64 address, size_t size)
+{
+    if (restless && address == restless)
+        *(u64 *)&fake_ram[address] += BIT(52); /* a bit that software may use */
+    return size <= FAKE_RAM && address <= FAKE_RAM - size ? &fake_ram[address] : NULL;
+}
+
+static void ends_although_an_entry_never_rests(void **state)
+{
+    (void)state;
+    four_levels(P | W | U, P | W | U);
+    restless = TABLE(3) + 8;
+    assert_true(translate(LINEAR, ACCESS_WRITE, 3));
+    assert_int_equal(physical, DATA + 0x123);
+    restless = 0;
+    assert_true(translate(LINEAR, ACCESS_WRITE, 3));
+    assert_int_equal(entry(3, 1) & 0xFFF, P | W | U | A | D);
+}
+
 static void walks_five_levels(void **state)
 {
     (void)state;
@@ -366,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(paging_off),
         TEST(walks_four_levels),
+        TEST(ends_although_an_entry_never_rests),
         TEST(walks_five_levels),
         TEST(large_pages),
         TEST(reserved_bits),
