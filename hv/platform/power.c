@@ -7,6 +7,7 @@
 #define PORT_KEYBOARD_COMMAND 0x64
 #define KEYBOARD_PULSE_RESET 0xFE
 #define PORT_SYSTEM_CONTROL_A 0x92
+#define PORT_PCI_ADDRESS 0xCF8
 #define PORT_RESET_CONTROL 0xCF9
 #define RESET_CPU BIT(2)
 #define SLP_EN BIT(13)
@@ -32,40 +33,62 @@ static const char *sleep_way(u32 value, u8 s5_type)
     return !acpi_power()->s5_known || SLP_TYP(value) == s5_type ? "power-off" : "suspend";
 }
 
+/* Other CPUs may be writing there, too: the count never goes beyond the word. */
 static bool ends_shutdown_word(u32 value)
 {
-    if ((char)value != shutdown_word[shutdown_letters])
-        shutdown_letters = 0;
-    if ((char)value == shutdown_word[shutdown_letters])
-        shutdown_letters++;
-    return !shutdown_word[shutdown_letters];
+    unsigned seen = shutdown_letters;
+    if ((char)value != shutdown_word[seen])
+        seen = 0;
+    if ((char)value == shutdown_word[seen])
+        seen++;
+    bool ends = !shutdown_word[seen];
+    shutdown_letters = ends ? 0 : seen;
+    return ends;
 }
 
-static const char *way_of(u16 port, u32 value)
+/* Registers of one byte. */
+static const char *way_of_byte(u16 port, u8 value)
+{
+    const struct acpi_power *acpi = acpi_power();
+    if (port == PORT_RESET_CONTROL)
+        return value & RESET_CPU ? "reset" : NULL;
+    if (port == PORT_KEYBOARD_COMMAND)
+        return value == KEYBOARD_PULSE_RESET ? "reset" : NULL;
+    if (port == PORT_SYSTEM_CONTROL_A)
+        return value & 1 ? "reset" : NULL;
+    if (acpi->reset_port && port == acpi->reset_port)
+        return value == acpi->reset_value ? "reset" : NULL;
+    return NULL;
+}
+
+/* The bits that a write puts into the two bytes of ACPI's register, which it may cover in part. */
+static const char *way_of_control(u16 control, u8 s5_type, u16 port, unsigned size, u32 value)
+{
+    if (!control || port > control + 1 || port + size <= control)
+        return NULL;
+    return sleep_way(port > control ? value << 8 : value >> 8 * (control - port), s5_type);
+}
+
+static const char *way_of(u16 port, unsigned size, u32 value)
 {
     const struct acpi_power *acpi = acpi_power();
     if (port == EXIT_PORT)
         return "exit request";
     if (port == SHUTDOWN_PORT)
         return ends_shutdown_word(value) ? "power-off" : NULL;
-    if (port == PORT_RESET_CONTROL)
-        return value & RESET_CPU ? "reset" : NULL;
-    if (port == PORT_KEYBOARD_COMMAND)
-        return (u8)value == KEYBOARD_PULSE_RESET ? "reset" : NULL;
-    if (port == PORT_SYSTEM_CONTROL_A)
-        return value & 1 ? "reset" : NULL;
-    if (acpi->pm1a_control && port == acpi->pm1a_control)
-        return sleep_way(value, acpi->s5_type_a);
-    if (acpi->pm1b_control && port == acpi->pm1b_control)
-        return sleep_way(value, acpi->s5_type_b);
-    if (acpi->reset_port && port == acpi->reset_port)
-        return (u8)value == acpi->reset_value ? "reset" : NULL;
-    return NULL;
+    if (port == PORT_PCI_ADDRESS && size == 4) /* another register than the reset control in it */
+        return NULL;
+    const char *found = way_of_control(acpi->pm1a_control, acpi->s5_type_a, port, size, value);
+    if (!found)
+        found = way_of_control(acpi->pm1b_control, acpi->s5_type_b, port, size, value);
+    for (unsigned i = 0; i < size && !found; i++)
+        found = way_of_byte((u16)(port + i), (u8)(value >> 8 * i));
+    return found;
 }
 
 bool power_filter_out(u16 port, unsigned size, u32 value)
 {
-    const char *name = way_of(port, value);
+    const char *name = way_of(port, size, value);
     if (!name)
         return false;
     way = name;

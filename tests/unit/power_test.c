@@ -1,0 +1,126 @@
+// The writes that end the machine, whole and in parts.
+// link: hv/platform/power.c hv/lib/print.c
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "platform/acpi.h"
+#include "platform/console.h"
+#include "platform/power.h"
+#include "x86/instructions.h"
+
+static struct acpi_power acpi;
+
+const struct acpi_power *acpi_power(void)
+{
+    return &acpi;
+}
+
+void console_drain(void)
+{
+}
+
+void console_show_on_screen(void)
+{
+}
+
+void outb(u16 port, u8 value)
+{
+    (void)port, (void)value;
+}
+
+void outw(u16 port, u16 value)
+{
+    (void)port, (void)value;
+}
+
+void outl(u16 port, u32 value)
+{
+    (void)port, (void)value;
+}
+
+void cli(void)
+{
+}
+
+void hlt(void)
+{
+    fail();
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    acpi = (struct acpi_power){.pm1a_control = 0x604,
+                               .pm1b_control = 0x704,
+                               .s5_type_a = 5,
+                               .s5_type_b = 6,
+                               .s5_known = true,
+                               .reset_port = 0xB1,
+                               .reset_value = 0x77};
+    return 0;
+}
+
+static void ends_by(u16 port, unsigned size, u32 value, const char *way)
+{
+    if (power_filter_out(port, size, value) != !!way)
+        fail_msg("%u bytes of %#x to port %#x", size, value, port);
+    if (way)
+        assert_string_equal(power_way(), way);
+}
+
+static void resets(void **state)
+{
+    (void)state;
+    ends_by(0x64, 1, 0xFE, "reset");
+    ends_by(0x64, 1, 0xFF, NULL);
+    ends_by(0x63, 2, 0xFE00, "reset");
+    ends_by(0x92, 1, 1, "reset");
+    ends_by(0x92, 1, 2, NULL);
+    ends_by(0x91, 2, 0x0100, "reset");
+    ends_by(0xCF9, 1, 6, "reset");
+    ends_by(0xCF9, 1, 2, NULL);
+    ends_by(0xCF8, 2, 0x0600, "reset");
+    ends_by(0xCF8, 4, 0x80000600, NULL); /* PCI's address register */
+    ends_by(0xB1, 1, 0x77, "reset");
+    ends_by(0xB0, 4, 0x7700, "reset");
+    ends_by(0xB0, 1, 0x77, NULL);
+}
+
+static void sleeps(void **state)
+{
+    (void)state;
+    ends_by(0x604, 2, 0x2000 | 5 << 10, "power-off");
+    ends_by(0x604, 2, 0x2000 | 1 << 10, "suspend");
+    ends_by(0x604, 2, 5 << 10, NULL);
+    ends_by(0x605, 1, 0x20 | 1 << 2, "suspend"); /* its upper half alone */
+    ends_by(0x605, 1, 0x20 | 5 << 2, "power-off");
+    ends_by(0x604, 1, 0x20, NULL);
+    ends_by(0x602, 4, (0x2000u | 1 << 10) << 16, "suspend");
+    ends_by(0x603, 2, 0x2000, NULL);
+    ends_by(0x606, 2, 0x2000, NULL);
+    ends_by(0x704, 2, 0x2000 | 6 << 10, "power-off");
+    acpi.pm1a_control = 0;
+    ends_by(0, 2, 0x2000, NULL);
+}
+
+static void words(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 2; round++)
+        for (const char *letter = "ShShutdown"; *letter; letter++)
+            ends_by(SHUTDOWN_PORT, 1, (u8)*letter, *letter == 'n' ? "power-off" : NULL);
+    ends_by(SHUTDOWN_PORT, 1, 0, NULL); /* what stands behind the word */
+    ends_by(EXIT_PORT, 4, 0x11, "exit request");
+    assert_int_equal(power_verdict(), 0x11);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+    const struct CMUnitTest tests[] = {TEST(resets), TEST(sleeps), TEST(words)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
