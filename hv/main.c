@@ -11,6 +11,7 @@
 #include "mm/frames.h"
 #include "mm/paging.h"
 #include "options.h"
+#include "platform/a20.h"
 #include "platform/acpi.h"
 #include "platform/apic.h"
 #include "platform/boot_info.h"
@@ -149,6 +150,7 @@ static void prepare_the_exits(void)
     bitmaps_init(options.profile == PROFILE_KVM);
     msr_intercept(options.profile);
     power_watched_ports(intercept_port);
+    a20_watched_ports(intercept_port);
     serial_filter_watch(intercept_port);
     stop_init(options.report);
     cpuid_announce(options.announce);

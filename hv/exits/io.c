@@ -4,6 +4,7 @@
  */
 #include "exits/io.h"
 #include "exits/exits.h"
+#include "platform/a20.h"
 #include "platform/power.h"
 #include "platform/serial_filter.h"
 #include "vmx/breakpoints.h"
@@ -26,7 +27,7 @@ bool filtered_out(u16 port, unsigned size, u32 value)
         tell_console(port, size, value);
     if (power_filter_out(port, size, value))
         return false;
-    port_out(port, size, value);
+    port_out(port, size, port <= A20_LAST_PORT ? a20_keep(port, size, value) : value);
     return true;
 }
 

@@ -35,9 +35,9 @@ boot --options exits=all --kernel "$B/guest.elf only=smp_x2apic"
 guest_tests x2APIC
 is "$status" 0 'x2APIC: verdict'
 
-# What only a second CPU can do to Tally.
+# What might end or hang Tally; most of it takes a second CPU.
 boot_defaults=(--cpus 2 --options 'exits=all stats=none')
-for attack in smp_gs_base smp_nmi_after_init smp_apic_off; do
+for attack in attacks smp_gs_base smp_nmi_after_init smp_apic_off; do
     boot --kernel "$B/guest.elf only=$attack"
     guest_tests "$attack"
     is "$status" 0 "$attack: verdict"

@@ -1,5 +1,6 @@
 // link: hv/vmx/breakpoints.c
 // link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/io.c hv/exits/string_io.c
+// link: hv/platform/a20.c
 // link: hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
 /* IN, OUT, INS and OUTS in every mode: registers, faults, filters, batches. */
 #include "fake_events.h"
@@ -52,6 +53,27 @@ static enum exit_action io(enum fake_mode mode, u64 qualification, const char *c
     memcpy(&fake_ram[FAKE_RIP], code, length);
     fake_exit(EXIT_IO_INSTRUCTION, qualification, length);
     return exit_io_instruction(&fake_vcpu);
+}
+
+/* What the port gets of the guest's value. */
+static u32 written(u16 port, unsigned size, u32 value)
+{
+    fake_vcpu.gpr[RAX] = value;
+    assert_int_equal(io(GUEST_32BIT, QUALIFICATION(port, size, 0), "\xEE\x90", 1), EXIT_ADVANCE);
+    return fake_cpu.ports[fake_cpu.port_accesses - 1].value;
+}
+
+static void address_line_20_stays_on(void **state)
+{
+    (void)state;
+    assert_int_equal(written(0x92, 1, 0x0C), 0x0E);
+    assert_int_equal(written(0x91, 2, 0x0011), 0x0211);
+    assert_int_equal(written(0x64, 1, 0xDD), 0xDF);
+    assert_int_equal(written(0x60, 1, 0xDD), 0xDD);
+    assert_int_equal(written(0x64, 1, 0xD1), 0xD1);
+    assert_int_equal(written(0x60, 1, 0xDD), 0xDF); /* to the output port */
+    assert_int_equal(written(0x60, 1, 0xED), 0xED); /* to the keyboard again */
+    assert_int_equal(written(0x80, 4, 0x12345678), 0x12345678);
 }
 
 static void in_merges(void **state)
@@ -281,14 +303,23 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {
-        TEST(in_merges),          TEST(out_keeps_width),
-        TEST(com1_is_watched),    TEST(ending_write_stops),
-        TEST(rep_outs),           TEST(rep_of_zero),
-        TEST(rep_ins_backwards),  TEST(real_mode_override),
-        TEST(long_mode_prefixes), TEST(fault_keeps_progress),
-        TEST(limit_of_segment),   TEST(batches),
-        TEST(single_step),        TEST(limit_after_some),
-        TEST(page_boundary),      TEST(ending_write_among_others),
+        TEST(in_merges),
+        TEST(out_keeps_width),
+        TEST(com1_is_watched),
+        TEST(ending_write_stops),
+        TEST(rep_outs),
+        TEST(rep_of_zero),
+        TEST(rep_ins_backwards),
+        TEST(real_mode_override),
+        TEST(long_mode_prefixes),
+        TEST(fault_keeps_progress),
+        TEST(limit_of_segment),
+        TEST(batches),
+        TEST(single_step),
+        TEST(limit_after_some),
+        TEST(page_boundary),
+        TEST(ending_write_among_others),
+        TEST(address_line_20_stays_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

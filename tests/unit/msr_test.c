@@ -8,7 +8,7 @@
 // link: hv/vmx/capabilities.c hv/vmx/controls.c hv/vmx/dump.c hv/vmx/entry_checks*.c
 // link: hv/vmx/events.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
 // link: hv/vmx/segments.c hv/vmx/startup.c hv/vmx/vcpu.c hv/vmx/vmcs.c hv/stats/counters.c
-// link: hv/stats/leaves.c hv/stats/timeline.c hv/lib/print.c tests/unit/fake_machine.c
+// link: hv/platform/a20.c hv/stats/leaves.c hv/stats/timeline.c hv/lib/print.c tests/unit/fake_machine.c
 // link: tests/unit/fake_vmcs*.c
 #include "fake_machine.h"
 

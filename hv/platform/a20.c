@@ -1,0 +1,42 @@
+#include "platform/a20.h"
+
+#define PORT_KEYBOARD_DATA 0x60
+#define PORT_KEYBOARD_COMMAND 0x64
+#define PORT_SYSTEM_CONTROL_A A20_LAST_PORT
+
+#define WRITE_OUTPUT_PORT 0xD1 /* the data byte that follows goes there */
+#define A20_OFF 0xDD           /* with the bit: on */
+#define A20 2u                 /* in the output port, the command and system control port A */
+
+static bool output_port_next;
+
+static u8 keep(u16 port, u8 value)
+{
+    switch (port) {
+    case PORT_SYSTEM_CONTROL_A: return value | A20;
+    case PORT_KEYBOARD_COMMAND:
+        output_port_next = value == WRITE_OUTPUT_PORT;
+        return value == A20_OFF ? value | A20 : value;
+    case PORT_KEYBOARD_DATA:
+        if (output_port_next)
+            value |= A20;
+        output_port_next = false;
+        return value;
+    default: return value;
+    }
+}
+
+u32 a20_keep(u16 port, unsigned size, u32 value)
+{
+    u32 kept = 0;
+    for (unsigned i = 0; i < size; i++)
+        kept |= (u32)keep((u16)(port + i), (u8)(value >> 8 * i)) << 8 * i;
+    return kept;
+}
+
+void a20_watched_ports(void (*watch)(u16 port))
+{
+    watch(PORT_KEYBOARD_DATA);
+    watch(PORT_KEYBOARD_COMMAND);
+    watch(PORT_SYSTEM_CONTROL_A);
+}

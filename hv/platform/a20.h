@@ -1,0 +1,18 @@
+/*
+ * Address line 20. In VMX operation a CPU takes no notice of its switch (SDM vol. 3, 'Restrictions
+ * on VMX Operation'), but emulators clear the bit in all addresses, Tally's included.
+ */
+#ifndef TALLY_PLATFORM_A20_H
+#define TALLY_PLATFORM_A20_H
+
+#include "types.h"
+
+#define A20_LAST_PORT 0x92 /* beyond it no port has to do with it */
+
+/* What goes to the ports in place of the guest's `value`, so that the line stays on. */
+u32 a20_keep(u16 port, unsigned size, u32 value);
+
+/* Calls `watch` for each port that a20_keep() wants to see. */
+void a20_watched_ports(void (*watch)(u16 port));
+
+#endif
