@@ -24,7 +24,7 @@ const struct descriptor_table_register interrupt_idtr = {sizeof(interrupt_idt) -
 extern char trap_stubs[], trap_stubs_end[], nmi_gate[], interrupt_stubs[];
 #define INTERRUPT_STUB_SIZE 8
 
-/* Pairs made by the FIXUP macro of cpu/safe.asm: an instruction that may fault, where to go then.
+/* Pairs made by the FIXUP macro of lib/safe.asm: an instruction that may fault, where to go then.
  */
 struct fixup {
     u64 rip, target;

@@ -1,5 +1,5 @@
 /* Instructions that take a few lines each. */
-#include "cpu/safe.h"
+#include "lib/safe.h"
 #include "exits/exits.h"
 #include "lib/print.h"
 #include "vmx/invalidate.h"

@@ -1,6 +1,6 @@
 /* How accesses to MSRs are carried out that are not simply the hardware's. */
 #include "exits/msr_access.h"
-#include "cpu/safe.h"
+#include "lib/safe.h"
 #include "exits/cpuid.h"
 #include "exits/exits.h"
 #include "vmx/entry_checks.h"

@@ -4,7 +4,7 @@
  * RDMSR and WRMSR. The operands come from the instruction and its lists: the qualification has the
  * MSR only where there is an MSR bitmap, and Bochs up to 3.1 leaves MSR and register out.
  */
-#include "cpu/safe.h"
+#include "lib/safe.h"
 #include "exits/exits.h"
 #include "exits/msr.h"
 #include "vmx/advance.h"

@@ -1,5 +1,5 @@
 /* XSETBV (exit 55): checked here, and hardware is the final judge. */
-#include "cpu/safe.h"
+#include "lib/safe.h"
 #include "exits/exits.h"
 
 /* SDM vol. 1, 'Enabling the XSAVE Feature Set and XSAVE-Enabled Features'. */

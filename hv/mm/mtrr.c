@@ -13,7 +13,7 @@ static unsigned variable_count(const struct mtrr_state *state)
 }
 
 #ifndef TALLY_HOST
-#include "cpu/safe.h"
+#include "lib/safe.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 

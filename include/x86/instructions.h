@@ -55,7 +55,7 @@ void wbinvd(void);
 
 #else
 
-/* For MSRs that are known to exist; a fault in here stops Tally. See cpu/safe.h for the others. */
+/* For MSRs that are known to exist; a fault in here stops Tally. See lib/safe.h for the others. */
 static inline u64 rdmsr(u32 msr)
 {
     u32 low, high;

@@ -2,8 +2,8 @@
  * Instructions whose operands the guest chose and that may fault: each returns false instead,
  * by way of the exception fix-up table (cpu/traps.c).
  */
-#ifndef TALLY_CPU_SAFE_H
-#define TALLY_CPU_SAFE_H
+#ifndef TALLY_LIB_SAFE_H
+#define TALLY_LIB_SAFE_H
 
 #include "types.h"
 
