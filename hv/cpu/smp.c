@@ -122,7 +122,7 @@ void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 p
     start_cr3 = tables_with_low_memory();
     place_code();
     u32 self = apic_id();
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count && cpu_count < CPUS_MAX; i++) {
         if (apic_ids[i] == self)
             continue;
         if (!start(apic_ids[i]) || cpu_count > limit) {
