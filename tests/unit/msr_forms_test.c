@@ -65,6 +65,8 @@ static void msr_instructions_with_an_immediate(void **state)
 
 #define ALLOWED 0x6000 /* the bitmap */
 #define SIGN_ID_BYTES "\x8B\x00\x00\x00"
+#define OTHER 0x8A /* RDMSR and WRMSR take it, the bitmap does not */
+#define OTHER_BYTES "\x8A\x00\x00\x00"
 
 static void start_user_code(u32 reason, const char *code, size_t length)
 {
@@ -109,9 +111,14 @@ static void user_msrs(void **state)
 static void user_msrs_are_asked_for_again(void **state)
 {
     (void)state;
-    start_user_code(EXIT_URDMSR, CODE("\xC4\xC7\x7B\xF8\xC7\x8C\x00\x00\x00"));
-    fake_msr(0x8C, VALUE);
+    u64 kept;
+    start_user_code(EXIT_URDMSR, CODE("\xC4\xC7\x7B\xF8\xC7" OTHER_BYTES));
+    fake_msr(OTHER, VALUE);
     assert_faulted(INJECTED_GP);
+    start_user_code(EXIT_UWRMSR, CODE("\xC4\xE7\x7A\xF8\xC3" OTHER_BYTES));
+    fake_msr(OTHER, VALUE);
+    assert_faulted(INJECTED_GP);
+    assert_true(fake_msr_get(OTHER, &kept) && kept == VALUE);
     start_user_code(EXIT_UWRMSR, CODE("\xC4\xE7\x7A\xF8\xC3" TSC_AUX_BYTES));
     assert_faulted(INJECTED_GP);
     assert_true(tsc_aux() == VALUE);
