@@ -20,6 +20,7 @@ void test_vmx_instructions(void);
 void test_exceptions(void);
 void test_debug_exceptions(void);
 void test_emulated_steps(void);
+void test_branch_steps(void);
 void test_event_delivery(void);
 void test_interrupts(void);
 void test_interrupt_delivery(void);

@@ -40,6 +40,7 @@ static const struct family families[] = {
     {FAMILY(exceptions), BY_DEFAULT},
     {FAMILY(debug_exceptions), BY_DEFAULT},
     {FAMILY(emulated_steps), BY_DEFAULT},
+    {FAMILY(branch_steps), BY_DEFAULT},
     {FAMILY(event_delivery), BY_DEFAULT},
     {FAMILY(interrupts), BY_DEFAULT},
     {FAMILY(interrupt_delivery), BY_DEFAULT},

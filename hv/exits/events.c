@@ -15,7 +15,7 @@ static void update_debug_registers(u64 qualification)
         dr6 &= ~DR6_RTM;
     live_set_debug_register(6, dr6 | (DR6_FIXED & ~DR6_RTM));
     vmwrite(GUEST_DR7, vmread(GUEST_DR7) & ~DR7_GD);
-    vmwrite(GUEST_IA32_DEBUGCTL, vmread(GUEST_IA32_DEBUGCTL) & ~DEBUGCTL_LBR);
+    vmwrite(GUEST_IA32_DEBUGCTL, vmread(GUEST_IA32_DEBUGCTL) & ~(DEBUGCTL_LBR | DEBUGCTL_BTF));
 }
 
 /* A single step inside a shadow needs a pending BS, or the next entry fails (SDM vol. 3, 'Checks on
