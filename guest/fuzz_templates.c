@@ -124,9 +124,14 @@ static void put_template(struct snippet *s)
     }
 }
 
-/* Virtual-8086 code may close itself to interrupts: not by these, or no timer brings it back. */
+#define EVEX 0x62
+
+/* Virtual-8086 code may close itself to interrupts: not by these, or no timer brings it back. And
+ * EVEX with broadcast where an instruction has none is an assertion that ends Bochs. */
 static bool unwanted(const struct snippet *s, u8 byte)
 {
+    if (byte == EVEX)
+        return true;
     return s->mode == MODE_V86 && (byte == OPCODE_CLI || byte == 0x9D || byte == 0xCF);
 }
 
