@@ -150,6 +150,15 @@ static void restore_debug_registers(void)
     write_dr6(DR6_FIXED);
 }
 
+/* A 64-bit code segment can be in one of them, and Bochs takes its L bit along into virtual-8086
+ * mode, whose segments have none: the next VM entry would fail. */
+static void reload_data_segments(void)
+{
+    __asm__ volatile("mov %0, %%ds\n mov %0, %%es\n mov %0, %%fs\n mov %0, %%gs"
+                     :
+                     : "r"(SELECTOR_DATA));
+}
+
 void fuzz_state_restore(u64 touched)
 {
     const struct fuzz_controls *c = &fuzz_controls;
@@ -171,6 +180,7 @@ void fuzz_state_restore(u64 touched)
         lidt(&c->idtr);
         __asm__ volatile("lldt %w0" : : "r"(0));
     }
+    reload_data_segments();
     for (u32 i = 0; i < fuzz_msrs_count; i++)
         if ((touched & BIT(i)) && fuzz_msrs[i].there && fuzz_msrs[i].values != NEAR &&
             fuzz_msrs[i].number != IA32_APIC_BASE)
