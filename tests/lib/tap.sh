@@ -63,6 +63,7 @@ skip_all() {
 done_testing() { echo "1..$count"; }
 
 # bochs_version [PROGRAM] - of the Bochs that boot() takes, or of another: 2.7, 3.0.devel
+# shellcheck disable=SC2120 # a test gives the argument
 bochs_version() {
     "${1:-${BOCHS:-bochs-bin}}" --help 2>&1 | sed -n 's/.*Bochs x86 Emulator \([^ ]*\).*/\1/p' | head -n 1
 }
