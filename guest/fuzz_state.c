@@ -4,6 +4,7 @@
 #include "legacy.h"
 #include "memory.h"
 #include "statistics.h"
+#include "x86/instructions.h"
 #include "x86/msr.h"
 
 #define CPUID_1_ECX_XSAVE BIT(26)
@@ -61,19 +62,6 @@ static u64 closed_pml4[512] __attribute__((aligned(4096)));
 static u64 closed_pointers[512] __attribute__((aligned(4096)));
 static u64 closed_directories[4 * 512] __attribute__((aligned(4096)));
 static u64 closed_low_pages[512] __attribute__((aligned(4096)));
-
-static void xsetbv(u64 value)
-{
-    __asm__ volatile("xsetbv" : : "c"(0), "a"((u32)value), "d"((u32)(value >> 32)));
-}
-
-static u64 xgetbv(void)
-{
-    u32 low, high;
-
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (u64)high << 32 | low;
-}
 
 static void init_msrs(void)
 {

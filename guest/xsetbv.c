@@ -24,19 +24,6 @@ static bool has_avx(void)
     return has_xsave() && cpuid(1, 0).ecx & CPUID1_ECX_AVX;
 }
 
-static void xsetbv(u64 value)
-{
-    __asm__ volatile("xsetbv" : : "c"(0), "a"((u32)value), "d"((u32)(value >> 32)));
-}
-
-static u64 xgetbv(void)
-{
-    u32 low, high;
-
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (u64)high << 32 | low;
-}
-
 static void restore(void)
 {
     xsetbv(xcr0_before);
