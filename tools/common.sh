@@ -28,3 +28,16 @@ scratch_directory() {
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/tally.XXXXXX")
     trap 'rm -rf "$scratch"' EXIT
 }
+
+# find_bochs - $bochs: the program that BOCHS names, or the installed one; $bochs_roms: its two ROM files, for bochsrc
+find_bochs() {
+    bochs=${BOCHS:-$(command -v bochs-bin || command -v bochs || true)}
+    [ -n "$bochs" ] || fail "Bochs is missing; tools/deps run installs it"
+    [ -x "$bochs" ] || fail "BOCHS=$bochs is no program"
+    bochs=$(realpath "$bochs")
+    local share=${BOCHS_SHARE:-$(dirname "$bochs")/../share/bochs}
+    local vga=$share/VGABIOS-lgpl-latest
+    [ -f "$vga" ] || vga+=.bin      # its name since Bochs 2.8
+    bochs_roms="romimage: file=$share/BIOS-bochs-latest, options=fastboot
+vgaromimage: file=$vga"
+}
