@@ -39,11 +39,14 @@ by_iso() {
     job "$1" "${@:4}" -cdrom "$scratch/$1.iso"
 }
 
+[ "$(bochs_version)" = 2.7 ] && bochs='Bochs 2.7' || bochs='newer Bochs'
+
 # differences_in PROFILE - the patterns of the list that hold there
 differences_in() {
     local line
     while IFS= read -r line; do
-        [[ $line = '#'* || ,${line%%|*}, != *,$1,* ]] || { line=${line#*|} && echo "${line%|*}"; }
+        line=${line#"$bochs:"}
+        [[ $line = '#'* || ${line%%|*} = *Bochs* || ,${line%%|*}, != *,$1,* ]] || { line=${line#*|} && echo "${line%|*}"; }
     done <$differences
 }
 
