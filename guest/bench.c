@@ -204,11 +204,11 @@ void bench(void)
     bool has_tsc_adjust = cpuid(7, 0).ebx & CPUID7_EBX_TSC_ADJUST;
 
     family_begin("bench");
+    cr0 = read_cr0(); /* before the TPR is written: docs/nested.md */
+    cr3 = read_cr3();
     apic_init();
     set_interrupt_handler(VECTOR_UD, skip_vmcall);
     set_interrupt_handler(VECTOR_LOW, on_interrupt);
-    cr0 = read_cr0();
-    cr3 = read_cr3();
     if (has_tsc_adjust)
         tsc_adjust = rdmsr(IA32_TSC_ADJUST);
     for (u32 i = 0; i < ARRAY_SIZE(operations); i++) {
