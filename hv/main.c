@@ -26,6 +26,7 @@
 #include "vmx/bitmaps.h"
 #include "vmx/capabilities.h"
 #include "vmx/controls.h"
+#include "vmx/kick.h"
 #include "vmx/memory.h"
 #include "vmx/test_aids.h"
 #include "vmx/vmcs.h"
@@ -182,13 +183,6 @@ static void set_up_vcpu(struct cpu *cpu)
     vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
 }
 
-/* In root operation an INIT waits, so that no guest can start a CPU behind Tally's back. */
-static __attribute__((noreturn)) void stay_in_tally(void)
-{
-    for (;;)
-        hlt();
-}
-
 /* Why the CPU that runs this cannot do what the boot CPU does; NULL: it can. */
 static const char *other_cpu_problem(char *text, size_t size)
 {
@@ -222,7 +216,8 @@ static void enter_other_cpu(struct cpu *cpu)
     if (runs_guest && (options.test & TEST_STACK_OVERFLOW))
         overflow_stack();
     cpu_is_ready(cpu);
-    if (!runs_guest)
+    if (!runs_guest) /* in root operation an INIT waits: no guest can start it behind Tally's back
+                      */
         stay_in_tally();
     vcpu_run(&cpu->vcpu);
 }

@@ -10,9 +10,15 @@
 static unsigned formats;
 static struct vcpu *stopper; /* the CPU that ends the run */
 
+static void leave_vmx_operation(void)
+{
+    let_all_leave(stopper);
+}
+
 void stop_init(unsigned report_formats)
 {
     formats = report_formats;
+    power_before_last_write(leave_vmx_operation);
 }
 
 static void say_triple_fault(const struct vcpu *vcpu)

@@ -54,6 +54,11 @@ xsetbv_safe:
         mov eax, 1
         ret
 
+; void vmxoff_safe(void)
+        global vmxoff_safe
+vmxoff_safe:
+        FIXUP faulted
+        vmxoff
 faulted:
         xor eax, eax
         ret

@@ -12,4 +12,7 @@ bool wrmsr_safe(u32 msr, u64 value);
 bool xsetbv_safe(u32 index, u64 value);
 bool rdpmc_safe(u32 counter, u64 *value);
 
+/* VMXOFF, if the CPU is in VMX operation. */
+void vmxoff_safe(void);
+
 #endif

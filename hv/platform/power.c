@@ -17,6 +17,7 @@ static const char shutdown_word[] = "Shutdown";
 static unsigned shutdown_letters; /* of it seen in a row */
 static u32 verdict = VERDICT_PASSED;
 static const char *way = "stop";
+static void (*before_last_write)(void);
 
 /* The guest's last write, to be repeated. */
 static struct {
@@ -124,8 +125,15 @@ const char *power_way(void)
     return way;
 }
 
+void power_before_last_write(void (*prepare)(void))
+{
+    before_last_write = prepare;
+}
+
 static void repeat_last_write(void)
 {
+    if (last_write.size && before_last_write)
+        before_last_write();
     if (last_write.size == 1)
         outb(last_write.port, (u8)last_write.value);
     else if (last_write.size == 2)

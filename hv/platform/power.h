@@ -18,6 +18,9 @@ void power_watched_ports(void (*watch)(u16 port));
  * an emulator that listens, the machine does what the guest asked for. */
 __attribute__((noreturn)) void power_end(u32 verdict);
 
+/* What power_end() is to do before it repeats the guest's write. */
+void power_before_last_write(void (*prepare)(void));
+
 /* The verdict of the guest's way to end: what it wrote to EXIT_PORT, else VERDICT_PASSED. */
 u32 power_verdict(void);
 

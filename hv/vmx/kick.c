@@ -1,5 +1,6 @@
 #include "vmx/kick.h"
 #include "cpu/cpu.h"
+#include "lib/safe.h"
 #include "platform/apic.h"
 #include "platform/tsc.h"
 #include "vmx/events.h"
@@ -10,10 +11,12 @@
 #define ANSWER_WAIT_US 1000000 /* more than a CPU of a busy machine below stands still */
 #define POLL_US 1
 #define IPI_DELIVERY_US 10 /* more than an IPI takes */
+#define LEAVE_WAIT_US 1000 /* more than it takes to wake up and execute VMXOFF */
 
 static u32 ept_generation;        /* counts the flushes asked for */
 static u32 hold_generation;       /* odd while somebody holds the others */
 static const struct vcpu *holder; /* who */
+static u32 leaving;               /* VMX operation: the run is over */
 static void (*boot_cpu_errand)(void);
 static void (*parting)(u32 last_command);
 
@@ -88,13 +91,20 @@ static bool wait_for_others(struct vcpu *self, bool (*done)(const struct vcpu *o
     return true;
 }
 
+void stay_in_tally(void)
+{
+    for (;;) {
+        if (load(&leaving))
+            vmxoff_safe();
+        cli();
+        hlt(); /* until the next NMI */
+    }
+}
+
 static __attribute__((noreturn)) void halt_for_good(struct vcpu *vcpu)
 {
     __atomic_store_n(&vcpu->presence, STOPPED, __ATOMIC_SEQ_CST);
-    for (;;) {
-        cli();
-        hlt();
-    }
+    stay_in_tally();
 }
 
 static void run_errand(void)
@@ -184,6 +194,23 @@ bool stop_others(struct vcpu *self)
         tsc_wait_us(IPI_DELIVERY_US);
     }
     return false;
+}
+
+/* A vCPU that waits for a SIPI hears nothing else; started, it finds that it was to stop. */
+void let_all_leave(const struct vcpu *self)
+{
+    __atomic_store_n(&leaving, true, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < cpu_count; i++) {
+        const struct vcpu *other = &cpus[i]->vcpu;
+        if (other == self)
+            continue;
+        if (i < vcpu_count && load(&other->presence) == WAITS_FOR_SIPI)
+            apic_send_sipi(other->apic_id, 0);
+        else
+            apic_send_nmi(other->apic_id);
+    }
+    tsc_wait_us(LEAVE_WAIT_US);
+    vmxoff_safe();
 }
 
 static bool is_held(const struct vcpu *other)

@@ -33,6 +33,15 @@ void flush_ept_everywhere(struct vcpu *self);
  * does not answer. */
 bool stop_others(struct vcpu *self);
 
+/* Where a CPU ends that has nothing more to do: halted, in VMX operation until let_all_leave(). */
+__attribute__((noreturn)) void stay_in_tally(void);
+
+/*
+ * The run is over: this CPU and all that have stopped leave VMX operation, in which an INIT waits.
+ * Many ways to reset a machine are an INIT to all its CPUs.
+ */
+void let_all_leave(const struct vcpu *self);
+
 /* Between these two, no other CPU runs the guest. Whoever comes second waits. At the end, each CPU
  * that was held calls `parting`, with what the guest had last sent from its APIC. False: some CPU
  * does not answer, and none is held. */

@@ -16,13 +16,25 @@ unsigned cpu_count = 2, vcpu_count = 2;
 struct cpu *cpus[CPUS_MAX];
 static struct cpu sender_cpu, target_cpu;
 static struct vcpu *const sender = &sender_cpu.vcpu, *const target = &target_cpu.vcpu;
-static unsigned sent, flushed;
+static unsigned sent, sipis, left, flushed;
 static jmp_buf halted;
 
 void apic_send_nmi(u32 apic_id)
 {
     assert_int_equal(apic_id, 1);
     sent++;
+}
+
+void apic_send_sipi(u32 apic_id, u8 page)
+{
+    (void)page;
+    assert_int_equal(apic_id, 1);
+    sipis++;
+}
+
+void vmxoff_safe(void)
+{
+    left++;
 }
 
 u32 apic_last_command(void)
@@ -64,7 +76,7 @@ static int reset(void **state)
     target->controls = fake_vcpu.controls;
     target->apic_id = target->index = 1;
     sender->presence = target->presence = RUNS;
-    sent = flushed = 0;
+    sent = sipis = left = flushed = 0;
     return 0;
 }
 
@@ -227,6 +239,38 @@ static void who_does_not_stop_is_not_waited_for(void **state)
     assert_false(stop_others(sender));
 }
 
+/* In VMX operation it would hear neither the INIT of a reset nor that of the firmware after it. */
+static void who_has_stopped_leaves_vmx_operation_when_told(void **state)
+{
+    (void)state;
+    kick_others(sender, KICK_STOP);
+    if (!setjmp(halted))
+        arrive(1);
+    assert_int_equal(left, 0);
+    sent = 0;
+    let_all_leave(sender);
+    assert_int_equal(sent, 1); /* which wakes it up */
+    assert_int_equal(sipis, 0);
+    assert_int_equal(left, 1); /* the sender itself */
+    if (!setjmp(halted))
+        stay_in_tally();
+    assert_int_equal(left, 2);
+}
+
+static void only_a_sipi_reaches_a_vcpu_that_waits_for_one(void **state)
+{
+    (void)state;
+    target->presence = WAITS_FOR_SIPI;
+    let_all_leave(sender);
+    assert_int_equal(sent, 0);
+    assert_int_equal(sipis, 1);
+    vcpu_count = 1; /* not the guest's: it stays in Tally */
+    let_all_leave(sender);
+    vcpu_count = 2;
+    assert_int_equal(sent, 1);
+    assert_int_equal(sipis, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, reset)
 
 int main(void)
@@ -245,6 +289,8 @@ int main(void)
         TEST(a_deaf_cpu_cannot_be_held),
         TEST(stop_is_for_good),
         TEST(who_does_not_stop_is_not_waited_for),
+        TEST(who_has_stopped_leaves_vmx_operation_when_told),
+        TEST(only_a_sipi_reaches_a_vcpu_that_waits_for_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,19 +27,33 @@ void console_show_on_screen(void)
 {
 }
 
+static char order[64]; /* of what the end of a run does */
+static jmp_buf halted;
+
+static void note(const char *what)
+{
+    assert_true(strlen(order) + strlen(what) < sizeof(order));
+    strcat(order, what);
+}
+
 void outb(u16 port, u8 value)
 {
-    (void)port, (void)value;
+    if (port == 0x64 && value == 0xFE)
+        note(" reset");
+    else
+        assert_int_equal(port, SHUTDOWN_PORT);
 }
 
 void outw(u16 port, u16 value)
 {
-    (void)port, (void)value;
+    fail_msg("%#x to port %#x", value, port);
 }
 
 void outl(u16 port, u32 value)
 {
-    (void)port, (void)value;
+    (void)value;
+    assert_int_equal(port, EXIT_PORT);
+    note(" exit");
 }
 
 void cli(void)
@@ -48,7 +62,7 @@ void cli(void)
 
 void hlt(void)
 {
-    fail();
+    longjmp(halted, 1);
 }
 
 static int setup(void **state)
@@ -118,9 +132,37 @@ static void words(void **state)
     assert_int_equal(power_verdict(), 0x11);
 }
 
+static void prepare(void)
+{
+    note(" prepare");
+}
+
+static void the_guests_write_comes_last(void **state)
+{
+    (void)state;
+    order[0] = '\0';
+    power_before_last_write(prepare);
+    ends_by(0x64, 1, 0xFE, "reset");
+    if (!setjmp(halted))
+        power_end(0x10);
+    assert_string_equal(order, " exit prepare reset");
+}
+
+static void without_a_write_the_machine_halts(void **state)
+{
+    (void)state;
+    order[0] = '\0';
+    power_before_last_write(prepare);
+    if (!setjmp(halted))
+        power_end(0x10);
+    assert_string_equal(order, " exit");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
-    const struct CMUnitTest tests[] = {TEST(resets), TEST(sleeps), TEST(words)};
+    const struct CMUnitTest tests[] = {TEST(without_a_write_the_machine_halts), TEST(resets),
+                                       TEST(sleeps), TEST(words),
+                                       TEST(the_guests_write_comes_last)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
