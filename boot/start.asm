@@ -42,9 +42,8 @@ start:
         jnc refuse
 
         call build_tables
-        mov eax, cr4
-        or eax, (1 << 5) | (1 << 9) | (1 << 10) ; PAE, OSFXSR, OSXMMEXCPT
-        mov cr4, eax
+        mov eax, (1 << 5) | (1 << 9) | (1 << 10) ; CR4: PAE, OSFXSR, OSXMMEXCPT; the firmware may have
+        mov cr4, eax                    ; left LA57, and these tables have four levels
         mov eax, PHYS(boot_pml4)
         mov cr3, eax
         mov ecx, 0xC0000080             ; EFER: LME, NXE

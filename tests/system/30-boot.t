@@ -33,6 +33,8 @@ for machine in pc q35 microvm; do
     is "$status" 2 "QEMU's own loader, $machine: the status"
     like '^tally: error: .*VMX' "QEMU's own loader, $machine: Tally speaks"
 done
+boot --platform tcg --native --kernel "$B/fixtures/la57.bin" --module "$B/tally.elf" --qemu '-cpu max'
+like '^tally: error: .*VMX' 'CR4.LA57 left set by firmware: Tally speaks'
 boot --platform tcg --protocol multiboot2
 like '^tally: error: .*VMX' 'QEMU: GRUB, multiboot 2'
 
