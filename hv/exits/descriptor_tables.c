@@ -75,7 +75,7 @@ static bool load_table(const struct vcpu *vcpu, u32 info, bool idt, struct guest
         !read_operand(linear, &table, size, fault))
         return false;
     if (guest_64bit_code()) {
-        if (!guest_canonical(table.base))
+        if (!guest_canonical_operand(table.base))
             return selector_fault(fault, VECTOR_GP, 0);
     } else if (guest_prefixes().operand_size == 2) {
         table.base &= 0xFFFFFF; /* as on the 286 */
@@ -134,7 +134,7 @@ static bool read_system_descriptor(u16 selector, struct descriptor *descriptor,
         return selector_fault(fault, VECTOR_GP, selector);
     if (!descriptor_read(selector, wide ? 16 : 8, VECTOR_GP, descriptor, fault))
         return false;
-    if ((descriptor->high >> 40 & 0x1F) || !guest_canonical(descriptor_base(descriptor)))
+    if ((descriptor->high >> 40 & 0x1F) || !guest_canonical_operand(descriptor_base(descriptor)))
         return selector_fault(fault, VECTOR_GP, selector);
     return true;
 }

@@ -39,7 +39,7 @@ static bool operands_allowed(const struct vcpu *vcpu, u64 type,
         return false;
     if (type <= INVPCID_CONTEXT && descriptor->pcid && !(guest_visible_cr4(vcpu) & CR4_PCIDE))
         return false;
-    return type != INVPCID_ADDRESS || guest_canonical(descriptor->linear);
+    return type != INVPCID_ADDRESS || guest_canonical_operand(descriptor->linear);
 }
 
 enum exit_action exit_invpcid(struct vcpu *vcpu)

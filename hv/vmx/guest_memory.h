@@ -45,6 +45,10 @@ bool guest_translate(u64 linear, enum access access, unsigned cpl, u64 *physical
 /* Whether the guest may use the address: canonical for its 4- or 5-level paging. */
 bool guest_canonical(u64 linear);
 
+/* The same for a base to be loaded and an address to be invalidated: for the CPU's width, whatever
+ * the paging mode. SDM vol. 1, 'Canonical Addressing'. */
+bool guest_canonical_operand(u64 linear);
+
 /* Loads the PDPTEs of PAE paging from where CR3 points; false, and nothing is loaded, if one of
  * them has a reserved bit set. SDM vol. 3, 'PDPTE Registers'. */
 bool guest_load_pdptes(u64 cr3);
@@ -52,7 +56,7 @@ bool guest_load_pdptes(u64 cr3);
 /* What CPUID says about paging; read when first needed, given by host tests. */
 struct paging_features {
     unsigned physical_address_width; /* MAXPHYADDR; 0: not read yet */
-    bool pages_1g;
+    bool pages_1g, la57;
 };
 extern struct paging_features paging_features;
 

@@ -54,7 +54,9 @@ static const struct paging_features *features(void)
 {
     if (!paging_features.physical_address_width) {
         paging_features.pages_1g = cpuid(0x80000001, 0).edx & BIT(26);
-        paging_features.physical_address_width = cpuid(0x80000008, 0).eax & 0xFF;
+        u32 widths = cpuid(0x80000008, 0).eax;
+        paging_features.la57 = (widths >> 8 & 0xFF) == 57;
+        paging_features.physical_address_width = widths & 0xFF;
     }
     return &paging_features;
 }
@@ -273,12 +275,22 @@ bool guest_translate(u64 linear, enum access access, unsigned cpl, u64 *physical
     }
 }
 
-bool guest_canonical(u64 linear)
+static bool is_canonical(u64 linear, bool la57)
 {
-    unsigned unused = vmread(GUEST_CR4) & CR4_LA57 ? 7 : 16;
+    unsigned unused = la57 ? 7 : 16;
     if (!guest_long_mode())
         return linear >> 32 == 0;
     return (u64)((int64_t)(linear << unused) >> unused) == linear;
+}
+
+bool guest_canonical(u64 linear)
+{
+    return is_canonical(linear, vmread(GUEST_CR4) & CR4_LA57);
+}
+
+bool guest_canonical_operand(u64 linear)
+{
+    return is_canonical(linear, features()->la57);
 }
 
 bool guest_load_pdptes(u64 cr3)

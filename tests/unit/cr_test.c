@@ -21,7 +21,7 @@ static int setup(void **state)
     (void)state;
     fake_reset();
     fake_events_reset();
-    paging_features = (struct paging_features){40, true};
+    paging_features = (struct paging_features){40, true, false};
     return 0;
 }
 

@@ -28,7 +28,7 @@ static int setup(void **state)
     (void)state;
     fake_reset();
     fake_events_reset();
-    paging_features = (struct paging_features){40, true};
+    paging_features = (struct paging_features){40, true, false};
     fake_set(GUEST_GDTR_BASE, GDT);
     fake_set(GUEST_GDTR_LIMIT, 0x2F);
     return 0;
@@ -89,6 +89,19 @@ static void loads_tables(void **state)
     fake_guest(GUEST_32BIT);
     assert_int_equal(table(LIDT, MEMORY | ADDRESS_32, "\x0F\x01\x18"), EXIT_ADVANCE);
     assert_int_equal(fake_get(GUEST_IDTR_BASE), 0x92345678);
+}
+
+/* The width is the CPU's, whatever the paging mode. */
+static void a_base_has_the_width_of_the_cpu(void **state)
+{
+    (void)state;
+    memcpy(&fake_ram[OPERAND], "\x57\x01\x78\x56\x34\x12\x00\x00\x11\xFF", 10);
+    assert_int_equal(table(LGDT, MEMORY | ADDRESS_64, "\x0F\x01\x10"), EXIT_RETRY);
+    paging_features.la57 = true;
+    assert_int_equal(table(LGDT, MEMORY | ADDRESS_64, "\x0F\x01\x10"), EXIT_ADVANCE);
+    assert_int_equal(fake_get(GUEST_GDTR_BASE), 0xFF11000012345678);
+    fake_ram[OPERAND + 9] = 0xFE;
+    assert_int_equal(table(LGDT, MEMORY | ADDRESS_64, "\x0F\x01\x10"), EXIT_RETRY);
 }
 
 /* 16-bit operands load 24 bits of the base: the default in real mode, a prefix in 32-bit code. */
@@ -207,9 +220,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {
-        TEST(stores_tables),    TEST(loads_tables),   TEST(loads_24_bits),
-        TEST(stores_selectors), TEST(loads_tr),       TEST(loads_ldtr_with_16_bytes),
-        TEST(refuses),          TEST(operand_faults),
+        TEST(stores_tables),
+        TEST(loads_tables),
+        TEST(a_base_has_the_width_of_the_cpu),
+        TEST(loads_24_bits),
+        TEST(stores_selectors),
+        TEST(loads_tr),
+        TEST(loads_ldtr_with_16_bytes),
+        TEST(refuses),
+        TEST(operand_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -278,6 +278,7 @@ void fake_machine(enum tally_profile profile)
     /* What VMX fixes in CR4 and CPUID tells about paging, as on that machine. */
     paging_features.physical_address_width = fake_capabilities.physical_bits;
     paging_features.pages_1g = true;
+    paging_features.la57 = fake_capabilities.linear_bits == 57;
     fake_guest(GUEST_64BIT);
 }
 

@@ -11,7 +11,7 @@ int setup(void **state)
     (void)state;
     fake_reset();
     fake_events_reset();
-    paging_features = (struct paging_features){40, true};
+    paging_features = (struct paging_features){40, true, false};
     fault = (struct guest_fault){0};
     return 0;
 }

@@ -39,7 +39,7 @@ static int setup(void **state)
     (void)state;
     fake_reset();
     fake_events_reset();
-    paging_features = (struct paging_features){46, true};
+    paging_features = (struct paging_features){46, true, false};
     memset(serial, 0, sizeof(serial));
     serial_length = 0;
     ending_port = ~0u;

@@ -18,7 +18,7 @@ static int setup(void **state)
     (void)state;
     fake_reset();
     fake_events_reset();
-    paging_features = (struct paging_features){40, true};
+    paging_features = (struct paging_features){40, true, false};
     return 0;
 }
 
@@ -128,6 +128,10 @@ static void invpcid_types(void **state)
         assert_int_equal(invpcid(bad[i][0], bad[i][1], bad[i][2]), EXIT_RETRY);
         assert_int_equal(fake_event.vector, VECTOR_GP);
     }
+    assert_int_equal(invpcid(0, 0, BIT(55)), EXIT_RETRY);
+    paging_features.la57 = true; /* the CPU's width counts, not the paging mode's */
+    assert_int_equal(invpcid(0, 0, BIT(55)), EXIT_ADVANCE);
+    assert_int_equal(invpcid(0, 0, BIT(56)), EXIT_RETRY);
 }
 
 #define TO(dr, gpr) ((dr) | (u64)(gpr) << 8)

@@ -31,7 +31,7 @@ int setup(void **state)
     (void)state;
     fake_reset();
     fake_events_reset();
-    paging_features = (struct paging_features){40, true};
+    paging_features = (struct paging_features){40, true, false};
     fake_guest(GUEST_32BIT);
     fake_set(GUEST_GDTR_BASE, GDT);
     fake_set(GUEST_GDTR_LIMIT, GDT_LIMIT);
