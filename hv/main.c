@@ -39,9 +39,9 @@ static struct options options;
 static struct controls controls;
 static struct memory_map guest_map;
 static struct guest_start start;
-static struct memory_range own; /* where Tally lives after its move */
-static u64 top;                 /* end of what the direct map and the EPT cover from the start */
-static u32 cpu_ids[CPUS_MAX];
+static struct memory_range own;   /* where Tally lives after its move */
+static u64 top;                   /* end of what the direct map and the EPT cover from the start */
+static u32 cpu_ids[CPUS_MAX + 1]; /* one more tells that there are too many */
 static unsigned cpus_present, cpus_limit;
 static char error[256];
 
@@ -67,9 +67,9 @@ static void look_at_the_machine(void)
 {
     acpi_init(info.rsdp);
     tsc_init();
-    cpus_present = acpi_cpus(cpu_ids, CPUS_MAX);
+    cpus_present = acpi_cpus(cpu_ids, ARRAY_SIZE(cpu_ids));
     if (!cpus_present)
-        cpus_present = mp_table_cpus(cpu_ids, CPUS_MAX);
+        cpus_present = mp_table_cpus(cpu_ids, ARRAY_SIZE(cpu_ids));
     if (!cpus_present)
         cpu_ids[cpus_present++] = apic_id();
     cpus_limit = options.cpus ? options.cpus : CPUS_MAX;

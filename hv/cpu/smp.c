@@ -1,4 +1,5 @@
 #include "cpu/smp.h"
+#include "lib/fatal.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/frames.h"
@@ -114,6 +115,16 @@ static bool start(u32 id)
     return false;
 }
 
+/* The guest could start a CPU that Tally cannot take over. */
+static void check_reach(u32 id)
+{
+    if (cpu_count == CPUS_MAX)
+        fatal("more than %u CPUs; switch off Hyper-Threading or some cores in the firmware",
+              CPUS_MAX);
+    if (!apic_reaches(id))
+        fatal("the CPU with APIC id %u cannot be reached; switch on x2APIC in the firmware", id);
+}
+
 void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 page,
                       void (*enter)(struct cpu *cpu))
 {
@@ -122,9 +133,10 @@ void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 p
     start_cr3 = tables_with_low_memory();
     place_code();
     u32 self = apic_id();
-    for (unsigned i = 0; i < count && cpu_count < CPUS_MAX; i++) {
+    for (unsigned i = 0; i < count; i++) {
         if (apic_ids[i] == self)
             continue;
+        check_reach(apic_ids[i]);
         if (!start(apic_ids[i]) || cpu_count > limit) {
             acpi_hide_cpu(apic_ids[i]);
             mp_table_hide_cpu(apic_ids[i]);

@@ -25,6 +25,7 @@ enum apic_register {
 #define ICR_BUSY BIT(12)
 #define ICR_ALL_BUT_SELF 0x000C0000
 #define ICR_WHAT_AND_WHERE 0x000C07FF /* vector, delivery mode, destination shorthand */
+#define XAPIC_BROADCAST 0xFF
 #define LVT_MASKED BIT(16)
 
 static bool is_x2apic(void)
@@ -55,6 +56,11 @@ u32 apic_id(void)
 {
     u32 id = read(APIC_ID);
     return is_x2apic() ? id : id >> 24;
+}
+
+bool apic_reaches(u32 id)
+{
+    return is_x2apic() || id < XAPIC_BROADCAST;
 }
 
 static void wait_until_sent(void)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "cpu/smp.h"
+#include "lib/fatal.h"
 #include "lib/print.h"
 #include "mm/frames.h"
 #include "mm/paging.h"
@@ -37,6 +38,8 @@ static u8 page[PAGE_SIZE];
 static u32 deaf;              /* the CPU with this APIC id hears no SIPI */
 static unsigned needs, heard; /* SIPIs that each other one needs; has had since its INIT */
 static u32 hidden;            /* a bit for each APIC id */
+static u32 unreachable = ~0u; /* by an IPI */
+static jmp_buf refused;
 
 static char captured[256];
 static size_t captured_length;
@@ -65,6 +68,20 @@ struct cpu *cpu_allocate(u32 apic_id)
 u32 apic_id(void)
 {
     return 0;
+}
+
+bool apic_reaches(u32 id)
+{
+    return id != unreachable;
+}
+
+void fatal(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vprint(format, arguments);
+    va_end(arguments);
+    longjmp(refused, 1);
 }
 
 void apic_send_init(u32 id)
@@ -173,12 +190,35 @@ static void beyond_the_limit(void **state)
     assert_int_equal(hidden, 1 << 2 | 1 << 3);
 }
 
+static void what_cannot_be_taken_over_is_refused(void **state)
+{
+    static const u32 id = 300;
+    (void)state;
+    unreachable = id;
+    print_sink = capture;
+    captured[captured_length = 0] = '\0';
+    cpu_count = 1;
+    if (!setjmp(refused)) {
+        start_other_cpus(&id, 1, 1, PAGE, enter); /* whatever the limit */
+        fail_msg("it went on");
+    }
+    assert_non_null(strstr(captured, "APIC id 300 cannot be reached"));
+    unreachable = ~0u;
+    cpu_count = CPUS_MAX;
+    if (!setjmp(refused)) {
+        start_other_cpus(&id, 1, 1, PAGE, enter);
+        fail_msg("it went on");
+    }
+    assert_non_null(strstr(captured, "more than 256 CPUs"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_come),
         cmocka_unit_test(one_does_not_come),
         cmocka_unit_test(beyond_the_limit),
+        cmocka_unit_test(what_cannot_be_taken_over_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
