@@ -250,6 +250,5 @@ u64 ept_identity(const struct ept *ept, u64 address)
 u64 ept_pointer(const struct ept *ept)
 {
     u64 type = ept->caps & EPT_CAP_WB ? CACHE_WB : CACHE_UC;
-    u64 flags = ept->caps & EPT_CAP_ACCESSED_DIRTY ? EPTP_ACCESSED_DIRTY : 0;
-    return frame_physical(ept->root) | type | EPTP_WALK_4 | flags;
+    return frame_physical(ept->root) | type | EPTP_WALK_4;
 }

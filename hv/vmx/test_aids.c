@@ -87,6 +87,7 @@ static void arm_pml(struct vcpu *vcpu)
 {
     struct controls *c = &vcpu->controls;
     c->proc2 = with(WORD_PROC2, c->proc2, PROC2_ENABLE_PML, "pml");
+    vmwrite(EPT_POINTER, vmread(EPT_POINTER) | EPTP_ACCESSED_DIRTY);
     vmwrite(PML_ADDRESS, frame_physical(frame_alloc()));
     vmwrite(GUEST_PML_INDEX, 0xFFFF);
 }
