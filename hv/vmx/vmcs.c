@@ -58,6 +58,7 @@ void vmx_enable(struct cpu *cpu, const struct vmx_capabilities *c)
     *(u32 *)cpu->vmcs = revision;
     if (!vmxon(own_physical(cpu->vmxon_region)))
         fatal("VMXON failed on CPU %u (APIC id %u)", cpu->vcpu.index, cpu->vcpu.apic_id);
+    flush_ept(); /* what firmware or a hypervisor before has left outlives VMXOFF and VMXON */
     if (!vmclear_and_load(own_physical(cpu->vmcs)))
         fatal("VMCLEAR or VMPTRLD failed on CPU %u", cpu->vcpu.index);
 }

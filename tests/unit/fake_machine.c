@@ -45,6 +45,7 @@ void flush_guest_tlb(struct vcpu *vcpu);
 void flush_guest_non_global(struct vcpu *vcpu);
 void flush_guest_page(struct vcpu *vcpu, u64 linear);
 void invalidate_init(u64 capabilities);
+void flush_ept(void);
 u64 own_cr3(void);
 u64 own_physical(const void *pointer);
 u64 traps_base(void);
@@ -184,6 +185,10 @@ const u64 *ept_entry(const struct ept *ept, u64 physical, unsigned *level)
     (void)ept, (void)physical;
     *level = 1;
     return &entry;
+}
+
+void flush_ept(void)
+{
 }
 
 void flush_guest_tlb(struct vcpu *vcpu)
