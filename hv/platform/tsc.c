@@ -11,26 +11,33 @@
 #define PORT_B_OUT_2 0x20
 
 #define MEASURE_MS 10
-#define GIVE_UP 10000000 /* polls without a change: there is no timer */
+#define GIVE_UP BIT(30) /* ticks: longer than that at any rate */
 
 static u32 khz;
 
-/* 0 where the timer never ends. Port 0x61 is left as it was. */
+static bool has_ended(void)
+{
+    return inb(PORT_B) & PORT_B_OUT_2;
+}
+
+/* 0 where the timer never ends or never runs: newer chipsets can have its clock off, which leaves
+ * the output low or high. Port 0x61 is left as it was. */
 static u32 measure_by_pit(void)
 {
-    u16 ticks = PIT_HZ * MEASURE_MS / 1000;
+    u16 count = PIT_HZ * MEASURE_MS / 1000;
     u8 port_b = inb(PORT_B);
     outb(PORT_B, (port_b & (u8)~PORT_B_SPEAKER) | PORT_B_GATE_2);
     outb(PIT_COMMAND, PIT_CHANNEL_2_ONE_SHOT);
-    outb(PIT_CHANNEL_2, (u8)ticks);
-    outb(PIT_CHANNEL_2, (u8)(ticks >> 8));
-    u64 start = rdtsc();
-    u32 polls = 0;
-    while (!(inb(PORT_B) & PORT_B_OUT_2) && polls < GIVE_UP)
-        polls++;
-    u64 end = rdtsc();
+    outb(PIT_CHANNEL_2, (u8)count);
+    outb(PIT_CHANNEL_2, (u8)(count >> 8));
+    u64 start = rdtsc(), ticks = 0;
+    bool ran = !has_ended(), ended = false;
+    while (ran && !ended && ticks < GIVE_UP) {
+        ended = has_ended();
+        ticks = rdtsc() - start;
+    }
     outb(PORT_B, port_b);
-    return polls < GIVE_UP ? (u32)((end - start) / MEASURE_MS) : 0;
+    return ended ? (u32)(ticks / MEASURE_MS) : 0;
 }
 
 /* SDM vol. 2, CPUID leaves 15H and 16H. */
@@ -48,6 +55,8 @@ static u32 ask_cpuid(void)
 void tsc_init(void)
 {
     khz = measure_by_pit();
+    if (!khz) /* or this CPU stood still for so long, below another hypervisor */
+        khz = measure_by_pit();
     if (!khz)
         khz = ask_cpuid();
 }
