@@ -30,7 +30,11 @@ struct table {
 #define FADT_RESET_REGISTER 116
 #define FADT_RESET_VALUE 128
 #define FADT_FLAG_RESET_SUPPORTED BIT(10)
+#define FADT_X_DSDT 140
+#define FADT_X_PM1A_CONTROL 172
+#define FADT_X_PM1B_CONTROL 184
 #define ADDRESS_SPACE_IO 1
+#define ADDRESS_SIZE 12 /* of a generic address: its space, its form, the address itself */
 
 #define MADT_ENTRIES 44
 #define MADT_LOCAL_APIC 0
@@ -133,11 +137,29 @@ static void find_s5(const struct table *dsdt)
     }
 }
 
+/* A register's port; newer tables may have it in the wider field alone. */
+static u16 port_of(const struct table *fadt, u32 offset, u32 wide_offset)
+{
+    u16 port = (u16)u32_at(fadt, offset);
+    const u8 *wide = (const u8 *)fadt + wide_offset;
+    if (!port && fadt->length >= wide_offset + ADDRESS_SIZE && wide[0] == ADDRESS_SPACE_IO)
+        port = (u16)u32_at(fadt, wide_offset + 4);
+    return port;
+}
+
+static u64 dsdt_address(const struct table *fadt)
+{
+    u64 address = u32_at(fadt, FADT_DSDT);
+    if (!address && fadt->length >= FADT_X_DSDT + sizeof(address))
+        memcpy(&address, (const u8 *)fadt + FADT_X_DSDT, sizeof(address));
+    return address;
+}
+
 static void read_fadt(const struct table *fadt)
 {
-    power.pm1a_control = (u16)u32_at(fadt, FADT_PM1A_CONTROL);
-    power.pm1b_control = (u16)u32_at(fadt, FADT_PM1B_CONTROL);
-    const struct table *dsdt = valid_table(u32_at(fadt, FADT_DSDT));
+    power.pm1a_control = port_of(fadt, FADT_PM1A_CONTROL, FADT_X_PM1A_CONTROL);
+    power.pm1b_control = port_of(fadt, FADT_PM1B_CONTROL, FADT_X_PM1B_CONTROL);
+    const struct table *dsdt = valid_table(dsdt_address(fadt));
     if (dsdt)
         find_s5(dsdt);
     const u8 *reset = (const u8 *)fadt + FADT_RESET_REGISTER;
