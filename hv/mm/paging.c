@@ -81,11 +81,13 @@ static bool overlap(u64 a, u64 a_size, u64 b, u64 b_size)
     return a < b + b_size && b < a + a_size;
 }
 
+/* Below 4 GiB there are devices among the RAM, and a page that has more than one memory type is
+ * undefined (SDM vol. 3, 'Large Page Size Considerations'). */
 static void map_direct(u64 base, u64 size, u64 top)
 {
     u64 step;
     for (u64 at = 0; at < top; at += step) {
-        bool giant = has_1g_pages() && !(at % PAGE_1G) && !overlap(at, PAGE_1G, base, size);
+        bool giant = has_1g_pages() && at >= 4 * GIB;
         step = giant ? PAGE_1G : PAGE_2M;
         if (giant || !overlap(at, PAGE_2M, base, size))
             *entry_of(DIRECT_MAP + at, giant ? 3 : 2) =
@@ -95,7 +97,7 @@ static void map_direct(u64 base, u64 size, u64 top)
 
 u64 paging_frames(u64 size, u64 top)
 {
-    u64 directories = has_1g_pages() ? 2 : top / PAGE_1G + 1;
+    u64 directories = has_1g_pages() ? 4 : top / PAGE_1G + 1;
     return 4 + size / PAGE_2M + 1 + directories + top / (512 * PAGE_1G) + 1;
 }
 
