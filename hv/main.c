@@ -70,8 +70,10 @@ static void look_at_the_machine(void)
     cpus_present = acpi_cpus(cpu_ids, ARRAY_SIZE(cpu_ids));
     if (!cpus_present)
         cpus_present = mp_table_cpus(cpu_ids, ARRAY_SIZE(cpu_ids));
-    if (!cpus_present)
+    if (!cpus_present) {
         cpu_ids[cpus_present++] = apic_id();
+        say("neither ACPI nor an MP table lists the CPUs: Tally runs on this one only");
+    }
     cpus_limit = options.cpus ? options.cpus : CPUS_MAX;
     top = align_up(memory_map_top_of_ram(&info.map), PAGE_1G);
     if (top < 4 * GIB)
@@ -226,6 +228,8 @@ static void start_the_other_cpus(void)
 {
     if (cpus_present == 1)
         return;
+    if (cpus_limit > 1 && !(vmx_capabilities.misc & VMX_MISC_ACTIVITY_WAIT_FOR_SIPI))
+        fatal("this CPU cannot: wait for a SIPI as a guest (IA32_VMX_MISC bit 8); give cpus=1");
     u64 page = memory_map_find(&info.map, PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, 640 * KIB, NULL, 0);
     if (!page)
         fatal("no RAM below 640 KiB to start the other CPUs from");

@@ -14,6 +14,7 @@ options=(
     'vmx-msr-bitmap=off|33|passed'
     'vmx-true-ctls=off|33|passed'
     'vmx-rdrand-exit=off,vmx-desc-exit=off|33|this CPU lacks: descriptor-table exiting, RDRAND exiting,'
+    'vmx-activity-wait-sipi=off -smp 2|37|error: this CPU cannot: wait for a SIPI'
     'vmx=off|37|error: this CPU has no VMX'
     'vmx-secondary-ctls=off|37|error: this CPU cannot: activate secondary controls'
     'vmx-ept=off|37|error: this CPU cannot: enable EPT'
