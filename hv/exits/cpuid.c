@@ -49,8 +49,9 @@ static const struct hidden_bits hidden_bits[] = {
     {0x7, 0, IN_EDX, BIT(18), 0},                  /* PCONFIG */
     {0x7, 0, IN_EDX, BIT(19), 0},                  /* LBRs that go on in Tally */
 
+    {0x7, 1, IN_EAX, BIT(6), 0},                   /* LASS: not in Tally's walk of page tables */
     {0x7, 1, IN_EAX, BIT(17), 0},                  /* FRED: event delivery not emulated */
-    {0x7, 1, IN_EAX, BIT(26), 0},                  /* LAM: not in Tally's walk of page tables */
+    {0x7, 1, IN_EAX, BIT(26), 0},                  /* LAM: neither */
     {0x7, 1, IN_EAX, BIT(27), TERTIARY(PROC3_ENABLE_MSRLIST)}, /* RDMSRLIST, WRMSRLIST */
     {0x7, 1, IN_EDX, BIT(21), 0},                  /* APX: R16 to R31 are not in struct vcpu */
 
