@@ -4,7 +4,14 @@ B ?= build
 ifeq ($(B),)
 override B := build
 endif
+ifneq ($(words $(B) $(CURDIR)),2)
+$(error make cannot cope with spaces in a path: B=$(B), in $(CURDIR))
+endif
 ABS_B  := $(abspath $(B))
+# Nobody's files go with `make clean`.
+ifneq ($(filter $(patsubst %/,%,$(ABS_B))/%,$(CURDIR)/),)
+$(error B=$(B) has the sources in it; name a directory for the build alone)
+endif
 export B := $(ABS_B)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
@@ -20,9 +27,10 @@ else
 step = @:
 endif
 
-# A variable on the command line that nothing here knows is a slip of the pen.
+# A variable on the command line that nothing here uses is a slip of the pen; all that may be given are in capitals.
 GIVEN := $(foreach v,$(filter-out MAKE% SHELL,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
-UNKNOWN := $(strip $(foreach v,$(GIVEN),$(if $(shell grep -rqw -e '$v' Makefile tools tests/run && echo known),,$v)))
+known = $(shell echo '$v' | grep -qx '[A-Z0-9_]*' && grep -rqE '[$$][^A-Za-z_ ]{0,2}$v\>|\<$v=' Makefile tools tests/run && echo known)
+UNKNOWN := $(strip $(foreach v,$(GIVEN),$(if $(known),,$v)))
 ifneq ($(UNKNOWN),)
 $(error unknown variable $(UNKNOWN); 'make help' lists those that there are)
 endif
@@ -135,12 +143,12 @@ $(B)/offsets.inc: hv/offsets.c $(B)/flags
 	sed -n 's/^.*->\([A-Za-z_][A-Za-z0-9_]*\)  *\$$\{0,1\}\(-\{0,1\}[0-9][0-9]*\).*/%define \1 \2/p' \
 	    $(@:.inc=.s) >$@
 
-$(B)/%.bin: tools/%.asm
+$(B)/%.bin: tools/%.asm $(B)/flags
 	@mkdir -p $(@D)
 	$(call step,NASM)
 	$(NASM) -f bin -o $@ $<
 
-$(B)/fixtures/%.bin: tests/fixtures/%.asm
+$(B)/fixtures/%.bin: tests/fixtures/%.asm $(B)/flags
 	@mkdir -p $(@D)
 	$(call step,NASM)
 	$(NASM) -f bin -o $@ $<
@@ -154,11 +162,12 @@ $(B)/tally.iso: $(B)/tally.elf $(B)/guest.elf tools/grub.cfg tools/mkmenu
 $(B)/flags: TEXT = $(TARGET_CC) $(TARGET_LD) $(CFLAGS_tally) $(CFLAGS_guest) $(FOR_SPEED) $(TALLY_FAST) $(FOR_SIZE) $(CFLAGS_host) $(NASMFLAGS) $(LDFLAGS)
 $(B)/version: TEXT = $(VERSION)
 $(B)/flags $(B)/version: force
-	@mkdir -p $(@D)
+	@$(MAKE_B)
 	@for tool in $(firstword $(TARGET_CC)) $(firstword $(TARGET_LD)) $(NASM) xz; do \
 	    command -v $$tool >/dev/null || { echo "make: $$tool is missing; 'make deps' installs it on Debian" >&2; exit 1; }; \
 	done
 	@echo $(call quote,$(TEXT)) | cmp -s - $@ || echo $(call quote,$(TEXT)) >$@
+MAKE_B = { mkdir -p $(B) 2>/dev/null && [ -w $(B) ] || { echo "make: cannot write to $(B); build elsewhere: make B=DIRECTORY" >&2; exit 1; }; }
 quote = '$(subst ','\'',$(1))'
 
 VERSION_USERS := $(filter $(TALLY_C) $(GUEST_C),$(shell grep -rl TALLY_VERSION --include='*.c' hv guest 2>/dev/null))
@@ -173,9 +182,10 @@ force:
 RUN_VARIABLES := PLATFORM GUEST KERNEL MODULES OPTIONS CPU CPUS MEM TIMEOUT INTERACTIVE \
     APPEND INITRD LINUX_IMAGE
 export $(RUN_VARIABLES)
-# Building before a run is quiet, and uses every processor unless the user said otherwise.
-BUILD = { [ -d $(B)/hv ] || echo 'make: building in $(B)' >&2; } && \
-    $(MAKE) --no-print-directory $(if $(V),,-s) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+# Building before a run is quiet, and uses every processor unless the user said otherwise. Of two at a time in
+# one directory the second waits.
+BUILD = $(MAKE_B) && { [ -d $(B)/hv ] || echo 'make: building in $(B)' >&2; } && \
+    $(if $(shell command -v flock),flock $(B)) $(MAKE) --no-print-directory $(if $(V),,-s) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN_DEPENDENCIES = build run $(if $(filter linux,$(GUEST)),linux)
 
 .PHONY: caps deps run run-native report
@@ -199,7 +209,8 @@ caps:  ## print the VMX capabilities of the machine (PLATFORM=, CPU=) and what T
 
 report:  ## pictures and a page from a saved console: make report LOG=console.log
 	@tools/deps report
-	@tools/report $(LOG)
+	@$(if $(LOG),,echo "make: LOG= is missing: make report LOG=console.log" >&2; exit 2)
+	@tools/report $(call quote,$(LOG))
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
@@ -263,7 +274,8 @@ format:  ## let clang-format have its way
 
 .PHONY: clean help
 clean:  ## remove the build directory
-	rm -rf $(ABS_B)
+	@[ ! -e $(B) ] || [ -e $(B)/flags ] || { echo "make: $(B) is no build directory; nothing removed" >&2; exit 1; }
+	rm -rf $(B)
 
 help:  ## this list
 	@echo 'Targets:'
@@ -274,7 +286,8 @@ help:  ## this list
 #   PLATFORM     qemu (KVM with nested VMX), bochs, or nested (that QEMU, in Bochs: docs/nested.md);
 #                default: QEMU where VMX really works, else Bochs
 #   CPU          model of the processor; Bochs: broadwell_ult and others, QEMU: host
-#   BOCHS        another Bochs than the installed one: its program (docs/newer-bochs.md)
+#   BOCHS        another Bochs than the installed one: its program; BOCHS_NEWER=PROGRAM for make test
+#                (docs/newer-bochs.md)
 #   CPUS  MEM    number of processors (1), memory in MB (256)
 #   OPTIONS      Tally's command line, for example "exits=all stats=table,json"
 #   GUEST        test (default) or linux

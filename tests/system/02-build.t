@@ -32,6 +32,24 @@ make -s -C "$top" help PLATFROM=bochs >"$console" 2>&1
 is $? 2 'an unknown variable is refused'
 like "unknown variable PLATFROM; 'make help'" 'and named'
 
+make -s -C "$top" help platform=bochs >"$console" 2>&1
+like "unknown variable platform; 'make help'" 'so is one in small letters'
+
+# refused REGEX NAME ARGUMENT... - make ends with 2 and a line that matches
+refused() {
+    make -s -C "$top" "${@:3}" >"$console" 2>&1
+    is $? 2 "$2: refused"
+    like "$1" "$2: named"
+}
+refused 'spaces in a path: B=a place' 'spaces' tally B='a place'
+refused 'B=. has the sources in it' 'the sources as build directory' -n clean B=.
+mkdir "$scratch/mine"
+refused 'mine is no build directory; nothing removed' 'make clean elsewhere' clean B="$scratch/mine"
+[ -d "$scratch/mine" ]; ok $? 'and it is still there'
+touch "$scratch/a-file"
+refused '^make: cannot write to .*a-file; build elsewhere' 'no room to build' tally B="$scratch/a-file"
+refused '^make: LOG= is missing' 'a report of nothing' report
+
 # A host that is not x86 takes a cross compiler by itself; any host takes the one it is told.
 mkdir "$scratch/arm"
 printf '#!/bin/sh\necho aarch64\n' >"$scratch/arm/uname"
