@@ -5,6 +5,11 @@
 grub_modules=${GRUB_MODULES:-/usr/lib/grub/i386-pc}
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 B=${B:-$top/build}
+[[ $B = /* ]] || B=$PWD/$B
+export LC_ALL=C.UTF-8           # what programs say is read here, and figures have points
+
+# The comment at the head of a script is its help.
+[ "${1:-}" != --help ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0; }
 
 # say TEXT - a remark for the person at the keyboard; standard output belongs to the guest's console
 say() { echo "${0##*/}: $*" >&2; }
@@ -16,6 +21,7 @@ fail() {
 }
 
 need_file() {
+    [ -n "$1" ] || fail "a file's name is empty"
     [ -e "$1" ] || fail "$1: no such file"
     [ -f "$1" ] || fail "$1 is not a file"
     [ -r "$1" ] || fail "$1 cannot be read"
@@ -33,11 +39,14 @@ scratch_directory() {
 find_bochs() {
     bochs=${BOCHS:-$(command -v bochs-bin || command -v bochs || true)}
     [ -n "$bochs" ] || fail "Bochs is missing; tools/deps run installs it"
-    [ -x "$bochs" ] || fail "BOCHS=$bochs is no program"
+    [ -f "$bochs" ] && [ -x "$bochs" ] || fail "BOCHS=$bochs is no program"
     bochs=$(realpath "$bochs")
     local share=${BOCHS_SHARE:-$(dirname "$bochs")/../share/bochs}
     local vga=$share/VGABIOS-lgpl-latest
     [ -f "$vga" ] || vga+=.bin      # its name since Bochs 2.8
+    need_file "$share/BIOS-bochs-latest"
+    need_file "$vga"
+    share=$(realpath "$share") vga=$(realpath "$vga")
     bochs_roms="romimage: file=$share/BIOS-bochs-latest, options=fastboot
 vgaromimage: file=$vga"
 }

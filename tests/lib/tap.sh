@@ -9,6 +9,7 @@
 #
 # It goes on after a failure; done_testing prints the plan.
 
+export LC_ALL=C.UTF-8
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 top=$(dirname "$tests")
 B=${B:-$top/build}
@@ -87,7 +88,7 @@ note_reasons() {
 boot_defaults=()
 boot() {
     status=0
-    timeout -k 5 600 "$top/tools/run" --platform bochs "${boot_defaults[@]}" "$@" \
+    timeout --foreground -k 5 600 "$top/tools/run" --platform bochs "${boot_defaults[@]}" "$@" \
         </dev/null >"$console.raw" 2>"$errors" || status=$?
     tr -d '\r' <"$console.raw" >"$console"
     [ -z "${REASONS:-}" ] || note_reasons "${boot_defaults[@]}" "$@"

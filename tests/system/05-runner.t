@@ -28,6 +28,16 @@ like '^run: no end within 4 s \(TIMEOUT\)$' 'and it says so' "$errors"
     "$top/tools/run" --platform bochs --native --interactive --kernel "$kernel echo" >"$console" 2>"$errors"
 like '^typed by a person' 'Bochs: the console takes input'
 
+# Ctrl-C, in a place that has a space in its name: nothing is left.
+mkdir "$scratch/a place"
+TMPDIR="$scratch/a place" timeout -s INT --preserve-status 5 "$top/tools/run" --platform bochs --native \
+    --kernel "$kernel a hang" >"$console" 2>"$errors"
+is $? 130 'Ctrl-C: the status'
+like '^command line: a hang' 'Ctrl-C: the machine was running'
+sleep 0.5
+is "$(ls "$scratch/a place")" '' 'Ctrl-C: no file is left'
+is "$(readlink /proc/[0-9]*/cwd | grep -c "^$scratch/a place")" 0 'Ctrl-C: no process is left'
+
 for verdict in 10 11 12; do
     boot --platform tcg --kernel "$kernel verdict=$verdict"
     is "$status" $((verdict - 10)) "QEMU: verdict $verdict"
@@ -62,6 +72,20 @@ refused 'no memory' 'MEM=0: 1 to' --mem 0
 refused 'too much memory' 'MEM=99999999: 1 to' --mem 99999999
 refused 'CPUs' 'CPUS=two is not a number' --cpus two
 refused 'memory' 'MEM=1G is not a number' --mem 1G
+cp "$kernel" "$scratch/my kernel"
+refused 'spaces' "^run: $scratch/my kernel: a path cannot have spaces" --module "$scratch/my kernel"
+refused 'no place to keep' 'file' --keep "$scratch/file"
+BOCHS=/bin/true refused 'Bochs' '/bin/true is no Bochs'
+BOCHS=$scratch refused 'a Bochs that is a directory' "BOCHS=$scratch is no program"
+BOCHS_SHARE=/none refused 'BIOS' '/none/BIOS-bochs-latest: no such file'
 refused 'option' "unknown option '--vga'|option --vga .*wants a value" --vga
+
+for tool in "$top"/tools/*; do
+    [ -x "$tool" ] || continue
+    text=$("$tool" --help) && [ -n "$text" ]
+    ok $? "${tool##*/} --help"
+done
+"$top/tools/report" "$scratch" 2>"$errors"
+is "$? $(cat "$errors")" "2 report: $scratch is not a file" 'a report of a directory is refused'
 
 done_testing

@@ -12,4 +12,8 @@ unlike '^tally: error' 'no error'
 boot --native --kernel "$B/guest.elf fuzz=1,200"
 is "$status" 0 'the fuzz guest runs bare'
 
+"$top/tools/fuzz" --cpu vax >"$console" 2>"$errors"
+is "$?" 2 'what does not even start is no finding'
+like "^fuzz: the guest did not start: .*no CPU model 'vax'" 'but told, once' "$errors"
+
 done_testing
