@@ -13,6 +13,18 @@ PATH=$bin "$top/tools/deps" check >"$console" 2>&1
 like '^deps: installing with apt-get: clang clang-format clang-tidy cppcheck shellcheck$' 'it says what is missing'
 like 'apt-get .*install .*cppcheck' 'and installs it'
 
+printf '#!/bin/bash\necho "apt-get $*"\n[ $2 != update ]\n' >"$bin/apt-get"
+PATH=$bin "$top/tools/deps" check >"$console" 2>&1
+is $? 0 'a list of packages that cannot be fetched is not the end'
+like '^deps: apt-get update failed' 'it is told'
+printf '#!/bin/bash\nexit 1\n' >"$bin/apt-get"
+PATH=$bin "$top/tools/deps" check >"$console" 2>&1
+is $? 2 'what cannot be installed is'
+like '^deps: apt-get could not install: clang ' 'and is named'
+
+PATH=$bin CC='gcc-99 -m64' "$top/tools/deps" build >"$console" 2>&1
+like '^deps: installing .* gcc-99 ' 'CC names its package'
+
 rm "$bin/apt-get"
 PATH=$bin "$top/tools/deps" check >"$console" 2>&1
 is $? 2 'without apt-get it refuses'
