@@ -32,7 +32,7 @@ need_command() { command -v "$1" >/dev/null || fail "$1 is missing; tools/deps $
 # scratch_directory - make $scratch, which goes away with the script
 scratch_directory() {
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/tally.XXXXXX")
-    trap 'rm -rf "$scratch"' EXIT
+    trap 'trap "" INT TERM HUP; rm -rf "$scratch"' EXIT
 }
 
 # find_bochs - $bochs: the program that BOCHS names, or the installed one; $bochs_roms: its two ROM files, for bochsrc
