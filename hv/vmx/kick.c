@@ -116,16 +116,19 @@ static void run_errand(void)
 
 static void be_held(struct vcpu *vcpu)
 {
-    u32 generation, last_command = apic_last_command();
-    while ((generation = load(&hold_generation)) % 2 && holder != vcpu) {
+    u32 before = 0, generation, last_command = apic_last_command();
+    for (;; before = generation) {
+        generation = load(&hold_generation);
+        if (before && generation != before)
+            parting(last_command);
+        if (generation % 2 == 0 || holder == vcpu)
+            return;
         __atomic_store_n(&vcpu->held, generation, __ATOMIC_SEQ_CST);
         if (load(&vcpu->kick) & KICK_STOP)
             halt_for_good(vcpu);
         if (vcpu->index == 0)
             run_errand();
         pause();
-        if (load(&hold_generation) != generation)
-            parting(last_command);
     }
 }
 

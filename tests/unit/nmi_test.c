@@ -2,6 +2,9 @@
 // link: hv/vmx/kick.c hv/vmx/events.c tests/unit/fake_vmcs*.c
 #include "fake_vmcs.h"
 
+#include <pthread.h>
+#include <time.h>
+
 #include "cpu/cpu.h"
 #include "cpu/traps.h"
 #include "platform/apic.h"
@@ -47,9 +50,12 @@ void flush_ept(void)
     flushed++;
 }
 
+static bool concurrent; /* the target is a thread */
+
 void tsc_wait_us(u32 microseconds)
 {
-    (void)microseconds;
+    if (concurrent)
+        nanosleep(&(struct timespec){.tv_nsec = 1000 * microseconds}, NULL);
 }
 
 int acknowledge_interrupt(void)
@@ -221,6 +227,60 @@ static void a_deaf_cpu_cannot_be_held(void **state)
     assert_false(hold_others(sender));
 }
 
+static unsigned errands, partings;
+static bool over;
+
+static void errand(void)
+{
+    __atomic_fetch_add(&errands, 1, __ATOMIC_SEQ_CST);
+}
+
+static void part(u32 last_command)
+{
+    (void)last_command;
+    __atomic_fetch_add(&partings, 1, __ATOMIC_SEQ_CST);
+}
+
+static void *run_target(void *nothing)
+{
+    while (!__atomic_load_n(&over, __ATOMIC_SEQ_CST)) {
+        take_kicks(target);
+        tsc_wait_us(1);
+    }
+    return nothing;
+}
+
+/* Held, the target goes on only when let go; the boot CPU runs errands meanwhile. */
+static void hold(unsigned round)
+{
+    target->index = !(round % 2);
+    give_errand_to_boot_cpu(errand);
+    assert_true(hold_others(sender));
+    while (__atomic_load_n(&errands, __ATOMIC_SEQ_CST) < (round + 1) / 2)
+        tsc_wait_us(10);
+    assert_int_equal(partings, round);
+    let_others_go(part);
+    while (__atomic_load_n(&partings, __ATOMIC_SEQ_CST) == round)
+        tsc_wait_us(10);
+    assert_int_equal(errands, (round + 1) / 2);
+}
+
+static void who_answers_is_held_and_let_go(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    concurrent = true;
+    assert_int_equal(pthread_create(&thread, NULL, run_target, NULL), 0);
+    for (unsigned round = 0; round < 4; round++)
+        hold(round);
+    flush_ept_everywhere(sender);
+    assert_int_equal(target->ept_generation, sender->ept_generation);
+    assert_false(target->deaf);
+    __atomic_store_n(&over, true, __ATOMIC_SEQ_CST);
+    pthread_join(thread, NULL);
+    concurrent = false;
+}
+
 static void stop_is_for_good(void **state)
 {
     (void)state;
@@ -287,6 +347,7 @@ int main(void)
         TEST(nothing_is_injected_while_a_sipi_is_awaited),
         TEST(a_deaf_cpu_is_not_waited_for),
         TEST(a_deaf_cpu_cannot_be_held),
+        TEST(who_answers_is_held_and_let_go),
         TEST(stop_is_for_good),
         TEST(who_does_not_stop_is_not_waited_for),
         TEST(who_has_stopped_leaves_vmx_operation_when_told),
