@@ -90,9 +90,7 @@
 #define XCR0_SSE BIT(1)
 #define XCR0_AVX BIT(2)
 #define XCR0_BNDREGS BIT(3)
-#define XCR0_BNDCSR BIT(4)
 #define XCR0_AVX512 (7ull << 5)
-#define XCR0_TILE (3ull << 17)
 #define XCR0_APX BIT(19)
 
 /* Of IA32_XSS: state that the guest does not get: processor trace, user interrupts, LBRs. */

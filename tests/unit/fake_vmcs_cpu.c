@@ -60,7 +60,7 @@ WEAK bool wrmsr_safe(u32 msr, u64 value)
 
 WEAK bool xsetbv_safe(u32 index, u64 value)
 {
-    if (index || !(value & 1) || (value & ~7ull) || (value & 6) == 4)
+    if (index || !(value & 1) || (value & ~(7 | XCR0_APX)) || (value & 6) == 4)
         return false;
     fake_cpu.xcr0 = value;
     return true;

@@ -35,13 +35,14 @@ static enum exit_action xsetbv(u32 index, u64 value)
 static void xsetbv_checks(void **state)
 {
     (void)state;
-    static const u64 bad[] = {0,           2,          5, 1 | BIT(3), 7 | BIT(5), 3 | XCR0_AVX512,
-                              7 | BIT(17), BIT(63) | 1};
+    static const u64 good[] = {1, 3, 7}, bad[] = {0, 2, 5, 7 | BIT(5), 7 | XCR0_APX, BIT(63) | 1};
     xsetbv(0, 7);
     assert_int_equal(fake_event.vector, VECTOR_UD); /* CR4.OSXSAVE is off */
     fake_set(GUEST_CR4, fake_get(GUEST_CR4) | CR4_OSXSAVE);
-    assert_int_equal(xsetbv(0, 7), EXIT_ADVANCE);
-    assert_int_equal(fake_cpu.xcr0, 7);
+    for (unsigned i = 0; i < ARRAY_SIZE(good); i++) {
+        assert_int_equal(xsetbv(0, good[i]), EXIT_ADVANCE);
+        assert_int_equal(fake_cpu.xcr0, good[i]);
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_int_equal(xsetbv(0, bad[i]), EXIT_RETRY);
         assert_int_equal(fake_event.vector, VECTOR_GP);
@@ -102,9 +103,9 @@ static enum exit_action invpcid(u64 type, u64 pcid, u64 linear)
     u64 descriptor[2] = {pcid, linear};
     memcpy(&fake_ram[OPERAND], descriptor, 16);
     fake_events_reset();
-    fake_vcpu.gpr[RAX] = type;
+    fake_vcpu.gpr[R10] = type;
     fake_exit(EXIT_INVPCID, OPERAND, 6);
-    fake_set(VM_EXIT_INSTRUCTION_INFO, 2 << 7 | DS << 15 | BIT(22) | BIT(27) | RAX << 28);
+    fake_set(VM_EXIT_INSTRUCTION_INFO, 2 << 7 | DS << 15 | BIT(22) | BIT(27) | (u64)R10 << 28);
     return exit_invpcid(&fake_vcpu);
 }
 
@@ -132,6 +133,12 @@ static void invpcid_types(void **state)
     paging_features.la57 = true; /* the CPU's width counts, not the paging mode's */
     assert_int_equal(invpcid(0, 0, BIT(55)), EXIT_ADVANCE);
     assert_int_equal(invpcid(0, 0, BIT(56)), EXIT_RETRY);
+    fake_set(GUEST_CR4, fake_get(GUEST_CR4) | CR4_PCIDE);
+    assert_int_equal(invpcid(1, 5, 0), EXIT_ADVANCE);
+    assert_int_equal(fake_flushes.non_global, 1);
+    fake_guest(GUEST_32BIT);
+    assert_int_equal(invpcid(BIT(32) | 2, 0, 0), EXIT_ADVANCE);
+    assert_int_equal(fake_flushes.all, 1);
 }
 
 #define TO(dr, gpr) ((dr) | (u64)(gpr) << 8)
@@ -152,6 +159,12 @@ static void debug_registers(void **state)
     assert_int_equal(fake_cpu.dr[2], 0xFFFF800012345678);
     mov_dr(TO(7, RSI));
     assert_int_equal(fake_event.vector, VECTOR_GP);
+    fake_vcpu.gpr[RSI] = BIT(32);
+    mov_dr(TO(6, RSI));
+    assert_int_equal(fake_event.vector, VECTOR_GP);
+    assert_int_equal(mov_dr(TO(3, RSI)), EXIT_ADVANCE);
+    assert_int_equal(mov_dr(FROM(3, RDI)), EXIT_ADVANCE);
+    assert_int_equal(fake_vcpu.gpr[RDI], BIT(32));
     fake_vcpu.gpr[RSI] = 0xFFFFF0FF & ~DR7_GD;
     assert_int_equal(mov_dr(TO(5, RSI)), EXIT_ADVANCE); /* DR7 */
     assert_int_equal(fake_get(GUEST_DR7), 0xFFFF04FF);
@@ -164,6 +177,9 @@ static void debug_registers(void **state)
     fake_vcpu.gpr[RSI] = 0xDEAD00000000;
     assert_int_equal(mov_dr(TO(7, RSI)), EXIT_ADVANCE);
     assert_int_equal(fake_get(GUEST_DR7), DR7_FIXED);
+    fake_cpu.dr[1] = 0xDEAD00001234; /* set in 64-bit mode */
+    assert_int_equal(mov_dr(FROM(1, RDI)), EXIT_ADVANCE);
+    assert_int_equal(fake_vcpu.gpr[RDI], 0x1234);
 }
 
 static void general_detect(void **state)
