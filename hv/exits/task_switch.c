@@ -48,14 +48,13 @@ static bool by_external_event(const struct task_switch *s)
            event_type(s) != TYPE_SOFTWARE_EXCEPTION;
 }
 
-/* A fault while an exception was being delivered may become a double fault. */
+/* A fault while an event was being delivered: after an exception it may become a double fault. */
 static enum exit_action switch_fault(struct vcpu *vcpu, const struct task_switch *s,
                                      struct guest_fault *fault)
 {
     if (fault->vector != VECTOR_PF && by_external_event(s))
         fault->error_code |= ERROR_CODE_EXTERNAL;
-    if (s->event && event_type(s) == TYPE_HARDWARE_EXCEPTION)
-        vcpu->vectoring = s->event;
+    vcpu->vectoring = s->event;
     return inject_fault(vcpu, fault);
 }
 

@@ -11,17 +11,19 @@
 static void jump(void **state)
 {
     (void)state;
-    fake_set(GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_RF);
+    fake_set(GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_RF | RFLAGS_NT);
+    fake_set(GUEST_GS_SELECTOR, SEL_USER_DATA);
     fake_set(GUEST_DR7, DR7_FIXED | 0x3FF);
     task_switch_by(JMP, SEL_NEW, 7);
     assert_switched();
     assert_int_equal(rights_byte(SEL_OLD), 0x89);
     assert_int_equal(rights_byte(SEL_NEW), 0x8B);
     assert_int_equal(ram32(OLD_TSS + 0x20), FAKE_RIP + 7);
-    assert_int_equal(ram32(OLD_TSS + 0x24), RFLAGS_FIXED);
+    assert_int_equal(ram32(OLD_TSS + 0x24), RFLAGS_FIXED | RFLAGS_NT);
     assert_int_equal(ram32(OLD_TSS + 0x28), 0x200);
     assert_int_equal(ram32(OLD_TSS + 0x38), FAKE_RSP);
     assert_int_equal(ram32(OLD_TSS + 0x4C), SEL_CODE);
+    assert_int_equal(ram32(OLD_TSS + 0x5C), SEL_USER_DATA);
     assert_int_equal(ram32(OLD_TSS + 0x60), 0);
     assert_int_equal(ram32(NEW_TSS), 0);
     assert_int_equal(fake_get(GUEST_RFLAGS), 0x202);
@@ -63,6 +65,20 @@ static void gate_with_error_code(void **state)
     assert_int_equal(fake_get(GUEST_RSP), STACK - 4);
     assert_int_equal(ram32(STACK - 4), 0x58);
     assert_int_equal(fake_vcpu.vectoring, 0);
+}
+
+/* On a stack of 16-bit code, whose pointer wraps below its upper half. */
+static void error_code_on_a_narrow_stack(void **state)
+{
+    (void)state;
+    fake_set(IDT_VECTORING_INFO, 0x80000B0D);
+    fake_set(IDT_VECTORING_ERROR_CODE, 0x58);
+    set_gdt(SEL_DATA, DESCRIPTOR(0, 0xFFFFF, 0x8092));
+    new_tss.gpr[RSP] = 0x120002;
+    task_switch_by(GATE, SEL_NEW, 5);
+    assert_int_equal(fake_event.vector, -1);
+    assert_int_equal(fake_get(GUEST_RSP), 0x12FFFE);
+    assert_int_equal(ram32(0xFFFE), 0x58);
 }
 
 static void gate_by_int_n(void **state)
@@ -139,6 +155,28 @@ static void from_16bit_tss(void **state)
     assert_int_equal(fake_vcpu.gpr[RBX], 0xFFFF0103);
 }
 
+static void to_16bit_tss(void **state)
+{
+    (void)state;
+    u16 tss[22] = {0};
+    fake_set(GUEST_TR_ACCESS_RIGHTS, 0x83);
+    fake_set(GUEST_TR_LIMIT, 0x29);
+    set_gdt(SEL_OLD, DESCRIPTOR(OLD_TSS, 0x2B, 0x83));
+    memset(&fake_ram[OLD_TSS], 0, sizeof(tss));
+    task_switch_by(JMP, SEL_NEW, 7);
+    assert_switched();
+    memcpy(tss, &fake_ram[OLD_TSS], sizeof(tss));
+    assert_int_equal(tss[6], 0);
+    assert_int_equal(tss[7], FAKE_RIP + 7);
+    assert_int_equal(tss[8], RFLAGS_FIXED);
+    assert_int_equal(tss[9], 0x200);
+    assert_int_equal(tss[16], 0x207);
+    assert_int_equal(tss[18], SEL_CODE);
+    assert_int_equal(tss[20], (u16)fake_get(GUEST_DS_SELECTOR));
+    assert_int_equal(tss[21], 0);
+    assert_int_equal(rights_byte(SEL_OLD), 0x81);
+}
+
 static void debug_trap(void **state)
 {
     (void)state;
@@ -181,6 +219,8 @@ int main(void)
         TEST(from_16bit_tss),
         TEST(debug_trap),
         TEST(loads_cr3),
+        TEST(error_code_on_a_narrow_stack),
+        TEST(to_16bit_tss),
     };
     return cmocka_run_group_tests_name("Task switches", tests, NULL, NULL);
 }
