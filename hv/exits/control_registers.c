@@ -177,20 +177,10 @@ static enum exit_action mov_to(struct vcpu *vcpu, unsigned number, u64 value)
     }
 }
 
-/* CR0 and CR4 are here for completeness: reading them never exits. */
-static u64 read_guest_cr(const struct vcpu *vcpu, unsigned number)
-{
-    switch (number) {
-    case 0: return guest_visible_cr0(vcpu);
-    case 3: return vmread(GUEST_CR3);
-    case 4: return guest_visible_cr4(vcpu);
-    default: return live_cr8();
-    }
-}
-
+/* From CR3 or CR8: reading CR0 and CR4 never exits. */
 static enum exit_action mov_from(struct vcpu *vcpu, unsigned number, unsigned gpr)
 {
-    u64 value = read_guest_cr(vcpu, number);
+    u64 value = number == 3 ? vmread(GUEST_CR3) : live_cr8();
     vcpu_set_gpr(vcpu, gpr, guest_64bit_code() ? value : (u32)value);
     return EXIT_ADVANCE;
 }

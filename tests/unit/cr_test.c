@@ -146,6 +146,20 @@ static void cr3_and_pcids(void **state)
     assert_int_equal(fake_get(GUEST_RSP), 0x8005);
 }
 
+/* What CR3 points at is not looked at before paging is on. */
+static void pae_without_paging(void **state)
+{
+    (void)state;
+    static const u64 bad[4] = {0x1003};
+    fake_guest(GUEST_32BIT);
+    own_everything();
+    memcpy(&fake_ram[0x6000], bad, sizeof(bad));
+    assert_int_equal(write_cr(4, CR4_PAE), EXIT_ADVANCE);
+    assert_int_equal(write_cr(3, 0x6000), EXIT_ADVANCE);
+    assert_int_equal(write_cr(4, CR4_PAE | CR4_PGE), EXIT_ADVANCE);
+    ASSERT_GP(write_cr(0, CR0_PE | CR0_PG));
+}
+
 /* Outside 64-bit mode the upper halves of registers hold garbage. */
 static void upper_halves(void **state)
 {
@@ -198,7 +212,7 @@ int main(void)
         TEST(hidden_bits_stay_set), TEST(reserved_combinations), TEST(cr0_ignores_undefined_bits),
         TEST(long_mode_on_and_off), TEST(pae_loads_pdptes),      TEST(cr3_and_pcids),
         TEST(upper_halves),         TEST(clts_and_lmsw),         TEST(cr8),
-        TEST(cache_bits_are_real),
+        TEST(cache_bits_are_real),  TEST(pae_without_paging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

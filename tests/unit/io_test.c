@@ -111,6 +111,10 @@ static void out_keeps_width(void **state)
 static void com1_is_watched(void **state)
 {
     (void)state;
+    fake_vcpu.gpr[RAX] = 'x';
+    io(GUEST_64BIT, QUALIFICATION(0x3F7, 1, 0), "\xEE", 1);
+    io(GUEST_64BIT, QUALIFICATION(0x400, 1, 0), "\xEE", 1);
+    assert_int_equal(serial_length, 0);
     fake_vcpu.gpr[RAX] = 'A' << 8 | 'B' << 16;
     io(GUEST_64BIT, QUALIFICATION(0x3F7, 4, 0), "\xEF", 1);
     assert_string_equal(serial, "A");
@@ -192,6 +196,33 @@ static void long_mode_prefixes(void **state)
     io(GUEST_64BIT, QUALIFICATION(0x3F8, 1, STRING), "\x67\x36\x6E", 3);
     assert_string_equal(serial, "z");
     assert_int_equal(fake_vcpu.gpr[RSI], 0x3001);
+}
+
+/* The last of several counts. */
+static void segment_overrides(void **state)
+{
+    (void)state;
+    static const struct {
+        char code[4];
+        unsigned length;
+        enum segment segment;
+    } rows[] = {
+        {"\x26\x6E", 2, ES}, {"\x2E\x6E", 2, CS}, {"\x36\x6E", 2, SS},         {"\x6E", 1, DS},
+        {"\x64\x6E", 2, FS}, {"\x65\x6E", 2, GS}, {"\x64\xF0\x3E\x6E", 4, DS},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        fake_guest(GUEST_16BIT);
+        for (enum segment s = ES; s <= GS; s++) {
+            fake_set(GUEST_ES_BASE + 2 * s, s == CS ? 0 : 0x10000 + 0x100 * s);
+            fake_ram[(s == CS ? 0 : 0x10000 + 0x100 * s) + 0x80] = (u8)('0' + s);
+        }
+        memcpy(&fake_ram[FAKE_RIP], rows[i].code, rows[i].length);
+        fake_vcpu.gpr[RSI] = 0x80;
+        serial_length = 0;
+        fake_exit(EXIT_IO_INSTRUCTION, QUALIFICATION(0x3F8, 1, STRING), rows[i].length);
+        assert_int_equal(exit_io_instruction(&fake_vcpu), EXIT_ADVANCE);
+        assert_int_equal(serial[0], '0' + rows[i].segment);
+    }
 }
 
 static void fault_keeps_progress(void **state)
@@ -312,6 +343,7 @@ int main(void)
         TEST(rep_ins_backwards),
         TEST(real_mode_override),
         TEST(long_mode_prefixes),
+        TEST(segment_overrides),
         TEST(fault_keeps_progress),
         TEST(limit_of_segment),
         TEST(batches),
