@@ -19,12 +19,11 @@ static void update_debug_registers(u64 qualification)
 }
 
 /* A single step inside a shadow needs a pending BS, or the next entry fails (SDM vol. 3, 'Checks on
- * Guest Non-Register State'). */
+ * Guest Non-Register State'). BTF is clear by now. */
 static void repair_single_step_in_shadow(void)
 {
     u64 shadow = BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
-    if ((vmread(GUEST_INTERRUPTIBILITY) & shadow) && (vmread(GUEST_RFLAGS) & RFLAGS_TF) &&
-        !(vmread(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
+    if ((vmread(GUEST_INTERRUPTIBILITY) & shadow) && (vmread(GUEST_RFLAGS) & RFLAGS_TF))
         vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS,
                 vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
 }

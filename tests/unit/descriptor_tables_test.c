@@ -144,12 +144,12 @@ static void loads_tr(void **state)
 {
     (void)state;
     fake_guest(GUEST_32BIT);
-    set_descriptor(3, 0x1200893456780067);
+    set_descriptor(3, 0x1205893456780067);
     fake_vcpu.gpr[RDX] = 0xFFFF0018;
     assert_int_equal(selector(LTR, REGISTER(RDX), "\x0F\x00\xDA"), EXIT_ADVANCE);
     assert_int_equal(fake_get(GUEST_TR_SELECTOR), 0x18);
     assert_int_equal(fake_get(GUEST_TR_BASE), 0x12345678);
-    assert_int_equal(fake_get(GUEST_TR_LIMIT), 0x67);
+    assert_int_equal(fake_get(GUEST_TR_LIMIT), 0x50067);
     assert_int_equal(fake_get(GUEST_TR_ACCESS_RIGHTS), 0x8B);
     assert_int_equal(fake_ram[GDT + 3 * 8 + 5], 0x8B);
     assert_int_equal(selector(LTR, REGISTER(RDX), "\x0F\x00\xDA"), EXIT_RETRY); /* busy */

@@ -24,8 +24,8 @@ static void smi_cannot_happen(void **state)
     (void)state;
     start(EXIT_IO_SMI, 0x00710008, 0);
     assert_stopped("SMI");
-    start(EXIT_OTHER_SMI, 0, 0);
-    assert_stopped("SMI");
+    start(EXIT_OTHER_SMI | (u32)EXIT_REASON_BUS_LOCK, 0, 0);
+    assert_stopped("exit 6: an SMI");
 }
 
 static void instructions_of_hidden_features_are_undefined(void **state)
@@ -168,6 +168,16 @@ static void undefined_numbers(void **state)
     }
 }
 
+static void the_stack_pointer_is_a_register(void **state)
+{
+    (void)state;
+    start(EXIT_CR_ACCESS, 3 | RSP << 8 | 1 << 4, 3); /* MOV RSP, CR3 */
+    fake_vcpu.gpr[RSP] = 5;
+    assert_advanced(3);
+    assert_int_equal(fake_get(GUEST_RSP), fake_get(GUEST_CR3));
+    assert_int_equal(fake_vcpu.gpr[RSP], 5);
+}
+
 /* ---- Every number ---- */
 
 /* False for what handlers of known reasons may do: only the counting is looked at then. */
@@ -240,6 +250,7 @@ int main(void)
         cmocka_unit_test(bus_lock_is_counted),
         cmocka_unit_test(instruction_timeout),
         cmocka_unit_test(undefined_numbers),
+        cmocka_unit_test(the_stack_pointer_is_a_register),
         cmocka_unit_test(every_number_is_survived),
     };
     return cmocka_run_group_tests_name("The way of an exit", tests, NULL, NULL);

@@ -74,7 +74,7 @@ void vcpu_run(struct vcpu *vcpu)
 
 void take_kicks(struct vcpu *vcpu)
 {
-    (void)vcpu;
+    vcpu->kick = 0;
 }
 
 void take_nmis(struct vcpu *vcpu)
@@ -131,7 +131,7 @@ void serial_filter_out(u16 port, u8 value)
     (void)port, (void)value;
 }
 
-void intercept_msrs(u32 first, u32 last, unsigned accesses, bool on)
+__attribute__((weak)) void intercept_msrs(u32 first, u32 last, unsigned accesses, bool on)
 {
     (void)first, (void)last, (void)accesses, (void)on;
 }
@@ -153,14 +153,17 @@ bool is_own_memory(u64 physical)
     return physical / PAGE_SIZE == FAKE_RAM / PAGE_SIZE;
 }
 
+static u64 denied;
+
 void guest_memory_deny(u64 physical, bool write)
 {
     (void)physical, (void)write;
+    denied++;
 }
 
 u64 guest_memory_denied(void)
 {
-    return 0;
+    return denied;
 }
 
 bool guest_memory_map(struct vcpu *vcpu, u64 physical)
@@ -230,12 +233,12 @@ u64 traps_base(void)
     return 0xFFFFFFFF80100000;
 }
 
-u64 io_bitmap_physical(unsigned half)
+__attribute__((weak)) u64 io_bitmap_physical(unsigned half)
 {
     return 0x101000 + 0x1000 * half;
 }
 
-u64 msr_bitmap_physical(void)
+__attribute__((weak)) u64 msr_bitmap_physical(void)
 {
     return 0x103000;
 }

@@ -39,7 +39,7 @@ static void no_ram_reads_as_ones(void **state)
 static void segments(void **state)
 {
     (void)state;
-    enum { EXPAND_DOWN = 0xC097, CODE_ONLY = 0xC099, READ_ONLY = 0xC091 };
+    enum { EXPAND_DOWN = 0xC097, EXPAND_DOWN_16 = 0x8097, CODE_ONLY = 0xC099, READ_ONLY = 0xC091 };
     static const struct {
         enum fake_mode mode;
         enum segment segment;
@@ -53,6 +53,8 @@ static void segments(void **state)
         {GUEST_64BIT, DS, 0, 0, 0x5000, 0x1000, 8, ACCESS_WRITE, 0, 0x1000},
         {GUEST_64BIT, FS, 0, 0, 0x5000, 0x1000, 8, ACCESS_WRITE, 0, 0x6000},
         {GUEST_64BIT, DS, 0, 0, 0, 0xFFFFFFFF00001000, 4, ACCESS_WRITE, 0, 0x1000},
+        {GUEST_64BIT, GS, 0, 0, 0x5000, 0x1000, 8, ACCESS_WRITE, 0, 0x6000},
+        {GUEST_64BIT, DS, 0, 0, 0, 0x7FFFFFFFFFFC, 8, ACCESS_READ, 0, 0x7FFFFFFFFFFC},
         {GUEST_64BIT, DS, 0, 0, 0, 0x7FFFFFFFFFFD, 8, ACCESS_READ, VECTOR_GP, 0},
         {GUEST_64BIT, SS, 0, 0, 0, 0x800000000000, 8, ACCESS_READ, VECTOR_SS, 0},
         {GUEST_32BIT, DS, 0, 0xFFFFFFFF, 0xFFFFF000, 0x2000, 4, ACCESS_READ, 0, 0x1000},
@@ -60,6 +62,9 @@ static void segments(void **state)
         {GUEST_32BIT, DS, 0, 0xFFF, 0, 0xFFD, 4, ACCESS_READ, VECTOR_GP, 0},
         {GUEST_32BIT, SS, EXPAND_DOWN, 0xFFF, 0, 0xFFF, 4, ACCESS_READ, VECTOR_SS, 0},
         {GUEST_32BIT, SS, EXPAND_DOWN, 0xFFF, 0, 0x1000, 4, ACCESS_WRITE, 0, 0x1000},
+        {GUEST_32BIT, SS, EXPAND_DOWN, 0xFFF, 0, 0x10000, 4, ACCESS_WRITE, 0, 0x10000},
+        {GUEST_32BIT, SS, EXPAND_DOWN_16, 0xFFF, 0, 0xFFFC, 4, ACCESS_WRITE, 0, 0xFFFC},
+        {GUEST_32BIT, SS, EXPAND_DOWN_16, 0xFFF, 0, 0xFFFD, 4, ACCESS_WRITE, VECTOR_SS, 0},
         {GUEST_32BIT, DS, READ_ONLY, ~0u, 0, 0, 4, ACCESS_WRITE, VECTOR_GP, 0},
         {GUEST_32BIT, CS, CODE_ONLY, ~0u, 0, 0, 4, ACCESS_READ, VECTOR_GP, 0},
         {GUEST_32BIT, ES, AR_UNUSABLE, ~0u, 0, 0, 4, ACCESS_READ, VECTOR_GP, 0},

@@ -205,6 +205,9 @@ static void walks_32bit(void **state)
     set_entry32(0, 1, 0xC0000000 | 0xFE000 | LARGE | P); /* PSE-36: bits 39:32 */
     assert_true(translate(0x402345, ACCESS_READ, 0));
     assert_int_equal(physical, 0x7FC0002345);
+    set_entry32(0, 1, 0xC0000000 | BIT(20) | LARGE | P);
+    assert_true(translate(0x402345, ACCESS_READ, 0));
+    assert_int_equal(physical, 0x80C0002345);
     set_entry32(0, 1, 0xC0000000 | BIT(21) | LARGE | P);
     assert_page_fault(0x402345, ACCESS_READ, 0, 9);
     paging_features.physical_address_width = 36;
@@ -226,6 +229,9 @@ static void walks_pae(void **state)
     assert_true(translate(LINEAR, ACCESS_WRITE, 3));
     assert_int_equal(physical, DATA + 0x123);
     assert_page_fault(0x1000, ACCESS_READ, 0, 0);
+    add_cr4(CR4_PKE); /* keys are for IA-32e mode */
+    fake_cpu.pkru = ~0u;
+    assert_true(translate(LINEAR, ACCESS_WRITE, 3));
     set_entry(2, 1, DATA | P | BIT(52));
     assert_page_fault(LINEAR, ACCESS_READ, 0, 9);
 }

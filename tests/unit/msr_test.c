@@ -9,35 +9,50 @@
 // link: hv/vmx/events.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
 // link: hv/vmx/segments.c hv/vmx/startup.c hv/vmx/vcpu.c hv/vmx/vmcs.c hv/stats/counters.c
 // link: hv/platform/a20.c hv/stats/leaves.c hv/stats/timeline.c hv/lib/print.c tests/unit/fake_machine.c
-// link: tests/unit/fake_vmcs*.c
+// link: hv/vmx/bitmaps.c tests/unit/fake_vmcs*.c
 #include "fake_machine.h"
 
+#include <string.h>
+
+#include "exits/msr.h"
 #include "lib/print.h"
+#include "mm/frames.h"
+#include "vmx/bitmaps.h"
 #include "x86/msr.h"
 
 #define GP (INTERRUPTION_VALID | INTERRUPTION_ERROR_CODE | 3 << 8 | VECTOR_GP)
 
-/* Whether the guest's WRMSR was carried out; else it got #GP. */
-static bool write_msr(u32 msr, u64 value)
+/* Whether the guest's instruction was carried out; else it got #GP. */
+static bool access_msr(u32 reason, u32 msr)
 {
-    fake_set(VM_ENTRY_INTERRUPTION_INFO, 0);
-    fake_vcpu.gpr[RCX] = msr;
-    fake_vcpu.gpr[RAX] = (u32)value;
-    fake_vcpu.gpr[RDX] = value >> 32;
-    fake_exit(EXIT_WRMSR, 0, 2);
+    fake_set(GUEST_RIP, FAKE_RIP);
+    fake_vcpu.gpr[RCX] = BIT(32) | msr;
+    fake_exit(reason, 0, 2);
     assert_true(fake_dispatch());
     u64 info = fake_get(VM_ENTRY_INTERRUPTION_INFO);
     assert_true(info == 0 || info == (u32)GP);
+    assert_int_equal(fake_get(GUEST_RIP), info ? FAKE_RIP : FAKE_RIP + 2);
     return !info;
+}
+
+static bool write_msr(u32 msr, u64 value)
+{
+    fake_vcpu.gpr[RAX] = BIT(32) | (u32)value;
+    fake_vcpu.gpr[RDX] = BIT(32) | value >> 32;
+    return access_msr(EXIT_WRMSR, msr);
 }
 
 static bool read_msr(u32 msr)
 {
-    fake_set(VM_ENTRY_INTERRUPTION_INFO, 0);
-    fake_vcpu.gpr[RCX] = msr;
-    fake_exit(EXIT_RDMSR, 0, 2);
-    assert_true(fake_dispatch());
-    return !fake_get(VM_ENTRY_INTERRUPTION_INFO);
+    return access_msr(EXIT_RDMSR, msr);
+}
+
+static void reads_as(u32 msr, u64 value)
+{
+    fake_vcpu.gpr[RAX] = fake_vcpu.gpr[RDX] = ~0ull;
+    assert_true(read_msr(msr));
+    assert_int_equal(fake_vcpu.gpr[RAX], (u32)value);
+    assert_int_equal(fake_vcpu.gpr[RDX], value >> 32);
 }
 
 static int setup(void **state)
@@ -62,12 +77,14 @@ static void registers_of_tallys_own_are_not_touched(void **state)
         {IA32_SYSENTER_EIP, GUEST_IA32_SYSENTER_EIP, 0xFFFFFFFF80000000, BIT(62)},
         {IA32_PAT, GUEST_IA32_PAT, 0x0007040500070406, 0x0007040600070402},
         {IA32_EFER, GUEST_IA32_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE, BIT(12)},
+        {IA32_EFER, GUEST_IA32_EFER, EFER_LME | EFER_LMA, EFER_LMA}, /* paging is on */
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         u64 value;
         assert_false(fake_msr_get(rows[i].msr, &value));
         assert_true(write_msr(rows[i].msr, rows[i].good));
         assert_int_equal(fake_get(rows[i].field), rows[i].good);
+        reads_as(rows[i].msr, rows[i].good);
         assert_false(write_msr(rows[i].msr, rows[i].bad));
         assert_int_equal(fake_get(rows[i].field), rows[i].good);
     }
@@ -137,6 +154,126 @@ static void no_branch_traces(void **state)
     assert_int_equal(fake_get(GUEST_IA32_DEBUGCTL), DEBUGCTL_LBR);
     u64 value;
     assert_true(fake_msr_get(IA32_DEBUGCTL, &value) && value == 0);
+    reads_as(IA32_DEBUGCTL, DEBUGCTL_LBR);
+}
+
+static void what_the_guest_is_told(void **state)
+{
+    (void)state;
+    assert_true(write_msr(IA32_SYSENTER_CS, 0x123456789));
+    reads_as(IA32_SYSENTER_CS, 0x23456789);
+    reads_as(IA32_FEATURE_CONTROL, FEATURE_CONTROL_LOCK);
+    assert_false(write_msr(IA32_FEATURE_CONTROL, FEATURE_CONTROL_LOCK));
+    assert_true(write_msr(IA32_BIOS_UPDT_TRIG, 0x1000)); /* and no update */
+    assert_false(read_msr(IA32_BIOS_UPDT_TRIG));
+    fake_msr(IA32_MISC_ENABLE, BIT(18) | BIT(11));
+    reads_as(IA32_MISC_ENABLE, BIT(11)); /* no MONITOR */
+    fake_msr(0x1234, 0x9876543210);
+    reads_as(0x1234, 0x9876543210);
+    assert_false(read_msr(0x1235));
+    assert_false(write_msr(0x1235, 0));
+}
+
+static void features_come_and_go(void **state)
+{
+    (void)state;
+    static const u32 msrs[] = {IA32_APIC_BASE, IA32_MISC_ENABLE, TSX_FORCE_ABORT, IA32_TSX_CTRL};
+    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
+        fake_vcpu.cpuid_cache.entry[5].kind = CPUID_CONSTANT;
+        fake_msr(msrs[i], 0);
+        assert_true(write_msr(msrs[i], 0));
+        assert_int_equal(fake_vcpu.cpuid_cache.entry[5].kind, CPUID_EMPTY);
+    }
+}
+
+/* ---- Which accesses exit ---- */
+
+static u8 frames[3 * PAGE_SIZE];
+
+void *frame_alloc(void)
+{
+    static unsigned used;
+    return memset(&frames[used++ % 3 * PAGE_SIZE], 0, PAGE_SIZE);
+}
+
+u64 frame_physical(const void *frame)
+{
+    return (u64)((const u8 *)frame - frames);
+}
+
+static bool is_set(u64 physical, u32 bit)
+{
+    return frames[physical + bit / 8] >> bit % 8 & 1;
+}
+
+/* SDM vol. 3, 'MSR-Bitmap Address'. */
+static unsigned exiting(u32 msr)
+{
+    u32 bit = msr % 0x2000 + (msr >= 0xC0000000 ? 0x2000 : 0);
+    u64 bitmap = msr_bitmap_physical();
+    return (is_set(bitmap, bit) ? MSR_READ : 0) | (is_set(bitmap + 2048, bit) ? MSR_WRITE : 0);
+}
+
+static void profiles_let_msrs_pass(void **state)
+{
+    (void)state;
+    enum { NONE, R, W, RW };
+    static const struct {
+        u32 msr;
+        u8 minimal, kvm;
+    } rows[] = {
+        {IA32_TSC, NONE, RW},
+        {0x11, RW, RW},
+        {IA32_APIC_BASE, W, RW},
+        {IA32_FEATURE_CONTROL, RW, RW},
+        {IA32_TSC_ADJUST, NONE, RW},
+        {0x47, NONE, RW},
+        {IA32_SPEC_CTRL, NONE, NONE},
+        {IA32_SPEC_CTRL + 1, NONE, NONE},
+        {IA32_SPEC_CTRL + 2, NONE, RW},
+        {IA32_BIOS_UPDT_TRIG, RW, RW},
+        {TSX_FORCE_ABORT, W, RW},
+        {IA32_TSX_CTRL, W, RW},
+        {IA32_SYSENTER_CS - 1, NONE, RW},
+        {IA32_SYSENTER_CS, NONE, NONE},
+        {IA32_SYSENTER_EIP, NONE, NONE},
+        {IA32_MISC_ENABLE, RW, RW},
+        {IA32_PAT, NONE, RW},
+        {IA32_MTRR_DEF_TYPE, W, RW},
+        {IA32_VMX_BASIC, RW, RW},
+        {IA32_XSS, W, RW},
+        {IA32_EFER, NONE, RW},
+        {IA32_STAR, NONE, NONE},
+        {IA32_FMASK, NONE, NONE},
+        {IA32_FS_BASE, NONE, NONE},
+        {IA32_KERNEL_GS_BASE, NONE, NONE},
+        {IA32_TSC_AUX, NONE, RW},
+    };
+    for (enum tally_profile profile = PROFILE_MINIMAL; profile <= PROFILE_KVM; profile++) {
+        bitmaps_init(profile == PROFILE_KVM);
+        msr_intercept(profile);
+        for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+            if (exiting(rows[i].msr) != (profile ? rows[i].kvm : rows[i].minimal))
+                fail_msg("MSR %#x, profile %u: %u", rows[i].msr, profile, exiting(rows[i].msr));
+    }
+    memset(frames, 0, sizeof(frames));
+    msr_intercept(PROFILE_ALL); /* goes without the bitmap */
+    for (unsigned i = 0; i < sizeof(frames); i++)
+        assert_int_equal(frames[i], 0);
+}
+
+static void watched_ports_exit(void **state)
+{
+    (void)state;
+    static const u16 ports[] = {0x3F8, 0x7FFF, 0x8900, 0xFFFF};
+    bitmaps_init(false);
+    for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
+        intercept_port(ports[i]);
+    for (u32 port = 0, i = 0; port <= 0xFFFF; port++) {
+        bool exits = is_set(io_bitmap_physical(port >> 15), port & 0x7FFF);
+        assert_int_equal(exits, port == ports[i]);
+        i += exits;
+    }
 }
 
 static void no_output(char c)
@@ -152,6 +289,10 @@ int main(void)
         TEST(what_reaches_memory_without_an_exit_faults),
         TEST(only_some_bits),
         TEST(no_branch_traces),
+        TEST(what_the_guest_is_told),
+        TEST(features_come_and_go),
+        TEST(profiles_let_msrs_pass),
+        TEST(watched_ports_exit),
     };
     print_sink = no_output;
     return cmocka_run_group_tests(tests, NULL, NULL);
