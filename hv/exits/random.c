@@ -23,11 +23,9 @@ enum exit_action exit_rdrand(struct vcpu *vcpu)
     unsigned number = operand_register();
     /* From the prefixes: Bochs up to 2.7 reports 16-bit operands as 32-bit ones. */
     unsigned size = guest_prefixes().operand_size;
-    u64 value = 0;
+    u64 value; /* 0 without the carry */
     bool carry = live_random(seed, size, &value);
 
-    if (!carry)
-        value = 0;
     if (size == 2)
         value |= vcpu_gpr(vcpu, number) & ~0xFFFFull;
     vcpu_set_gpr(vcpu, number, value);
