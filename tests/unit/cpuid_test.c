@@ -93,10 +93,13 @@ static void features_are_hidden(void **state)
         answers(0x80000001, 0, ~0u, ~0u, ~0u, ~0u);
         answers(0x80000008, 0, 0x3930, 0, 0, 0); /* 48 of 52 bits */
     }
-    static const u32 empty[] = {0x5, 0x12, 0x14, 0x19, 0x1B, 0x1C};
+    highest_basic = 0x30;
+    static const u32 empty[] = {0x5, 0x12, 0x14, 0x19, 0x1B, 0x1C, 0x29};
     for (unsigned i = 0; i < ARRAY_SIZE(empty); i++)
         for (u32 subleaf = 0; subleaf < 3; subleaf++)
             answers(empty[i], subleaf, 0, 0, 0, 0);
+    answers(0x23, 0, all_but(BIT(4) | BIT(5)), ~0u, ~0u, ~0u);
+    answers(0x23, 1, ~0u, ~0u, ~0u, ~0u);
     answers(0x2, 0, ~0u, ~0u, ~0u, ~0u); /* all else is the CPU's */
     answers(0x4, 3, ~0u, ~0u, ~0u, ~0u);
 }
@@ -189,10 +192,12 @@ static void constant_leaves_are_asked_once(void **state)
     ask(4, 2);
     ask(1, 0);
     ask(7, 0);
+    ask(0xD, 2);
     unsigned before = executed;
     ask(4, 2);
     ask(1, 0);
     ask(7, 0);
+    ask(0xD, 2);
     assert_int_equal(executed, before);
     ask(0xD, 1);
     before = executed;

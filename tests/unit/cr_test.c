@@ -158,6 +158,34 @@ static void pae_without_paging(void **state)
     assert_int_equal(write_cr(3, 0x6000), EXIT_ADVANCE);
     assert_int_equal(write_cr(4, CR4_PAE | CR4_PGE), EXIT_ADVANCE);
     ASSERT_GP(write_cr(0, CR0_PE | CR0_PG));
+    assert_int_equal(write_cr(4, 0), EXIT_ADVANCE);
+    fake_set(GUEST_IA32_EFER, EFER_SCE | EFER_NXE); /* no LME */
+    assert_int_equal(write_cr(0, CR0_PE | CR0_PG), EXIT_ADVANCE);
+    assert_int_equal(fake_get(GUEST_IA32_EFER), EFER_SCE | EFER_NXE);
+    ASSERT_GP(write_cr(4, CR4_PAE));
+}
+
+static void flushes(void **state)
+{
+    (void)state;
+    assert_int_equal(write_cr(0, LONG_CR0 | CR0_TS), EXIT_ADVANCE);
+    assert_int_equal(fake_flushes.all, 0);
+    assert_int_equal(write_cr(4, CR4_PAE | CR4_OSFXSR), EXIT_ADVANCE);
+    assert_int_equal(fake_flushes.all, 0);
+    assert_int_equal(write_cr(4, CR4_PAE | CR4_OSFXSR | CR4_PGE), EXIT_ADVANCE);
+    assert_int_equal(fake_flushes.all, 1);
+}
+
+static void cet_needs_write_protection(void **state)
+{
+    (void)state;
+    own_everything();
+    fake_vcpu.controls.cr4_allowed |= CR4_CET;
+    assert_int_equal(write_cr(4, CR4_PAE | CR4_CET), EXIT_ADVANCE);
+    ASSERT_GP(write_cr(0, LONG_CR0 & ~CR0_WP));
+    assert_int_equal(write_cr(4, CR4_PAE), EXIT_ADVANCE);
+    assert_int_equal(write_cr(0, LONG_CR0 & ~CR0_WP), EXIT_ADVANCE);
+    ASSERT_GP(write_cr(4, CR4_PAE | CR4_CET));
 }
 
 /* Outside 64-bit mode the upper halves of registers hold garbage. */
@@ -209,10 +237,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {
-        TEST(hidden_bits_stay_set), TEST(reserved_combinations), TEST(cr0_ignores_undefined_bits),
-        TEST(long_mode_on_and_off), TEST(pae_loads_pdptes),      TEST(cr3_and_pcids),
-        TEST(upper_halves),         TEST(clts_and_lmsw),         TEST(cr8),
-        TEST(cache_bits_are_real),  TEST(pae_without_paging),
+        TEST(hidden_bits_stay_set),
+        TEST(reserved_combinations),
+        TEST(cr0_ignores_undefined_bits),
+        TEST(long_mode_on_and_off),
+        TEST(pae_loads_pdptes),
+        TEST(cr3_and_pcids),
+        TEST(upper_halves),
+        TEST(clts_and_lmsw),
+        TEST(cr8),
+        TEST(cache_bits_are_real),
+        TEST(pae_without_paging),
+        TEST(flushes),
+        TEST(cet_needs_write_protection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,6 +72,9 @@ static void entry_failures_name_the_rule(void **state)
         {{0x100000277, 6}, "bits 63:32 of an entry's first half must be 0: MSR 100000277 is 6"},
         {{X2APIC_EOI, 0}, "registers of the local APIC cannot be loaded: MSR 80b is 0"},
         {{IA32_SMBASE, 0}, "the MSRs of SMM cannot be loaded outside it: MSR 9e is 0"},
+        {{IA32_SMM_MONITOR_CTL, 0}, "the MSRs of SMM cannot be loaded outside it: MSR 9b is 0"},
+        {{IA32_GS_BASE, 0},
+         "the bases of FS and GS cannot be loaded from a list: MSR c0000101 is 0"},
         {{IA32_PAT, 2}, "the value must be one that WRMSR would take: MSR 277 is 2"},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(entries); i++) {
@@ -80,6 +83,21 @@ static void entry_failures_name_the_rule(void **state)
         fake_set(VM_ENTRY_MSR_LOAD_COUNT, 2);
         memcpy(&fake_ram[0x3010], entries[i].entry, 16);
         assert_stopped(entries[i].said);
+    }
+    static const u64 beyond[] = {0, 3}; /* entries that there are not */
+    for (unsigned i = 0; i < ARRAY_SIZE(beyond); i++) {
+        start(EXIT_ENTRY_FAIL_MSR_LOAD | (u32)EXIT_REASON_ENTRY_FAILURE, beyond[i], 0);
+        fake_set(VM_ENTRY_MSR_LOAD_ADDR, 0x3000);
+        fake_set(VM_ENTRY_MSR_LOAD_COUNT, 2);
+        assert_stopped("");
+        assert_null(strstr(fake_output, "broken rule"));
+    }
+    static const char *const meanings[] = {"no further information", "no further information",
+                                           "loading the PDPTEs",
+                                           "injecting an NMI under blocking by STI"};
+    for (unsigned i = 0; i < ARRAY_SIZE(meanings); i++) {
+        start(EXIT_ENTRY_FAIL_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE, i, 0);
+        assert_stopped(meanings[i]);
     }
 }
 
@@ -95,6 +113,16 @@ static void vmfail_is_explained(void **state)
         vmx_instruction_failed(RFLAGS_ZF, &fake_vcpu);
     assert_non_null(strstr(fake_output, "CR3_TARGET_COUNT is 12c"));
     assert_non_null(strstr(fake_output, "error 7: VM entry with invalid control field(s)"));
+    assert_non_null(strstr(fake_output, "GUEST_RIP"));
+    assert_non_null(strstr(fake_output, "error 7; the lines above say why"));
+
+    void vmwrite_failed(u32 field, u64 value);
+    start(0, 0, 0);
+    fake_set(VM_INSTRUCTION_ERROR, 12);
+    fake_fatal_expected = true;
+    if (!setjmp(fake_fatal))
+        vmwrite_failed(GUEST_RIP, 0x1234);
+    assert_non_null(strstr(fake_output, "VMWRITE of 1234 to GUEST_RIP (681e) failed"));
 
     start(0, 0, 0);
     fake_fatal_expected = true;
@@ -152,6 +180,36 @@ static void instruction_timeout(void **state)
     fake_set(IDT_VECTORING_ERROR_CODE, 0x18);
     assert_faulted(INJECTED_GP);
     assert_int_equal(fake_get(VM_ENTRY_EXCEPTION_ERROR_CODE), 0x18);
+    start(EXIT_INSTRUCTION_TIMEOUT, 0, 0);
+    fake_set(IDT_VECTORING_INFO, INJECTED_GP & ~(u32)INTERRUPTION_VALID);
+    assert_resumed();
+}
+
+static void counters(void **state)
+{
+    (void)state;
+    start(EXIT_WBINVD, 0, 2);
+    assert_advanced(2);
+    assert_int_equal(fake_cpu.wbinvds, 1);
+    start(EXIT_RDPMC, 0, 2);
+    fake_cpu.pmc = 0x12389ABCDEF;
+    fake_vcpu.gpr[RCX] = BIT(32) | 3;
+    assert_advanced(2);
+    assert_int_equal(fake_vcpu.gpr[RAX], 0x89ABCDEF);
+    assert_int_equal(fake_vcpu.gpr[RDX], 0x123);
+    start(EXIT_RDPMC, 0, 2);
+    fake_vcpu.gpr[RCX] = 4; /* there is none */
+    assert_faulted(INJECTED_GP);
+    for (u32 reason = EXIT_RDTSC; reason <= EXIT_RDTSCP; reason += EXIT_RDTSCP - EXIT_RDTSC) {
+        start(reason, 0, 3);
+        fake_msr(IA32_TSC_AUX, BIT(32) | 5);
+        fake_vcpu.gpr[RCX] = 7;
+        u64 before = rdtsc();
+        assert_advanced(3);
+        u64 told = fake_vcpu.gpr[RDX] << 32 | fake_vcpu.gpr[RAX];
+        assert_true(before < told && told < rdtsc() && fake_vcpu.gpr[RAX] <= ~0u);
+        assert_int_equal(fake_vcpu.gpr[RCX], reason == EXIT_RDTSCP ? 5 : 7);
+    }
 }
 
 static void undefined_numbers(void **state)
@@ -165,6 +223,19 @@ static void undefined_numbers(void **state)
         assert_faulted(INJECTED_UD);
         start(numbers[i], 0x77, 0); /* no instruction: nobody knows how to go on */
         assert_stopped("is not defined: qualification 77");
+    }
+    static const struct {
+        unsigned length;
+        u32 delivery;
+        bool instruction;
+    } rows[] = {{1, 0, true}, {15, 0, true}, {16, 0, false}, {2, INJECTED_GP, false}};
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        start(100, 0, rows[i].length);
+        fake_set(IDT_VECTORING_INFO, rows[i].delivery);
+        if (rows[i].instruction)
+            assert_faulted(INJECTED_UD);
+        else
+            assert_stopped("is not defined");
     }
 }
 
@@ -249,6 +320,7 @@ int main(void)
         cmocka_unit_test(enqcmd_without_pasid),
         cmocka_unit_test(bus_lock_is_counted),
         cmocka_unit_test(instruction_timeout),
+        cmocka_unit_test(counters),
         cmocka_unit_test(undefined_numbers),
         cmocka_unit_test(the_stack_pointer_is_a_register),
         cmocka_unit_test(every_number_is_survived),

@@ -14,6 +14,7 @@
 
 unsigned cpu_count, vcpu_count; /* no others: the guest's only CPU is not among them */
 int fake_waiting_vector;
+unsigned fake_retypes;
 struct cpu *cpus[CPUS_MAX];
 char vmx_exit[1];
 
@@ -175,6 +176,7 @@ bool guest_memory_map(struct vcpu *vcpu, u64 physical)
 void guest_memory_retype(struct vcpu *vcpu)
 {
     (void)vcpu;
+    fake_retypes++;
 }
 
 const struct ept *guest_memory_ept(void)

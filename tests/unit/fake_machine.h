@@ -16,6 +16,8 @@ void fake_machine(enum tally_profile profile);
 /* What the local APIC would deliver next; -1: nothing. Taken by acknowledge_interrupt(). */
 extern int fake_waiting_vector;
 
+extern unsigned fake_retypes; /* calls of guest_memory_retype() */
+
 /* Dispatches the exit that the fields describe. False: the guest was stopped. */
 bool fake_dispatch(void);
 

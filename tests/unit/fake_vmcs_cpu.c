@@ -198,8 +198,8 @@ WEAK u32 live_pkru(void)
 
 WEAK bool live_random(bool seed, unsigned size, u64 *value)
 {
-    (void)seed;
     u64 mask = size == 8 ? ~0ull : (1ull << 8 * size) - 1;
-    *value = fake_cpu.random_ready ? fake_cpu.random & mask : 0;
+    u64 random = seed ? 0x1111111111111111 : fake_cpu.random;
+    *value = fake_cpu.random_ready ? random & mask : 0;
     return fake_cpu.random_ready;
 }

@@ -24,6 +24,7 @@ static u32 ending_port;
 
 void serial_filter_out(u16 port, u8 value)
 {
+    assert_in_range(port, 0x3F8, 0x3FF);
     if (port == 0x3F8)
         serial[serial_length++] = (char)value;
 }
@@ -114,6 +115,7 @@ static void com1_is_watched(void **state)
     fake_vcpu.gpr[RAX] = 'x';
     io(GUEST_64BIT, QUALIFICATION(0x3F7, 1, 0), "\xEE", 1);
     io(GUEST_64BIT, QUALIFICATION(0x400, 1, 0), "\xEE", 1);
+    io(GUEST_64BIT, QUALIFICATION(0x3FF, 2, 0), "\xEF", 1);
     assert_int_equal(serial_length, 0);
     fake_vcpu.gpr[RAX] = 'A' << 8 | 'B' << 16;
     io(GUEST_64BIT, QUALIFICATION(0x3F7, 4, 0), "\xEF", 1);
@@ -242,6 +244,40 @@ static void fault_keeps_progress(void **state)
     assert_int_equal(fake_vcpu.gpr[RCX], 3);
 }
 
+static void missing_source(void **state)
+{
+    (void)state;
+    fake_vcpu.gpr[RSI] = FAKE_RAM;
+    assert_int_equal(io(GUEST_64BIT, QUALIFICATION(0x80, 1, STRING), "\x6E", 1), EXIT_RETRY);
+    assert_int_equal(fake_event.vector, VECTOR_PF);
+    assert_int_equal(fake_event.error_code, 0); /* read, supervisor */
+    assert_int_equal(fake_cpu.port_accesses, 0);
+}
+
+/* OUTS reads from a segment that INS may not write to. */
+static void rights_of_segment(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned flags;
+        int vector;
+    } rows[] = {{STRING, -1}, {STRING | IN, VECTOR_GP}};
+    for (unsigned i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+        unsigned rep = i % 2 ? REP : 0;
+        fake_guest(GUEST_32BIT);
+        fake_events_reset();
+        fake_set(GUEST_DS_ACCESS_RIGHTS, 0xC091);
+        fake_set(GUEST_ES_ACCESS_RIGHTS, 0xC091);
+        fake_vcpu.gpr[RSI] = fake_vcpu.gpr[RDI] = 0x3000;
+        fake_vcpu.gpr[RCX] = 4;
+        memcpy(&fake_ram[FAKE_RIP], "\xF3\x6E", 2);
+        fake_exit(EXIT_IO_INSTRUCTION, QUALIFICATION(0x80, 1, rows[i / 2].flags | rep), 2);
+        exit_io_instruction(&fake_vcpu);
+        assert_int_equal(fake_event.vector, rows[i / 2].vector);
+        assert_int_equal(fake_cpu.port_accesses, rows[i / 2].vector >= 0 ? 0 : rep ? 4 : 1);
+    }
+}
+
 static void limit_of_segment(void **state)
 {
     (void)state;
@@ -346,6 +382,8 @@ int main(void)
         TEST(segment_overrides),
         TEST(fault_keeps_progress),
         TEST(limit_of_segment),
+        TEST(missing_source),
+        TEST(rights_of_segment),
         TEST(batches),
         TEST(single_step),
         TEST(limit_after_some),

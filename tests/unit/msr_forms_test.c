@@ -145,8 +145,10 @@ static void lists_of_msrs(void **state)
     u64 stored;
     start_list(EXIT_RDMSRLIST, IA32_TSC_AUX);
     fake_msr(IA32_TSC_AUX, 77);
+    fake_set(GUEST_INTERRUPTIBILITY, BLOCKING_BY_MOV_SS);
     assert_resumed(); /* one at a time */
     assert_true(fake_vcpu.gpr[RCX] == BIT(63));
+    assert_int_equal(fake_get(GUEST_INTERRUPTIBILITY), 0);
     memcpy(&stored, &fake_ram[VALUES + 5 * 8], sizeof(stored));
     assert_int_equal(stored, 77);
 
@@ -164,6 +166,13 @@ static void lists_of_msrs(void **state)
     assert_true(tsc_aux() == VALUE);
 
     for (u32 reason = EXIT_RDMSRLIST; reason <= EXIT_WRMSRLIST; reason++) {
+        u32 msr = IA32_TSC_AUX; /* bits 0 and 1 in turn */
+        start_list(reason, IA32_TSC_AUX);
+        fake_msr(IA32_TSC_AUX, 77);
+        memcpy(&fake_ram[LIST], &msr, sizeof(msr));
+        fake_vcpu.gpr[RCX] = 3;
+        assert_resumed();
+        assert_int_equal(fake_vcpu.gpr[RCX], 2);
         start_list(reason, IA32_VMX_BASIC);
         assert_faulted(INJECTED_GP);
         assert_true(fake_vcpu.gpr[RCX] == (BIT(5) | BIT(63)));

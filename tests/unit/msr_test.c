@@ -32,6 +32,7 @@ static bool access_msr(u32 reason, u32 msr)
     u64 info = fake_get(VM_ENTRY_INTERRUPTION_INFO);
     assert_true(info == 0 || info == (u32)GP);
     assert_int_equal(fake_get(GUEST_RIP), info ? FAKE_RIP : FAKE_RIP + 2);
+    assert_int_equal(fake_get(VM_ENTRY_EXCEPTION_ERROR_CODE), 0);
     return !info;
 }
 
@@ -97,6 +98,12 @@ static void what_reaches_memory_without_an_exit_faults(void **state)
         u32 first, last;
         bool readable;
     } rows[] = {
+        {0x11, 0x12, false}, /* KVM's old clocks */
+        {IA32_SGXLEPUBKEYHASH0, IA32_SGXLEPUBKEYHASH3, false},
+        {IA32_SMM_MONITOR_CTL, IA32_SMM_MONITOR_CTL, false},
+        {IA32_SMBASE, IA32_SMBASE, false},
+        {IA32_VMX_BASIC, IA32_VMX_EXIT_CTLS2, false},
+        {IA32_DEBUG_INTERFACE, IA32_DEBUG_INTERFACE, true},
         {IA32_SMRR_PHYSBASE, SMRR2_PHYSMASK, true},
         {COPY_SBFT_HASHES, SCAN_STATUS, false},
         {IA32_PEBS_ENABLE, IA32_PEBS_ENABLE, false},
@@ -172,6 +179,40 @@ static void what_the_guest_is_told(void **state)
     reads_as(0x1234, 0x9876543210);
     assert_false(read_msr(0x1235));
     assert_false(write_msr(0x1235, 0));
+}
+
+/* Each changes what the EPT says of a page. */
+static void mtrrs_change_memory_types(void **state)
+{
+    (void)state;
+    static const u32 msrs[] = {IA32_MTRR_PHYSBASE0,    IA32_MTRR_LAST_PHYSMASK,
+                               IA32_MTRR_FIX64K_00000, IA32_MTRR_FIX16K_80000,
+                               IA32_MTRR_FIX4K_F8000,  IA32_MTRR_DEF_TYPE};
+    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
+        unsigned before = fake_retypes;
+        assert_false(write_msr(msrs[i], 0));
+        assert_int_equal(fake_retypes, before);
+        fake_msr(msrs[i], 0);
+        assert_true(write_msr(msrs[i], 6));
+        assert_int_equal(fake_retypes, before + 1);
+        reads_as(msrs[i], 6);
+    }
+}
+
+/* Cycles of an exit that writes the TSC are those of another clock, but not nonsense. */
+static void the_tsc_takes_the_stamp_along(void **state)
+{
+    (void)state;
+    static const u32 msrs[] = {IA32_TSC, IA32_TSC_ADJUST};
+    assert_false(write_msr(IA32_TSC_ADJUST, 0)); /* this CPU has none */
+    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
+        fake_msr(msrs[i], 0);
+        fake_vcpu.exit_tsc = 1000;
+        u64 before = rdtsc();
+        assert_true(write_msr(msrs[i], 5));
+        assert_true(fake_vcpu.exit_tsc > 1000 && fake_vcpu.exit_tsc < 1000 + rdtsc() - before);
+        reads_as(msrs[i], 5);
+    }
 }
 
 static void features_come_and_go(void **state)
@@ -291,6 +332,8 @@ int main(void)
         TEST(no_branch_traces),
         TEST(what_the_guest_is_told),
         TEST(features_come_and_go),
+        TEST(mtrrs_change_memory_types),
+        TEST(the_tsc_takes_the_stamp_along),
         TEST(profiles_let_msrs_pass),
         TEST(watched_ports_exit),
     };

@@ -51,7 +51,12 @@ static void note_reason(void)
 
 void assert_faulted(u32 injected)
 {
+    bool of_instruction = fake_get(VM_EXIT_REASON) > EXIT_NMI_WINDOW;
+    if (fake_get(IDT_VECTORING_INFO) >> 31)
+        of_instruction = false;
     assert_true(fake_dispatch());
+    if (injected == INJECTED_GP && of_instruction)
+        assert_int_equal(fake_get(VM_ENTRY_EXCEPTION_ERROR_CODE), 0);
     note_reason();
     assert_int_equal(fake_get(GUEST_RIP), FAKE_RIP);
     assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), injected);

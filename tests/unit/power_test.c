@@ -121,6 +121,30 @@ static void sleeps(void **state)
     ends_by(0, 2, 0x2000, NULL);
 }
 
+static u16 watched[16];
+static unsigned watches;
+
+static void watch(u16 port)
+{
+    watched[watches++] = port;
+}
+
+static void ports_are_watched(void **state)
+{
+    (void)state;
+    static const u16 expected[] = {EXIT_PORT, SHUTDOWN_PORT, 0xCF9, 0x64,  0x92,
+                                   0x604,     0x605,         0x704, 0x705, 0xB1};
+    for (unsigned given = 0; given < 2; given++) {
+        unsigned number = given ? ARRAY_SIZE(expected) : 5;
+        acpi = given ? acpi : (struct acpi_power){0};
+        watches = 0;
+        power_watched_ports(watch);
+        assert_int_equal(watches, number);
+        assert_memory_equal(watched, expected, number * sizeof(*expected));
+        setup(NULL);
+    }
+}
+
 static void words(void **state)
 {
     (void)state;
@@ -164,5 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {TEST(without_a_write_the_machine_halts), TEST(resets),
                                        TEST(sleeps), TEST(words),
                                        TEST(the_guests_write_comes_last)};
+    const struct CMUnitTest tests[] = {TEST(resets), TEST(sleeps), TEST(words),
+                                       TEST(ports_are_watched)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

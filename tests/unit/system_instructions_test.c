@@ -72,12 +72,17 @@ static void random_numbers(void **state)
         memcpy(&fake_ram[FAKE_RIP], rows[i].code, 4);
         fake_vcpu.gpr[RBX] = 0x1111222233334444;
         fake_set(GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_ZF | RFLAGS_OF);
-        fake_exit(i ? EXIT_RDRAND : EXIT_RDSEED, 0, 4);
+        fake_exit(EXIT_RDRAND, 0, 4);
         fake_set(VM_EXIT_INSTRUCTION_INFO, RBX << 3 | 1 << 11); /* 32 bits, says Bochs 2.7 */
         assert_int_equal(exit_rdrand(&fake_vcpu), EXIT_ADVANCE);
         assert_int_equal(fake_vcpu.gpr[RBX], rows[i].expected);
         assert_int_equal(fake_get(GUEST_RFLAGS), RFLAGS_FIXED | RFLAGS_CF);
     }
+    memcpy(&fake_ram[FAKE_RIP], "\x0F\xC7\xF3\x90", 4);
+    fake_exit(EXIT_RDSEED | (u32)EXIT_REASON_BUS_LOCK, 0, 4);
+    fake_set(VM_EXIT_INSTRUCTION_INFO, RBX << 3);
+    assert_int_equal(exit_rdrand(&fake_vcpu), EXIT_ADVANCE);
+    assert_int_equal(fake_vcpu.gpr[RBX], 0x11111111); /* of the other source */
     fake_cpu.random_ready = false;
     assert_int_equal(exit_rdrand(&fake_vcpu), EXIT_ADVANCE);
     assert_int_equal(fake_vcpu.gpr[RBX], 0);
@@ -96,6 +101,10 @@ static void user_waits(void **state)
     fake_vcpu.gpr[RBX] = 2;
     exit_umwait_tpause(&fake_vcpu);
     assert_int_equal(fake_event.vector, VECTOR_GP);
+    fake_events_reset();
+    fake_set(GUEST_RIP, FAKE_RAM); /* the page is gone meanwhile */
+    assert_int_equal(exit_umwait_tpause(&fake_vcpu), EXIT_RETRY);
+    assert_int_equal(fake_event.vector, -1);
 }
 
 static enum exit_action invpcid(u64 type, u64 pcid, u64 linear)
@@ -128,6 +137,7 @@ static void invpcid_types(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_int_equal(invpcid(bad[i][0], bad[i][1], bad[i][2]), EXIT_RETRY);
         assert_int_equal(fake_event.vector, VECTOR_GP);
+        assert_int_equal(fake_event.error_code, 0);
     }
     assert_int_equal(invpcid(0, 0, BIT(55)), EXIT_RETRY);
     paging_features.la57 = true; /* the CPU's width counts, not the paging mode's */
@@ -162,6 +172,11 @@ static void debug_registers(void **state)
     fake_vcpu.gpr[RSI] = BIT(32);
     mov_dr(TO(6, RSI));
     assert_int_equal(fake_event.vector, VECTOR_GP);
+    assert_int_equal(fake_event.error_code, 0);
+    fake_vcpu.gpr[RSI] = DR6_FIXED | DR6_BS;
+    assert_int_equal(mov_dr(TO(4, RSI)), EXIT_ADVANCE); /* DR6 */
+    assert_int_equal(fake_cpu.dr[6], DR6_FIXED | DR6_BS);
+    fake_vcpu.gpr[RSI] = BIT(32);
     assert_int_equal(mov_dr(TO(3, RSI)), EXIT_ADVANCE);
     assert_int_equal(mov_dr(FROM(3, RDI)), EXIT_ADVANCE);
     assert_int_equal(fake_vcpu.gpr[RDI], BIT(32));
