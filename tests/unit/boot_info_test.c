@@ -126,6 +126,7 @@ static void multiboot_1(void **state)
     assert_int_equal(info.map.count, 4);
     assert_true(memory_map_is_ram(&info.map, MIB, 127 * MIB));
     assert_int_equal(info.map.range[3].type, 77);
+    assert_int_equal(info.framebuffer.addr, 0xE0000000);
     assert_int_equal(info.framebuffer.width, 800);
     assert_int_equal(info.framebuffer.color_info[0], 16);
     assert_false(info.efi);
@@ -147,11 +148,16 @@ static void multiboot_1_without_a_map(void **state)
     (void)state;
     struct multiboot_info mbi = {
         .flags = MULTIBOOT_INFO_MEMORY, .mem_lower = 639, .mem_upper = 64 * 1024};
+    u64 end = INFO + sizeof(mbi);
+    mbi.cmdline = put_text(&end, "tally.elf never=told"); /* nor is the rest */
+    mbi.framebuffer_type = MULTIBOOT_FRAMEBUFFER_RGB;
+    mbi.framebuffer_width = 800;
     memcpy(arena + INFO, &mbi, sizeof(mbi));
     assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
     assert_true(memory_map_is_ram(&info.map, 0, 639 * KIB));
     assert_int_equal(memory_map_top_of_ram(&info.map), 65 * MIB);
     assert_string_equal(info.command_line, "");
+    assert_int_equal(info.framebuffer.width, 0);
     memset(arena + INFO, 0, sizeof(mbi));
     assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at),
                         "the boot loader gave no memory map");

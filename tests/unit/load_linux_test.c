@@ -44,6 +44,8 @@ static void linux_guest(void **state)
     assert_int_equal(params()->header.ramdisk_size, 0);
     assert_int_equal(params()->screen_info.orig_video_is_vga, LINUX_VIDEO_VGA_TEXT);
     assert_int_equal(params()->screen_info.orig_video_cols, 80);
+    assert_int_equal(params()->screen_info.orig_video_lines, 25);
+    assert_int_equal(params()->screen_info.orig_video_ega_bx, 3);
     assert_int_equal(params()->acpi_rsdp_addr, 0);
     assert_int_equal(params()->alt_mem_k, 61 * 1024);
 }
@@ -125,6 +127,18 @@ static void linux_on_uefi(void **state)
     assert_int_equal(screen->ext_lfb_base, 4);
     assert_int_equal(screen->lfb_size, 4096 * 768);
     assert_int_equal(screen->red_pos, 16);
+    assert_int_equal(screen->capabilities, LINUX_SCREEN_64BIT_BASE);
+    assert_int_equal(screen->lfb_depth, 32);
+    assert_int_equal(screen->lfb_linelength, 4096);
+
+    machine(64);
+    add_kernel(0x1000000, "");
+    info.efi = true; /* but no RSDP was told */
+    info.framebuffer.addr = 0x80000000;
+    info.framebuffer.type = MULTIBOOT_FRAMEBUFFER_RGB;
+    assert_true(load());
+    assert_int_equal(params()->acpi_rsdp_addr, 0);
+    assert_int_equal(params()->screen_info.capabilities, 0);
 }
 
 int main(void)

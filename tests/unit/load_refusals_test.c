@@ -19,6 +19,37 @@ static void make_packed(void)
     put16(0, 0x8B1F);
 }
 
+static void make_short_elf(void)
+{
+    new_file(60);
+    put32(0, 0x464C457F);
+    put_header(0x20, 0);
+}
+
+/* Without addresses of its own. */
+static void make_elf_multiboot2(void)
+{
+    static const u32 tags[] = {MULTIBOOT2_HEADER_MAGIC,
+                               0,
+                               40,
+                               -(MULTIBOOT2_HEADER_MAGIC + 40),
+                               3,
+                               12,
+                               0x100020,
+                               0, /* entry */
+                               0,
+                               8};
+    make_elf32();
+    put32(0x200, 0); /* no multiboot 1 */
+    memcpy(file + 0x400, tags, sizeof(tags));
+}
+
+static void make_unknown_request(void)
+{
+    make_multiboot2();
+    put32(0x40 + 24, 21);
+}
+
 static const struct damage {
     void (*make)(void);
     u64 offset;
@@ -47,6 +78,7 @@ static const struct damage {
     {make_elf32, 24, 4, 0x120000, "entry point 0x120000 is in no segment"},
     {make_elf32, 0x200, 4, 0, "ELF file without a multiboot header"},
     {make_elf32, 0x204, 4, 1, "ELF file without a multiboot header"}, /* bad checksum */
+    {make_short_elf, 4, 1, 1, "no whole header"},
     {make_elf64, 64 + 24 + 4, 4, 1, "beyond 4 GiB"},
     {make_elf64, 64 + 40 + 4, 4, 1, "beyond 4 GiB"},
     {make_elf64, 64 + 8 + 4, 4, 0xFFFFFFFF, "truncated: segment 0"},
@@ -55,7 +87,10 @@ static const struct damage {
     {make_flat, 0x50, 4, 0x100041, "load_addr 0x100041 does not suit"},
     {make_flat, 0x54, 4, 0xFFFFF, "load_end_addr"},
     {make_flat, 0x54, 4, 0x200000, "truncated: 0x3200 of 0x100000 bytes"},
+    {make_flat, 0x54, 4, 0x100000, NULL}, /* nothing but BSS */
+    {make_flat, 0x54, 4, 0, NULL},        /* the whole file */
     {make_flat, 0x58, 4, 0x100001, "bss_end_addr"},
+    {make_flat, 0x58, 4, 0, NULL}, /* no BSS */
     {make_flat, 0x5C, 4, 0x110000, "entry point 0x110000 is in no segment"},
     {make_flat, 0x40, 4, 0, "neither a multiboot kernel nor a Linux bzImage"},
     {make_flat, 11, 0, 0, "neither a multiboot kernel nor a Linux bzImage"},
@@ -69,6 +104,12 @@ static const struct damage {
     {make_multiboot2, 0x40 + 72, 4, 7, "requires unknown features (tag 7)"},
     {make_multiboot2, 0x40 + 80, 2, 4, "has no end"},
     {make_multiboot2, 0x90, 0, 0, "truncated within its multiboot 2 header"},
+    {make_unknown_request, 0x40 + 18, 2, 1, NULL}, /* optional */
+    {make_unknown_request, 0x40 + 18, 2, 2, "requires unknown information (tag 21)"},
+    {make_elf_multiboot2, 0x418, 4, 0x100010, NULL},
+    {make_elf_multiboot2, 0x418, 4, 0x120000, "entry point 0x120000 is in no segment"},
+    {make_elf_multiboot2, 0x3122, 0, 0, "truncated: segment 2"},
+    {make_elf_multiboot2, 0, 4, 0, "without addresses and is not ELF"},
     {make_linux, HEADER(version), 2, 0x209, "too old: boot protocol 2.09"},
     {make_linux, HEADER(loadflags), 1, 0, "zImage"},
     {make_linux, HEADER(kernel_alignment), 4, 0x3000, "alignment of 0x3000"},

@@ -185,10 +185,11 @@ static void without_a_write_the_machine_halts(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
-    const struct CMUnitTest tests[] = {TEST(without_a_write_the_machine_halts), TEST(resets),
-                                       TEST(sleeps), TEST(words),
+    const struct CMUnitTest tests[] = {TEST(without_a_write_the_machine_halts),
+                                       TEST(resets),
+                                       TEST(sleeps),
+                                       TEST(words),
+                                       TEST(ports_are_watched),
                                        TEST(the_guests_write_comes_last)};
-    const struct CMUnitTest tests[] = {TEST(resets), TEST(sleeps), TEST(words),
-                                       TEST(ports_are_watched)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
