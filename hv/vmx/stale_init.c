@@ -28,11 +28,19 @@ static u64 exits(const struct vcpu *vcpu)
 void note_sipi(struct vcpu *vcpu)
 {
     vcpu->exits_at_sipi = exits(vcpu);
+    vcpu->sipi_tsc = rdtsc();
 }
 
 bool is_stale_init(const struct vcpu *vcpu)
 {
-    return exits(vcpu) == vcpu->exits_at_sipi + 1 && vmread(GUEST_RIP) == 0;
+    return exits(vcpu) <= vcpu->exits_at_sipi + 2 && vmread(GUEST_RIP) == 0;
+}
+
+bool is_late_init(const struct vcpu *vcpu)
+{
+    u64 ticks = (u64)tsc_khz() * INIT_COMES_WITHIN_US / 1000;
+    return exits(vcpu) == vcpu->exits_at_sipi + 1 && vmread(GUEST_RIP) == 0 &&
+           vcpu->exit_tsc - vcpu->sipi_tsc < ticks;
 }
 
 /* Where an INIT stays pending, a SIPI to all reaches only the first CPU that waits for one. */

@@ -15,6 +15,12 @@ void note_sipi(struct vcpu *vcpu);
 bool is_stale_init(const struct vcpu *vcpu);
 
 /*
+ * Whether it is the first such exit, a moment after the SIPI. In the state wait-for-SIPI an INIT is
+ * blocked; a CPU may mean by this that it waits, too, until behind the SIPI. It was one too many.
+ */
+bool is_late_init(const struct vcpu *vcpu);
+
+/*
  * Leaves VMX operation, which lets the CPU take the INIT, and has the boot CPU start it again, into
  * the guest as the SIPI left it. If no INIT comes then, it was a new one: the vCPU waits for the
  * next SIPI. Returns if another CPU does not answer: nothing has been done then.

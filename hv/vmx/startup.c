@@ -51,6 +51,8 @@ enum exit_action take_init(struct vcpu *vcpu)
 {
     if (vcpu->index == 0)
         return EXIT_STOP;
+    if (is_late_init(vcpu))
+        return EXIT_RETRY;
     if (is_stale_init(vcpu))
         drop_stale_init(vcpu);
     forget_events(vcpu);

@@ -74,6 +74,7 @@ struct vcpu {
     u32 ept_generation; /* of kick.c, as far as this CPU has flushed */
     u32 held;           /* hold_generation of kick.c that has this CPU */
     u64 exits_at_sipi;  /* how many there had been when a SIPI started the vCPU */
+    u64 sipi_tsc;       /* and when that was */
     u16 vpid;
     u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
     bool kick_nmi;        /* an NMI of a kick is on its way */

@@ -30,6 +30,7 @@ void apic_reset(void);
 void tsc_wait_us(u32 microseconds);
 void note_sipi(struct vcpu *vcpu);
 bool is_stale_init(const struct vcpu *vcpu);
+bool is_late_init(const struct vcpu *vcpu);
 void drop_stale_init(struct vcpu *vcpu);
 void unblock_nmi(void);
 int acknowledge_interrupt(void);
@@ -100,6 +101,12 @@ void note_sipi(struct vcpu *vcpu)
 }
 
 bool is_stale_init(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return false;
+}
+
+bool is_late_init(const struct vcpu *vcpu)
 {
     (void)vcpu;
     return false;
