@@ -4,7 +4,7 @@
 
 copy=$scratch/copy
 mkdir "$copy"
-cp -r "$top"/{Makefile,linker.ld,boot,docs,guest,hv,include,tools} "$copy"
+cp -r "$top"/{Makefile,linker.ld,boot,docs,guest,hv,include,tests,tools} "$copy"
 
 cmp -s <(sed -n '/^```c$/,/^```$/{/^```/d;p}' "$top/docs/add-a-handler.md") "$top/docs/example/vmcall.c"
 ok $? 'the page shows the file'
@@ -19,10 +19,12 @@ cp "$top/docs/example/vmcall.c" "$copy/hv/exits/"
 
 make -s -C "$copy" B="$copy/build" tally >"$console" 2>&1
 ok $? 'it builds' || note "$(tail "$console")"
-nasm -f bin -o "$scratch/vmcall-guest" "$top/docs/example/vmcall-guest.asm"
+make -s -C "$copy" B="$copy/build" "$copy/build/unit/dispatch_test" >"$console" 2>&1
+ok $? 'the host tests have it' || note "$(tail "$console")"
+(cd "$copy" && eval "$(sed -n 's/^    \(nasm .*\)/\1/p' docs/add-a-handler.md)" && [ -s build/vmcall-guest ])
 ok $? 'its guest assembles'
 
-B=$copy/build boot --kernel "$scratch/vmcall-guest"
+B=$copy/build boot --kernel "$copy/build/vmcall-guest"
 is "$status" 0 'the guest gets its answers'
 like '^tally: +18 VMCALL +2 ' 'both are counted'
 done_testing

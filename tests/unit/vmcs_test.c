@@ -1,15 +1,9 @@
 // What is written into a VMCS: controls, host, the guest at its start and after INIT.
-// link: hv/vmx/breakpoints.c
-// link: hv/exits/apic.c hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/debug_registers.c
-// link: hv/exits/descriptor_tables.c hv/exits/dispatch.c hv/exits/entry_failure.c hv/exits/events.c
-// link: hv/exits/hlt.c hv/exits/instructions.c hv/exits/invpcid.c hv/exits/io.c hv/exits/memory.c
-// link: hv/exits/msr*.c hv/exits/random.c hv/exits/string_io.c hv/exits/task_segments.c
-// link: hv/exits/task_state.c hv/exits/task_switch.c hv/exits/xsetbv.c hv/vmx/break_rules.c
-// link: hv/vmx/capabilities.c hv/vmx/controls.c hv/vmx/dump.c hv/vmx/entry_checks*.c
-// link: hv/vmx/events.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
-// link: hv/vmx/segments.c hv/vmx/startup.c hv/vmx/vcpu.c hv/vmx/vmcs.c hv/stats/counters.c
-// link: hv/platform/a20.c hv/stats/leaves.c hv/stats/timeline.c hv/lib/print.c tests/unit/fake_machine.c
-// link: tests/unit/fake_vmcs*.c
+// link: HANDLERS hv/vmx/breakpoints.c hv/vmx/break_rules.c hv/vmx/capabilities.c hv/vmx/controls.c
+// link: hv/vmx/dump.c hv/vmx/entry_checks*.c hv/vmx/events.c hv/vmx/guest_memory.c
+// link: hv/vmx/guest_paging.c hv/vmx/prefixes.c hv/vmx/segments.c hv/vmx/startup.c hv/vmx/vcpu.c
+// link: hv/vmx/vmcs.c hv/stats/counters.c hv/platform/a20.c hv/stats/leaves.c hv/stats/timeline.c
+// link: hv/lib/print.c tests/unit/fake_machine.c tests/unit/fake_vmcs*.c
 #include "fake_machine.h"
 
 #include "cpu/cpu.h"
