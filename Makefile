@@ -294,17 +294,17 @@ help:  ## this list
 #   OPTIONS      Tally's command line, for example "exits=all stats=table,json"
 #   GUEST        test (default) or linux
 #   KERNEL       another guest kernel, "path arguments": multiboot ELF or Linux bzImage
+#   MODULES      its modules, "path arguments;path arguments"
 #   APPEND       GUEST=linux: words to add to the kernel's command line; INITRD with KERNEL: the initrd;
 #                KERNEL with either is taken for a Linux
 #   LINUX_IMAGE  GUEST=linux: Debian's cloud (default) or plain kernel
-#   MODULES      its modules, "path arguments;path arguments"
 #   TIMEOUT      seconds until a run is given up (300; 0: never)
 #   INTERACTIVE  1: what you type goes to the guest's console; so it is with GUEST=linux at a terminal (0: not)
 #   B            where to build (build);  V  1: show the commands
 #   COUNT_ACCESSES  1: Tally counts its own VMREADs and VMWRITEs, too (docs/nested.md)
 #   CC           gcc or clang;  CROSS_COMPILE  prefix of the tools, for example x86_64-elf-
 #   KVM          make bench: 1 measures KVM in Tally's place, too (docs/nested.md)
-#   TESTS        the tests to run, for example tests/system/10-guest.t
+#   TESTS        the tests to run, for example tests/system/10-guest.t;  JOBS  so many at a time (2)
 #   CHECKS       the checks to run: format tidy cppcheck shell
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
