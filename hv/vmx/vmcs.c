@@ -216,7 +216,6 @@ void vmcs_set_init_state(struct vcpu *vcpu)
             set_segment(s, &data);
     set_tables_and_system_segments();
     set_control_registers(vcpu, CR0_ET | (read_cr0() & (CR0_CD | CR0_NW)));
-    vmwrite(VM_ENTRY_INTERRUPTION_INFO, 0);
     vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
     vmwrite(GUEST_RIP, 0xFFF0);
     vmwrite(GUEST_RSP, 0);
