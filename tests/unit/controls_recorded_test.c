@@ -129,6 +129,7 @@ static void words_of_a_profile(void **state)
 
     assert_null(negotiate(PROFILE_ALL, &c, &out));
     assert_int_equal(out.proc, 0xE599FFF2);
+    assert_int_equal(out.xss_exiting, 0); /* without XSAVES */
     assert_int_equal(out.proc2, 0x138EE | (u32)PROC2_ENABLE_VMFUNC);
     assert_int_equal(out.exception_bitmap, 0xFFFFFFFF);
     assert_true(out.cr0_mask == ~0ull && out.cr4_mask == ~0ull);

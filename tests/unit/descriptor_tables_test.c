@@ -129,6 +129,7 @@ static void stores_selectors(void **state)
         {"\x66\x0F\x00\xC8", 0x1111222233330028},
         {"\x0F\x00\xC8\x90", 0x28},
         {"\x48\x0F\x00\xC8", 0x28},
+        {"\x66\x41\x0F\x00", 0x1111222233330028}, /* REX without W */
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         fake_vcpu.gpr[RAX] = 0x1111222233334444;
@@ -216,6 +217,61 @@ static void operand_faults(void **state)
     assert_int_equal(fake_event.error_code, 0);
 }
 
+static void at_the_wrong_privilege(void **state)
+{
+    (void)state;
+    static const struct {
+        bool tables;
+        u32 identity;
+        u64 cr4;
+        int vector;
+    } rows[] = {
+        {true, LGDT, 0, VECTOR_GP},  {true, LIDT, 0, VECTOR_GP},
+        {true, SGDT, 0, -1},         {true, SIDT, CR4_UMIP, VECTOR_GP},
+        {false, LLDT, 0, VECTOR_GP}, {false, LTR, CR4_UMIP, VECTOR_GP},
+        {false, STR, 0, -1},         {false, SLDT, CR4_UMIP, VECTOR_GP},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        fake_guest(GUEST_64BIT_USER);
+        fake_set(GUEST_CR4, (fake_get(GUEST_CR4) & ~CR4_UMIP) | rows[i].cr4);
+        (rows[i].tables ? table : selector)(rows[i].identity, MEMORY | ADDRESS_64, "\x0F\x01\x10");
+        assert_int_equal(fake_event.vector, rows[i].vector);
+        assert_int_equal(rows[i].vector < 0 ? 0 : fake_event.error_code, 0);
+    }
+}
+
+/* The operand is in a page that is missing. */
+static void missing_operands(void **state)
+{
+    (void)state;
+    static const struct {
+        bool tables;
+        u32 identity, error_code;
+    } rows[] = {{true, SGDT, 2}, {true, LGDT, 0}, {false, STR, 2}, {false, LLDT, 0}};
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        memcpy(&fake_ram[FAKE_RIP], "\x0F\x00\x10", 4);
+        fake_events_reset();
+        fake_exit(rows[i].tables ? EXIT_GDTR_IDTR_ACCESS : EXIT_LDTR_TR_ACCESS, FAKE_RAM, 4);
+        fake_set(VM_EXIT_INSTRUCTION_INFO, MEMORY | ADDRESS_64 | rows[i].identity << 28);
+        enum exit_action action =
+            rows[i].tables ? exit_gdtr_idtr_access(&fake_vcpu) : exit_ldtr_tr_access(&fake_vcpu);
+        assert_int_equal(action, EXIT_RETRY);
+        assert_int_equal(fake_event.vector, VECTOR_PF);
+        assert_int_equal(fake_event.error_code, rows[i].error_code);
+    }
+}
+
+static void selector_in_memory(void **state)
+{
+    (void)state;
+    fake_guest(GUEST_32BIT);
+    set_descriptor(2, 0x1200823456780002);
+    memcpy(&fake_ram[OPERAND], "\x10\x00\xFF", 3);
+    assert_int_equal(selector(LLDT, MEMORY | ADDRESS_32, "\x0F\x00\x10"), EXIT_ADVANCE);
+    assert_int_equal(fake_get(GUEST_LDTR_SELECTOR), 0x10);
+    assert_int_equal(fake_get(GUEST_LDTR_BASE), 0x12345678);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
@@ -229,6 +285,9 @@ int main(void)
         TEST(loads_ldtr_with_16_bytes),
         TEST(refuses),
         TEST(operand_faults),
+        TEST(at_the_wrong_privilege),
+        TEST(missing_operands),
+        TEST(selector_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

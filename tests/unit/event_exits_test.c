@@ -185,12 +185,13 @@ static void other_interrupts_wait_in_the_apic(void **state)
     };
     for (unsigned i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
         bool stays = i % 2;
+        int vector = i < 2 ? 0 : 0x41; /* a PIC may have been told to begin with 0 */
         start(EXIT_EXTERNAL_INTERRUPT, 0, LENGTH);
         fake_set(GUEST_RFLAGS, rows[i / 2].rflags);
         fake_set(GUEST_INTERRUPTIBILITY, rows[i / 2].shadow);
-        fake_waiting_vector = 0x41;
+        fake_waiting_vector = vector;
         assert_resumed();
-        assert_int_equal(fake_waiting_vector, 0x41);
+        assert_int_equal(fake_waiting_vector, vector);
         assert_false(interrupts_exit());
         assert_true(window(PROC_INTERRUPT_WINDOW_EXITING));
 
@@ -200,7 +201,7 @@ static void other_interrupts_wait_in_the_apic(void **state)
         if (!stays)
             fake_waiting_vector = -1;
         if (stays)
-            assert_faulted(INJECTED(TYPE_EXTERNAL_INTERRUPT, 0x41));
+            assert_faulted(INJECTED(TYPE_EXTERNAL_INTERRUPT, (u32)vector));
         else
             assert_resumed();
         assert_true(interrupts_exit());
@@ -260,10 +261,10 @@ static void hlt_sleeps(void **state)
     start_hlt(RFLAGS_IF); /* after STI */
     fake_set(GUEST_INTERRUPTIBILITY, BLOCKING_BY_STI);
     fake_vcpu.interrupt_waits = true;
-    fake_waiting_vector = 0x41;
+    fake_waiting_vector = 0;
     assert_true(fake_dispatch());
     assert_int_equal(fake_get(GUEST_RIP), FAKE_RIP + 1);
-    assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), INJECTED(TYPE_EXTERNAL_INTERRUPT, 0x41));
+    assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), INJECTED(TYPE_EXTERNAL_INTERRUPT, 0));
     assert_awake(true);
 }
 

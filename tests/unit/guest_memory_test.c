@@ -19,6 +19,14 @@ static void copies_cross_pages(void **state)
     assert_true(guest_read(linear, back, sizeof(back), 3, &fault));
     assert_string_equal(back, text);
 
+    u64 high = linear + 4 * 0x40000000ull; /* above 4 GiB */
+    set_entry(1, 5, entry(1, 1));
+    memset(&fake_ram[DATA + 0x5000], 0, 3);
+    assert_true(guest_write(high, text, sizeof(text), 0, &fault));
+    assert_memory_equal(&fake_ram[DATA + 0x5000], "oss", 4);
+    assert_true(guest_read(high, back, sizeof(back), 3, &fault));
+    assert_string_equal(back, text);
+
     set_entry(3, 2, 0);
     fake_ram[DATA + 0xFFD] = 'x';
     assert_false(guest_write(linear, text, sizeof(text), 0, &fault));

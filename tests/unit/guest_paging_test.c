@@ -116,6 +116,9 @@ static void reserved_bits(void **state)
         set_entry(rows[i].table, rows[i].index, entry(rows[i].table, rows[i].index) | rows[i].bit);
         assert_page_fault(LINEAR, ACCESS_READ, 0, 9);
     }
+    four_levels(P | W, P | W);
+    set_entry(2, 1, 0x80000000 | P | W); /* no RAM: ones */
+    assert_page_fault(LINEAR, ACCESS_READ, 0, 9);
     four_levels(P | W, P | W | BIT(62) | BIT(52)); /* ignored */
     assert_true(translate(LINEAR, ACCESS_READ, 0));
 }
@@ -200,6 +203,10 @@ static void walks_32bit(void **state)
     assert_int_equal(physical, DATA + 0x345);
     assert_page_fault(0x402345, ACCESS_WRITE, 3, 7);
     assert_page_fault(0x403000, ACCESS_FETCH, 3, 4); /* no I bit without NX and SMEP */
+
+    set_entry32(0, 1, 0x80000000 | P | W | U); /* no RAM: ones */
+    assert_true(translate(0x402345, ACCESS_WRITE, 3));
+    assert_int_equal(physical, 0xFFFFF345);
 
     add_cr4(CR4_PSE);
     set_entry32(0, 1, 0xC0000000 | 0xFE000 | LARGE | P); /* PSE-36: bits 39:32 */

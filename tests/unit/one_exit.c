@@ -11,6 +11,7 @@ void start(u32 word, u64 qualification, unsigned length)
 {
     fake_machine(PROFILE_ALL);
     fake_exit(word, qualification, length);
+    fake_vcpu.exit_reason = ~0u; /* for dispatch_exit() to set */
 }
 
 void start_code(u32 reason, const char *code, unsigned length)

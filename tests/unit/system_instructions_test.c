@@ -98,6 +98,9 @@ static void user_waits(void **state)
     fake_vcpu.gpr[RBX] = 1;
     assert_int_equal(exit_umwait_tpause(&fake_vcpu), EXIT_ADVANCE);
     assert_int_equal(fake_get(GUEST_RFLAGS), RFLAGS_FIXED);
+    fake_exit(EXIT_UMWAIT, 0, 5);
+    memcpy(&fake_ram[FAKE_RIP], "\x67\xF2\x0F\xAE\xF3", 5);
+    assert_int_equal(exit_umwait_tpause(&fake_vcpu), EXIT_ADVANCE);
     fake_vcpu.gpr[RBX] = 2;
     exit_umwait_tpause(&fake_vcpu);
     assert_int_equal(fake_event.vector, VECTOR_GP);
@@ -143,6 +146,10 @@ static void invpcid_types(void **state)
     paging_features.la57 = true; /* the CPU's width counts, not the paging mode's */
     assert_int_equal(invpcid(0, 0, BIT(55)), EXIT_ADVANCE);
     assert_int_equal(invpcid(0, 0, BIT(56)), EXIT_RETRY);
+    fake_exit(EXIT_INVPCID, FAKE_RAM, 6);
+    fake_set(VM_EXIT_INSTRUCTION_INFO, 2 << 7 | DS << 15 | BIT(22) | BIT(27) | (u64)R10 << 28);
+    assert_int_equal(exit_invpcid(&fake_vcpu), EXIT_RETRY);
+    assert_int_equal(fake_event.vector, VECTOR_PF);
     fake_set(GUEST_CR4, fake_get(GUEST_CR4) | CR4_PCIDE);
     assert_int_equal(invpcid(1, 5, 0), EXIT_ADVANCE);
     assert_int_equal(fake_flushes.non_global, 1);

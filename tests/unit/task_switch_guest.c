@@ -86,7 +86,7 @@ void assert_switched(void)
     assert_int_equal(fake_get(GUEST_RIP), 0x1234);
     assert_int_equal(fake_get(GUEST_RSP), new_tss.gpr[RSP]);
     assert_int_equal(fake_vcpu.gpr[RDI], 0x107);
-    assert_true(fake_get(GUEST_CR0) & CR0_TS);
+    assert_true(fake_get(GUEST_CR0) & fake_get(CR0_READ_SHADOW) & CR0_TS);
 }
 
 void assert_fault(int vector, u32 error_code)

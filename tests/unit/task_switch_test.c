@@ -67,18 +67,24 @@ static void gate_with_error_code(void **state)
     assert_int_equal(fake_vcpu.vectoring, 0);
 }
 
-/* On a stack of 16-bit code, whose pointer wraps below its upper half. */
-static void error_code_on_a_narrow_stack(void **state)
+/* On a stack of 16-bit code the pointer wraps below its upper half. */
+static void error_code_on_both_kinds_of_stack(void **state)
 {
     (void)state;
-    fake_set(IDT_VECTORING_INFO, 0x80000B0D);
-    fake_set(IDT_VECTORING_ERROR_CODE, 0x58);
-    set_gdt(SEL_DATA, DESCRIPTOR(0, 0xFFFFF, 0x8092));
-    new_tss.gpr[RSP] = 0x120002;
-    task_switch_by(GATE, SEL_NEW, 5);
-    assert_int_equal(fake_event.vector, -1);
-    assert_int_equal(fake_get(GUEST_RSP), 0x12FFFE);
-    assert_int_equal(ram32(0xFFFE), 0x58);
+    static const struct {
+        u32 rights, esp;
+    } rows[] = {{0x8092, 0x12FFFE}, {0xC092, 0x11FFFE}};
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        setup(NULL);
+        fake_set(IDT_VECTORING_INFO, 0x80000B0D);
+        fake_set(IDT_VECTORING_ERROR_CODE, 0x58);
+        set_gdt(SEL_DATA, DESCRIPTOR(0, 0xFFFFF, rows[i].rights));
+        new_tss.gpr[RSP] = 0x120002;
+        task_switch_by(GATE, SEL_NEW, 5);
+        assert_int_equal(fake_event.vector, -1);
+        assert_int_equal(fake_get(GUEST_RSP), rows[i].esp);
+        assert_int_equal(ram32(i ? rows[i].esp : 0xFFFE), 0x58);
+    }
 }
 
 static void gate_by_int_n(void **state)
@@ -219,7 +225,7 @@ int main(void)
         TEST(from_16bit_tss),
         TEST(debug_trap),
         TEST(loads_cr3),
-        TEST(error_code_on_a_narrow_stack),
+        TEST(error_code_on_both_kinds_of_stack),
         TEST(to_16bit_tss),
     };
     return cmocka_run_group_tests_name("Task switches", tests, NULL, NULL);

@@ -11,6 +11,8 @@
 #include "vmx/vmcs.h"
 #include "x86/msr.h"
 
+extern char vmx_exit[];
+
 struct expected {
     enum vmcs_field field;
     u64 value;
@@ -189,6 +191,7 @@ static void the_rest_of_a_vmcs(void **state)
         {HOST_FS_BASE, 0},
         {HOST_GS_BASE, (u64)&cpu.vcpu},
         {HOST_RSP, (u64)&cpu.vcpu},
+        {HOST_RIP, (u64)vmx_exit},
         {HOST_TR_BASE, (u64)&cpu.tss},
         {HOST_GDTR_BASE, (u64)cpu.gdt},
         {HOST_IA32_SYSENTER_CS, 0},
