@@ -20,6 +20,12 @@ fail() {
     exit 2
 }
 
+# absent TEXT - the same where Debian's packages cannot be had, for which tests are skipped
+absent() {
+    say "$*"
+    exit 77
+}
+
 need_file() {
     [ -n "$1" ] || fail "a file's name is empty"
     [ -e "$1" ] || fail "$1: no such file"

@@ -63,6 +63,15 @@ skip_all() {
 
 done_testing() { echo "1..$count"; }
 
+# need COMMAND... - runs what makes something from Debian's packages. Where they cannot be had (status 77) the test is
+# skipped; any other failure is one.
+need() {
+    local why status=0
+    why=$("$@" 2>&1 >/dev/null) || status=$?
+    [ $status != 77 ] || skip_all "${why##*$'\n'}"
+    [ $status = 0 ] || { echo "not ok 1 - $1: ${why##*$'\n'}"; echo 1..1; exit 1; }
+}
+
 # bochs_version [PROGRAM] - of the Bochs that boot() takes, or of another: 2.7, 3.0.devel
 # shellcheck disable=SC2120 # a test gives the argument
 bochs_version() {

@@ -5,7 +5,8 @@
 cd "$top" || exit 1
 rel=$(realpath --relative-to=. "$B")
 export NESTED_BUILD=$rel/nested
-why=$( { tools/linux-image && tests/nested/build; } 2>&1 >/dev/null) || skip_all "${why##*$'\n'}"
+need tools/linux-image
+need tests/nested/build
 
 qemu='qemu-system-x86_64 -accel kvm -cpu host -m 256 -nodefaults -display none -serial stdio -no-reboot'
 qemu+=' -device isa-debug-exit,iobase=0xf4,iosize=0x04'
