@@ -53,6 +53,7 @@ static const struct hidden_bits hidden_bits[] = {
     {0x7, 1, IN_EAX, BIT(17), 0},                  /* FRED: event delivery not emulated */
     {0x7, 1, IN_EAX, BIT(26), 0},                  /* LAM: neither */
     {0x7, 1, IN_EAX, BIT(27), TERTIARY(PROC3_ENABLE_MSRLIST)}, /* RDMSRLIST, WRMSRLIST */
+    {0x7, 1, IN_EBX, BIT(1), 0},                   /* PBNDKB: wraps keys for PCONFIG */
     {0x7, 1, IN_EDX, BIT(21), 0},                  /* APX: R16 to R31 are not in struct vcpu */
 
     {0x7, 2, IN_EDX, BIT(6), 0},                   /* faults of locked accesses, Tally's too */

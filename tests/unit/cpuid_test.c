@@ -86,7 +86,8 @@ static void features_are_hidden(void **state)
         answers(0x7, 0, ~0u, all_but(BIT(2) | BIT(25)),
                 all_but(BIT(13) | BIT(23) | BIT(29) | BIT(30) | BIT(31)),
                 all_but(BIT(5) | BIT(18) | BIT(19)));
-        answers(0x7, 1, all_but(BIT(6) | BIT(17) | BIT(26)), ~0u, ~0u, all_but(BIT(21)));
+        answers(0x7, 1, all_but(BIT(6) | BIT(17) | BIT(26)), all_but(BIT(1)), ~0u,
+                all_but(BIT(21)));
         answers(0x7, 2, ~0u, ~0u, ~0u, all_but(BIT(6)));
         answers(0xD, 0, all_but(BIT(19)), ~0u, ~0u, ~0u);
         answers(0xD, 1, ~0u, ~0u, all_but(BIT(8) | BIT(14) | BIT(15)), ~0u);
