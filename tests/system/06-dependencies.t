@@ -25,6 +25,14 @@ like '^deps: apt-get could not install: clang ' 'and is named'
 PATH=$bin CC='gcc-99 -m64' "$top/tools/deps" build >"$console" 2>&1
 like '^deps: installing .* gcc-99 ' 'CC names its package'
 
+rm "$bin/id"
+printf '#!/bin/bash\necho 1000\n' >"$bin/id"
+printf '#!/bin/bash\nexit 1\n' >"$bin/sudo"
+chmod +x "$bin/id"
+PATH=$bin "$top/tools/deps" check >"$console" 2>&1
+is "$(cat "$console")" 'deps: please install (sudo does not let us): apt-get install clang clang-format clang-tidy cppcheck shellcheck' \
+    'a sudo that refuses'
+
 rm "$bin/apt-get"
 PATH=$bin "$top/tools/deps" check >"$console" 2>&1
 is $? 2 'without apt-get it refuses'
