@@ -60,6 +60,7 @@ static u64 make_1(const char *loader)
         .boot_loader_name = put_text(&end, loader),
         .framebuffer_addr = 0xE0000000,
         .framebuffer_width = 800,
+        .framebuffer_bpp = 24,
         .framebuffer_type = MULTIBOOT_FRAMEBUFFER_RGB,
         .color_info = {16, 8, 8, 8, 0, 8},
     };
@@ -128,6 +129,7 @@ static void multiboot_1(void **state)
     assert_int_equal(info.map.range[3].type, 77);
     assert_int_equal(info.framebuffer.addr, 0xE0000000);
     assert_int_equal(info.framebuffer.width, 800);
+    assert_int_equal(info.framebuffer.bpp, 24);
     assert_int_equal(info.framebuffer.color_info[0], 16);
     assert_false(info.efi);
 }

@@ -75,6 +75,11 @@ static const struct damage {
     {make_elf32, 52 + 12, 4, 0x3DFE000, "at 0x3dfe000, where Tally is"},
     {make_elf32, 52 + 12, 4, 0x500, "at 0x500, on the BIOS's data"},
     {make_elf32, 24, 4, 0x100010, NULL}, /* a physical entry is right as well */
+    {make_elf32, 24, 4, 0xC0100000, NULL},
+    {make_elf32, 24, 4, 0xC0108122, NULL},
+    {make_elf32, 24, 4, 0xC0108123, "entry point 0xc0108123 is in no segment"},
+    {make_elf32, 24, 4, 0xC00FFFFF, "entry point 0xc00fffff is in no segment"},
+    {make_elf32, 0x3123, 0, 0, NULL}, /* just whole */
     {make_elf32, 24, 4, 0x120000, "entry point 0x120000 is in no segment"},
     {make_elf32, 0x200, 4, 0, "ELF file without a multiboot header"},
     {make_elf32, 0x204, 4, 1, "ELF file without a multiboot header"}, /* bad checksum */

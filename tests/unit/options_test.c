@@ -60,6 +60,7 @@ static void every_word_is_understood(void **state)
     assert_true(parse("announce=yes").announce);
     assert_true(parse("caps").caps);
     assert_int_equal(parse("cpus=1").cpus, 1);
+    assert_int_equal(parse("cpus=90").cpus, 90);
     assert_int_equal(parse("cpus=0256").cpus, 256);
     assert_int_equal(parse("sample=60000").sample_ms, 60000);
     assert_int_equal(parse("test=mtf").test, TEST_MTF);

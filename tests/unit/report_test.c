@@ -5,6 +5,7 @@
 #include "capture.h"
 #include "stats/counters.h"
 #include "stats/leaves.h"
+#include "stats/timeline.h"
 
 static struct statistics boot_cpu, other_cpu;
 
@@ -112,6 +113,19 @@ static void json(void **state)
     assert_null(captured_line(6));
 }
 
+static void the_time_line_is_part_of_json(void **state)
+{
+    (void)state;
+    static u8 buffer[4096];
+    timeline_init(buffer, sizeof(buffer), 1000);
+    timeline_mark("here", 5);
+    boot_cpu.reason[EXIT_EXCEPTION_NMI] = (struct reason_counter){1, 50, 50, 50};
+    report_print(REPORT_JSON);
+    line_is(1, "{\"mark\":\"here\",\"tsc\":5}");
+    assert_non_null(strstr(captured, "{\"reason\":0,\"name\":\"EXCEPTION_NMI\",\"count\":1,"));
+    timeline_init(NULL, 0, 0);
+}
+
 static void json_rows_add_up_to_the_end_line(void **state)
 {
     (void)state;
@@ -160,6 +174,7 @@ int main(void)
         cmocka_unit_test_setup(a_run_without_exits, clear),
         cmocka_unit_test_setup(each_vcpu_has_a_block, clear),
         cmocka_unit_test_setup(json, clear),
+        cmocka_unit_test_setup(the_time_line_is_part_of_json, clear),
         cmocka_unit_test_setup(json_rows_add_up_to_the_end_line, clear),
         cmocka_unit_test_setup(formats_are_as_asked, clear),
     };
