@@ -172,7 +172,7 @@ static void set_tables_and_system_segments(void)
 static void set_control_registers(struct vcpu *vcpu, u64 cr0)
 {
     vmwrite(CR0_READ_SHADOW, cr0);
-    vmwrite(GUEST_CR0, cr0 | CR0_NE | CR0_ET);
+    vmwrite(GUEST_CR0, cr0 | CR0_NE);
     vmwrite(CR4_READ_SHADOW, 0);
     vmwrite(GUEST_CR4, CR4_VMXE);
     vmwrite(GUEST_CR3, 0);
