@@ -142,6 +142,8 @@ static void cr3_and_pcids(void **state)
     assert_int_equal(write_cr(3, CR3_NO_FLUSH | 0x8005), EXIT_ADVANCE);
     assert_int_equal(fake_get(GUEST_CR3), 0x8005);
     assert_int_equal(fake_flushes.non_global, 0);
+    assert_int_equal(write_cr(3, 0x8005), EXIT_ADVANCE);
+    assert_int_equal(fake_flushes.non_global, 1);
     assert_int_equal(cr_access(FROM(3, RSP)), EXIT_ADVANCE);
     assert_int_equal(fake_get(GUEST_RSP), 0x8005);
 }

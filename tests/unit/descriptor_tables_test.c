@@ -130,6 +130,7 @@ static void stores_selectors(void **state)
         {"\x0F\x00\xC8\x90", 0x28},
         {"\x48\x0F\x00\xC8", 0x28},
         {"\x66\x41\x0F\x00", 0x1111222233330028}, /* REX without W */
+        {"\x48\x66\x0F\x00", 0x1111222233330028}, /* REX in vain */
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         fake_vcpu.gpr[RAX] = 0x1111222233334444;
@@ -265,10 +266,11 @@ static void selector_in_memory(void **state)
 {
     (void)state;
     fake_guest(GUEST_32BIT);
-    set_descriptor(2, 0x1200823456780002);
-    memcpy(&fake_ram[OPERAND], "\x10\x00\xFF", 3);
+    set_descriptor(5, /* the last */
+                   0x1200823456780002);
+    memcpy(&fake_ram[OPERAND], "\x28\x00\xFF", 3);
     assert_int_equal(selector(LLDT, MEMORY | ADDRESS_32, "\x0F\x00\x10"), EXIT_ADVANCE);
-    assert_int_equal(fake_get(GUEST_LDTR_SELECTOR), 0x10);
+    assert_int_equal(fake_get(GUEST_LDTR_SELECTOR), 0x28);
     assert_int_equal(fake_get(GUEST_LDTR_BASE), 0x12345678);
 }
 

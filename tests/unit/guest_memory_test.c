@@ -20,12 +20,15 @@ static void copies_cross_pages(void **state)
     assert_string_equal(back, text);
 
     u64 high = linear + 4 * 0x40000000ull; /* above 4 GiB */
-    set_entry(1, 5, entry(1, 1));
+    u64 directory = entry(1, 1);
+    set_entry(1, 5, directory);
+    set_entry(1, 1, 0);
     memset(&fake_ram[DATA + 0x5000], 0, 3);
     assert_true(guest_write(high, text, sizeof(text), 0, &fault));
     assert_memory_equal(&fake_ram[DATA + 0x5000], "oss", 4);
     assert_true(guest_read(high, back, sizeof(back), 3, &fault));
     assert_string_equal(back, text);
+    set_entry(1, 1, directory);
 
     set_entry(3, 2, 0);
     fake_ram[DATA + 0xFFD] = 'x';

@@ -91,6 +91,8 @@ static void large_pages(void **state)
     set_entry(2, 1, 0x0000004000000000 | LARGE | BIT(12) | P);
     assert_true(translate(LINEAR, ACCESS_READ, 0));
     assert_int_equal(physical, 0x4000001123);
+    assert_true(translate(LINEAR - 0x1000, ACCESS_READ, 0)); /* bit 12 is no address bit */
+    assert_int_equal(physical, 0x4000000123);
     set_entry(1, 1, 0x80000000 | LARGE | P);
     assert_true(translate(LINEAR, ACCESS_READ, 0));
     assert_int_equal(physical, 0x80201123);
@@ -235,7 +237,10 @@ static void walks_pae(void **state)
     set_entry(2, 1, DATA | P | W | U);
     assert_true(translate(LINEAR, ACCESS_WRITE, 3));
     assert_int_equal(physical, DATA + 0x123);
+    static const u64 somebodys = TABLE(2) | P; /* not by way of the missing PDPTE */
+    memcpy(&fake_ram[0], &somebodys, sizeof(somebodys));
     assert_page_fault(0x1000, ACCESS_READ, 0, 0);
+    fake_set(GUEST_IA32_EFER, EFER_NXE);
     add_cr4(CR4_PKE); /* keys are for IA-32e mode */
     fake_cpu.pkru = ~0u;
     assert_true(translate(LINEAR, ACCESS_WRITE, 3));

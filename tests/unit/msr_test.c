@@ -168,7 +168,13 @@ static void what_the_guest_is_told(void **state)
     assert_true(write_msr(IA32_BIOS_UPDT_TRIG, 0x1000)); /* and no update */
     assert_false(read_msr(IA32_BIOS_UPDT_TRIG));
     fake_msr(IA32_MISC_ENABLE, BIT(18) | BIT(11));
-    reads_as(IA32_MISC_ENABLE, BIT(11)); /* no MONITOR */
+    reads_as(IA32_MISC_ENABLE, BIT(11));                    /* no MONITOR */
+    assert_true(write_msr(IA32_EFER, EFER_SCE | EFER_LME)); /* LMA is read-only */
+    reads_as(IA32_EFER, EFER_SCE | EFER_LME | EFER_LMA);
+    fake_guest(GUEST_32BIT);
+    fake_set(GUEST_IA32_EFER, 0);
+    assert_true(write_msr(IA32_EFER, EFER_LME | EFER_LMA));
+    reads_as(IA32_EFER, EFER_LME);
     fake_msr(0x1234, 0x9876543210);
     reads_as(0x1234, 0x9876543210);
     assert_false(read_msr(0x1235));

@@ -181,6 +181,13 @@ static void one_more_waits_in_the_guest(void **state)
     assert_false(window());
 }
 
+static void smis_do_not_block_nmis(void **state)
+{
+    (void)state;
+    fake_set(GUEST_INTERRUPTIBILITY, BLOCKING_BY_SMI);
+    assert_int_equal(arrive(1), 1);
+}
+
 static void an_event_of_the_entry_goes_first(void **state)
 {
     (void)state;
@@ -344,6 +351,7 @@ int main(void)
         TEST(a_kick_may_be_done_before_its_nmi),
         TEST(who_waits_for_a_sipi_is_not_disturbed),
         TEST(one_more_waits_in_the_guest),
+        TEST(smis_do_not_block_nmis),
         TEST(an_event_of_the_entry_goes_first),
         TEST(nothing_is_injected_while_a_sipi_is_awaited),
         TEST(a_deaf_cpu_is_not_waited_for),

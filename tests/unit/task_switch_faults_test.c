@@ -144,7 +144,11 @@ static void old_tss_too_small(void **state)
 static void eip_beyond_the_limit(void **state)
 {
     (void)state;
-    set_gdt(SEL_CODE, DESCRIPTOR(0, 0xFFF, 0x409A));
+    set_gdt(SEL_CODE, DESCRIPTOR(0, 0x1234, 0x409A));
+    task_switch_by(JMP, SEL_NEW, 7);
+    assert_switched();
+    setup(NULL);
+    set_gdt(SEL_CODE, DESCRIPTOR(0, 0x1233, 0x409A));
     task_switch_by(JMP, SEL_NEW, 7);
     assert_fault(VECTOR_GP, 0);
 }
