@@ -37,6 +37,10 @@ like '^command line: a hang' 'Ctrl-C: the machine was running'
 is "$(ls "$scratch/a place")" '' 'Ctrl-C: no file is left'
 is "$(readlink /proc/[0-9]*/cwd | grep -c "^$scratch/a place")" 0 'Ctrl-C: no process is left'
 
+"$top/tools/run" --platform bochs --timeout 60 2>"$errors" | head -n 1 >"$console"
+is "${PIPESTATUS[0]}" 3 'a console that nobody reads any more ends the run'
+like '^platform-bochs: nobody reads' 'which is told' "$errors"
+
 for verdict in 10 11 12; do
     boot --platform tcg --kernel "$kernel verdict=$verdict"
     is "$status" $((verdict - 10)) "QEMU: verdict $verdict"
