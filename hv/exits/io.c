@@ -40,10 +40,9 @@ u64 merge_register(u64 old, u64 value, unsigned bytes)
 static enum exit_action single_io(struct vcpu *vcpu, u16 port, unsigned size, bool in)
 {
     u64 rax = vcpu->gpr[RAX];
-    u32 value = (u32)(rax & (BIT(8 * size) - 1));
     if (in)
         vcpu->gpr[RAX] = merge_register(rax, port_in(port, size), size);
-    else if (!filtered_out(port, size, value))
+    else if (!filtered_out(port, size, (u32)(rax & (BIT(8 * size) - 1))))
         return EXIT_STOP;
     if (unlikely(breakpoints_enabled()))
         match_breakpoints(BREAKPOINT_PORT, port, size);
