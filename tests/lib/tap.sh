@@ -24,31 +24,33 @@ ok() {
     count=$((count + 1))
     [ "$1" = 0 ] || printf 'not '
     echo "ok $count - ${2//#/\\#}"
+    [ "$1" = 0 ] || diag "${0##*/}: failed: $2"
     [ "$1" = 0 ]
 }
 
 note() { sed 's/^/# /' <<<"$*"; }
+diag() { note "$@" >&2; }               # of a failure: the summary shows it
 
 is() {                                  # is GOT EXPECTED NAME
     [ "$1" = "$2" ]
-    ok $? "$3" || note "got '$1', expected '$2'"
+    ok $? "$3" || diag "got '$1', expected '$2'"
 }
 
 isnt() {
     [ "$1" != "$2" ]
-    ok $? "$3" || note "got '$1'"
+    ok $? "$3" || diag "got '$1'"
 }
 
 # like REGEX NAME [FILE] - some line of the console (or FILE) matches
 like() {
     grep -qE -e "$1" "${3:-$console}"
-    ok $? "$2" || { note "no line matches '$1'; the last lines:"; note "$(tail -n 12 "${3:-$console}")"; }
+    ok $? "$2" || { diag "no line matches '$1'; the last lines:"; diag "$(tail -n 12 "${3:-$console}")"; }
 }
 
 # unlike REGEX NAME [FILE] - no line matches
 unlike() {
     ! grep -qE -e "$1" "${3:-$console}"
-    ok $? "$2" || note "$(grep -E -m 5 -e "$1" "${3:-$console}")"
+    ok $? "$2" || diag "$(grep -E -m 5 -e "$1" "${3:-$console}")"
 }
 
 skip() {                                # skip REASON NAME

@@ -92,7 +92,7 @@ check_job() {
     failures=$(sed -n 's/^not ok [0-9]* - //p' "$console")
     [ -z "$failures" ] || verdict=$((0x11 << 1 | 1))
     is "$([ -z "$failures" ] || unexpected "$profile" <<<"$failures")" '' "$name: no test failed" ||
-        note "$(grep -A 2 '^not ok' "$console")"
+        diag "$(grep -A 2 '^not ok' "$console")"
     is "$(cat "$scratch/results/$name.status" 2>/dev/null)" $verdict "$name: verdict"
     like '^# [1-9][0-9]+ passed' "$name: tests ran"
     has_report "$cpus"
