@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "exits/exits.h"
-#include "platform/a20.h"
 #include "platform/power.h"
 #include "platform/serial_filter.h"
 #include "vmx/guest_memory.h"
@@ -76,24 +75,6 @@ static void address_line_20_stays_on(void **state)
     assert_int_equal(written(0x60, 1, 0xDD), 0xDF); /* to the output port */
     assert_int_equal(written(0x60, 1, 0xED), 0xED); /* to the keyboard again */
     assert_int_equal(written(0x80, 4, 0x12345678), 0x12345678);
-}
-
-static u16 watched[4];
-static unsigned watches;
-
-static void watch(u16 port)
-{
-    watched[watches++] = port;
-}
-
-static void ports_of_address_line_20(void **state)
-{
-    (void)state;
-    static const u16 expected[] = {0x60, 0x64, 0x92};
-    watches = 0;
-    a20_watched_ports(watch);
-    assert_int_equal(watches, 3);
-    assert_memory_equal(watched, expected, sizeof(expected));
 }
 
 static void in_merges(void **state)
@@ -409,7 +390,6 @@ int main(void)
         TEST(page_boundary),
         TEST(ending_write_among_others),
         TEST(address_line_20_stays_on),
-        TEST(ports_of_address_line_20),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include "platform/acpi.h"
 #include "platform/console.h"
 #include "platform/power.h"
+#include "watched_ports.h"
 #include "x86/instructions.h"
 
 static struct acpi_power acpi;
@@ -121,14 +122,6 @@ static void sleeps(void **state)
     ends_by(0, 2, 0x2000, NULL);
 }
 
-static u16 watched[16];
-static unsigned watches;
-
-static void watch(u16 port)
-{
-    watched[watches++] = port;
-}
-
 static void ports_are_watched(void **state)
 {
     (void)state;
@@ -137,10 +130,7 @@ static void ports_are_watched(void **state)
     for (unsigned given = 0; given < 2; given++) {
         unsigned number = given ? ARRAY_SIZE(expected) : 5;
         acpi = given ? acpi : (struct acpi_power){0};
-        watches = 0;
-        power_watched_ports(watch);
-        assert_int_equal(watches, number);
-        assert_memory_equal(watched, expected, number * sizeof(*expected));
+        assert_watched(power_watched_ports, expected, number);
         setup(NULL);
     }
 }
