@@ -67,6 +67,9 @@ refused() {                             # refused NAME REGEX ARGUMENT...
 refused 'platform' "unknown platform 'vax'; valid: .*bochs.*qemu" --platform vax
 refused 'Bochs model' "no CPU model 'vax'; valid: .*broadwell_ult" --cpu vax
 refused 'QEMU model' "no CPU model 'vax'" --platform tcg --cpu vax
+boot_defaults=() # Tally wants VMX
+grep -qw vmx /proc/cpuinfo || refused 'KVM without VMX' 'no VMX; PLATFORM=bochs' --platform qemu
+boot_defaults=(--native)
 refused 'guest' "unknown guest 'vms'; valid: .*test" --guest vms
 refused 'boot protocol' "unknown boot protocol 'tftp'; valid: multiboot" --protocol tftp
 refused 'a directory' "^run: $scratch is not a file" --module "$scratch"
