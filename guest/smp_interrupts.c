@@ -86,6 +86,7 @@ void smp_test_calls(void)
     ok(each_calls(call_all_others), "so does one from each CPU to all others");
 }
 
+/* The CPU may see `leave` before it sees the interrupt. */
 static bool wake_by_call(struct cpu *cpu)
 {
     for (u32 round = 1; round <= ROUNDS; round++) {
@@ -93,7 +94,7 @@ static bool wake_by_call(struct cpu *cpu)
         smp_linger();
         cpu->leave = true;
         smp_send_call(cpu);
-        if (!smp_done(cpu) || cpu->calls != round)
+        if (!smp_done(cpu) || !smp_wait(&cpu->calls, round))
             return false;
     }
     return true;
@@ -129,18 +130,29 @@ static void stay_idle(struct cpu *self)
     sti();
 }
 
+/* An NMI between the look at `leave` and the HLT leaves the CPU halted: then one more wakes it. */
+static bool end_by_nmi(struct cpu *cpu)
+{
+    cpu->leave = true;
+    for (u32 more = 1; more <= 3; more++) {
+        smp_send_nmi(cpu);
+        if (smp_done(cpu))
+            return smp_wait(&cpu->nmis, ROUNDS + more);
+    }
+    return false;
+}
+
 static bool each_nmi_arrives(struct cpu *cpu, void (*order)(struct cpu *self))
 {
     smp_order(cpu, order);
     for (u32 round = 1; round <= ROUNDS; round++) {
         smp_linger();
-        cpu->leave = round == ROUNDS; /* the last one ends it */
         smp_send_nmi(cpu);
         if (!smp_wait(&cpu->nmis, round))
             return false;
     }
     smp_linger();
-    return smp_done(cpu) && cpu->nmis == ROUNDS;
+    return cpu->nmis == ROUNDS && end_by_nmi(cpu);
 }
 
 static void test_nmis_to(const char *what, void (*order)(struct cpu *self))
