@@ -44,9 +44,11 @@ struct multiboot_info {
     u32 vbe[4];
     u64 framebuffer_addr;
     u32 framebuffer_pitch, framebuffer_width, framebuffer_height;
-    u8 framebuffer_bpp, framebuffer_type, color_info[6];
+    u8 framebuffer_bpp, framebuffer_type;
+    u16 reserved; /* the specification's table has none, its header file and GRUB do */
+    u8 color_info[6];
 } __attribute__((packed));
-_Static_assert(sizeof(struct multiboot_info) == 116, "multiboot 1 information");
+_Static_assert(offsetof(struct multiboot_info, color_info) == 112, "multiboot 1 information");
 
 struct multiboot_module {
     u32 mod_start, mod_end; /* physical, end exclusive */
