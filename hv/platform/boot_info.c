@@ -130,14 +130,14 @@ static const char *read_1(struct boot_info *info, u64 physical, const void *(*at
     memcpy(&mbi, at(physical), sizeof(mbi));
     if (mbi.flags & MULTIBOOT_INFO_BOOT_LOADER_NAME)
         keep_loader(info, at(mbi.boot_loader_name), sizeof(info->loader));
-    if (mbi.flags & MULTIBOOT_INFO_CMDLINE)
-        info->command_line = keep(info, at(mbi.cmdline), COMMAND_LINE_MAX);
-    if (!info->command_line)
-        return TOO_LONG;
     if (mbi.flags & MULTIBOOT_INFO_FRAMEBUFFER)
         read_framebuffer_1(info, &mbi);
     if ((error = read_memory_1(info, &mbi, at)))
         return error;
+    if (mbi.flags & MULTIBOOT_INFO_CMDLINE)
+        info->command_line = keep(info, at(mbi.cmdline), COMMAND_LINE_MAX);
+    if (!info->command_line)
+        return TOO_LONG;
     return mbi.flags & MULTIBOOT_INFO_MODS ? read_modules_1(info, &mbi, at) : NULL;
 }
 
@@ -211,7 +211,7 @@ static const char *read_2(struct boot_info *info, u64 physical, const void *(*at
 {
     struct multiboot2_info header;
     struct multiboot2_tag tag;
-    const char *error;
+    const char *error = NULL, *problem;
     const u8 *base = at(physical);
     memcpy(&header, base, sizeof(header));
     for (u64 offset = sizeof(header);; offset += align_up(tag.size, 8)) {
@@ -222,9 +222,12 @@ static const char *read_2(struct boot_info *info, u64 physical, const void *(*at
             break;
         if (tag.size < sizeof(tag) || tag.size > header.total_size - offset)
             return "the boot loader's information has a tag of impossible size";
-        if ((error = read_tag(info, tag.type, base + offset, tag.size)))
-            return error;
+        problem = read_tag(info, tag.type, base + offset, tag.size);
+        if (!error) /* the rest may tell of a screen to show it on */
+            error = problem;
     }
+    if (error)
+        return error;
     return info->map.count ? NULL : "the boot loader gave no memory map";
 }
 

@@ -203,6 +203,41 @@ static void long_command_lines(void **state)
     assert_non_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
 }
 
+/* What is wrong should be seen on the screen, so the screen is found nevertheless. */
+static void screen_of_a_refusal(void **state)
+{
+    (void)state;
+    u64 end = INFO + sizeof(struct multiboot2_info);
+    u32 module[2] = {0x200000, 0x200000};
+    struct {
+        u32 size, version;
+        struct multiboot2_mmap_entry entry[1];
+    } map = {24, 0, {{0, 0xA0000, MEMORY_RAM, 0}}};
+    struct multiboot2_framebuffer fb = {.addr = 0x100000000, .width = 1024};
+    for (unsigned i = 0; i < MODULES_MAX + 1; i++)
+        put_tag(&end, MULTIBOOT2_TAG_MODULE, module, sizeof(module));
+    put_tag(&end, MULTIBOOT2_TAG_MMAP, &map, sizeof(map));
+    put_tag(&end, MULTIBOOT2_TAG_EFI64, "12345678", 8);
+    put_tag(&end, MULTIBOOT2_TAG_FRAMEBUFFER, (u8 *)&fb + 8, sizeof(fb) - 8);
+    put_tag(&end, MULTIBOOT2_TAG_END, "", 0);
+    struct multiboot2_info header = {(u32)(end - INFO), 0};
+    memcpy(arena + INFO, &header, sizeof(header));
+    assert_string_equal(boot_info_read(&info, MULTIBOOT2_BOOTLOADER_MAGIC, INFO, at),
+                        "the boot loader gave more than 32 modules");
+    assert_int_equal(info.framebuffer.width, 1024);
+    assert_int_equal(info.map.count, 1);
+    assert_true(info.efi);
+
+    make_1("GRUB 2.06");
+    struct multiboot_info *mbi = (struct multiboot_info *)(arena + INFO);
+    memset(arena + 0x10000, 'x', COMMAND_LINE_MAX);
+    mbi->cmdline = 0x10000;
+    assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at),
+                        "the command lines are too long");
+    assert_int_equal(info.framebuffer.width, 800);
+    assert_int_equal(info.map.count, 4);
+}
+
 static void damaged_information(void **state)
 {
     (void)state;
@@ -235,6 +270,7 @@ int main(void)
         cmocka_unit_test_setup(multiboot_2, new_arena),
         cmocka_unit_test_setup(wrong_loader, new_arena),
         cmocka_unit_test_setup(long_command_lines, new_arena),
+        cmocka_unit_test_setup(screen_of_a_refusal, new_arena),
         cmocka_unit_test_setup(damaged_information, new_arena),
     };
     return cmocka_run_group_tests_name("boot_info", tests, NULL, NULL);
