@@ -143,6 +143,11 @@ $(B)/offsets.inc: hv/offsets.c $(B)/flags
 	sed -n 's/^.*->\([A-Za-z_][A-Za-z0-9_]*\)  *\$$\{0,1\}\(-\{0,1\}[0-9][0-9]*\).*/%define \1 \2/p' \
 	    $(@:.inc=.s) >$@
 
+$(B)/font.bin: tools/font $(B)/flags
+	$(call step,FONT)
+	tools/font >$@
+$(B)/hv/platform/font.asm.o: $(B)/font.bin
+
 $(B)/%.bin: tools/%.asm $(B)/flags
 	@mkdir -p $(@D)
 	$(call step,NASM)

@@ -53,10 +53,9 @@ static const void *boot_memory(u64 address)
 static void read_what_the_loader_told(u32 magic, u32 information)
 {
     const char *problem = boot_info_read(&info, magic, information, boot_memory);
+    console_choose_screen(&info); /* what was told before the problem may do */
     if (problem)
         fatal("%s", problem);
-    if (info.efi)
-        console_no_screen();
     if (!options_parse(&options, info.command_line, error, sizeof(error)))
         fatal("%s", error);
     if (!info.module_count && !options.caps)

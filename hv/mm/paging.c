@@ -5,6 +5,7 @@
 
 #define PTE_PRESENT BIT(0)
 #define PTE_WRITE BIT(1)
+#define PTE_UNCACHED BIT(4) /* PCD: with the PAT's value at reset UC-, so WC by an MTRR acts */
 #define PTE_LARGE BIT(7)
 #define PTE_NX BIT(63)
 #define PTE_ADDRESS 0x000FFFFFFFFFF000ull
@@ -16,6 +17,10 @@ void relocate(void *to, const void *from, size_t size, u64 cr3);
 static u64 region_base = IMAGE_PHYSICAL;
 static u64 next_table; /* physical, while the tables are being built through the direct map */
 static u64 root;
+
+/* The screen's directory, in the image, and where both sets of tables have it. */
+#define SCREEN_MAP 0xFFFFFF8000000000ull
+static u64 screen_directory[512] __attribute__((aligned(4096)));
 
 u64 image_size(void)
 {
@@ -52,6 +57,24 @@ static u64 *entry_of(u64 address, unsigned level)
             *entry = new_table() | PTE_PRESENT | PTE_WRITE;
         table = *entry & PTE_ADDRESS;
     }
+}
+
+static void link_screen_directory(void)
+{
+    *entry_of(SCREEN_MAP, 3) = own_physical(screen_directory) | PTE_PRESENT | PTE_WRITE;
+}
+
+void *map_screen(u64 address, u64 size)
+{
+    u64 from = align_down(address, PAGE_2M), width = cpuid(0x80000008, 0).eax & 0xFF;
+    if (size > PAGE_1G - (address - from) || (address | (address + size - 1)) >> width)
+        return NULL;
+    for (u64 at = from; at < address + size; at += PAGE_2M)
+        screen_directory[(at - from) / PAGE_2M] =
+            at | PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | PTE_LARGE | PTE_NX;
+    root = read_cr3(); /* of boot/start.asm */
+    link_screen_directory();
+    return (void *)(SCREEN_MAP + address - from);
 }
 
 static u64 rights_of(u64 virtual)
@@ -112,6 +135,7 @@ void move_to(u64 base, u64 size, u64 top)
 
     u64 used = next_table - base;
     region_base = base; /* before the copy: the copy is what goes on */
+    link_screen_directory();
     relocate(physical(base), image_start, image_size(), root);
     frames_init((void *)(IMAGE_VIRTUAL + used), base + used, (size - used) / PAGE_SIZE);
 }

@@ -23,6 +23,13 @@ static inline void *physical(u64 address)
 }
 #endif
 
+/*
+ * Before the move: maps [address, address+size) for the screen, also above what the direct map
+ * covers, uncacheable or write-combining as the MTRRs have it. Returns where it is seen, in the
+ * tables that move_to() makes, too; NULL: it is larger than this CPU's addresses or than 1 GiB.
+ */
+void *map_screen(u64 address, u64 size);
+
 /* Size of the image with its zeroed data, in bytes. */
 u64 image_size(void);
 

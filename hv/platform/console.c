@@ -1,6 +1,6 @@
 #include "platform/console.h"
 #include "lib/print.h"
-#include "mm/paging.h"
+#include "platform/screen.h"
 #include "platform/serial_filter.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
@@ -15,15 +15,9 @@ enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UA
 #define LSR_ALL_SENT 0x40
 #define DIVISOR_115200 1
 
-#define SCREEN_TEXT 0xB8000
-#define SCREEN_COLUMNS 80
-#define SCREEN_ROWS 25
-#define SCREEN_ATTRIBUTE 0x0700
-
 static bool has_uart, has_screen = true, screen_on;
 static bool guest_in_line;
 static u8 line_control = LCR_8N1, modem_control = MCR_DTR_RTS; /* as last written, by anyone */
-static unsigned column, row;
 
 /* Bounded: a UART that is not there, or stuck, must not hang the machine. */
 static void wait_for_line(u8 status)
@@ -60,28 +54,6 @@ static void uart_put_borrowed(char c)
     wait_for_line(LSR_TRANSMITTER_EMPTY);
     outb(COM1 + UART_MCR, modem_control);
     outb(COM1 + UART_LCR, line_control);
-}
-
-static void scroll(void)
-{
-    volatile u16 *text = physical(SCREEN_TEXT);
-    for (unsigned i = 0; i < SCREEN_COLUMNS * SCREEN_ROWS; i++)
-        text[i] = i < SCREEN_COLUMNS * (SCREEN_ROWS - 1) ? text[i + SCREEN_COLUMNS]
-                                                         : SCREEN_ATTRIBUTE | ' ';
-    row = SCREEN_ROWS - 1;
-}
-
-static void screen_put(char c)
-{
-    volatile u16 *text = physical(SCREEN_TEXT);
-    if (c == '\n' || column == SCREEN_COLUMNS) {
-        column = 0;
-        row++;
-    }
-    if (row >= SCREEN_ROWS)
-        scroll();
-    if (c != '\n')
-        text[row * SCREEN_COLUMNS + column++] = SCREEN_ATTRIBUTE | (u8)c;
 }
 
 /* A line belongs to the CPU that began it, until its end. One that never ends it is not waited for.
@@ -141,13 +113,12 @@ void console_init(void)
         outb(COM1 + UART_MCR, MCR_DTR_RTS);
     }
     screen_on = true;
-    row = SCREEN_ROWS - 1; /* below what the boot loader left */
     print_sink = console_put;
 }
 
-void console_no_screen(void)
+void console_choose_screen(const struct boot_info *info)
 {
-    has_screen = screen_on = false;
+    has_screen = screen_on = screen_choose(info);
 }
 
 void console_show_on_screen(void)

@@ -4,16 +4,16 @@
 #ifndef TALLY_PLATFORM_CONSOLE_H
 #define TALLY_PLATFORM_CONSOLE_H
 
-#include "types.h"
+#include "platform/boot_info.h"
 
 #define COM1 0x3F8
 #define COM1_PORTS 8
 
-/* Sets COM1 to 115200 8N1 and directs print() to it, and to VGA text at 0xB8000. */
+/* Sets COM1 to 115200 8N1 and directs print() to it, and to VGA text. */
 void console_init(void);
 
-/* There is no VGA text: the machine was booted by UEFI. */
-void console_no_screen(void);
+/* From now on the screen that the boot loader told of, if there is one. */
+void console_choose_screen(const struct boot_info *info);
 
 /* For the last words: on the screen again, if there is one. */
 void console_show_on_screen(void);

@@ -128,6 +128,16 @@ bool memory_map_is_ram(const struct memory_map *map, u64 base, u64 size)
     return false;
 }
 
+bool memory_map_has_ram(const struct memory_map *map, u64 base, u64 size)
+{
+    for (unsigned i = 0; i < map->count; i++) {
+        const struct memory_range *range = &map->range[i];
+        if (range->type == MEMORY_RAM && range->base < base + size && end_of(range) > base)
+            return true;
+    }
+    return false;
+}
+
 u64 memory_map_top_of_ram(const struct memory_map *map)
 {
     for (unsigned i = map->count; i > 0; i--) {

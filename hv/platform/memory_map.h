@@ -26,6 +26,9 @@ bool memory_map_set(struct memory_map *map, u64 base, u64 size, u32 type);
 /* Whether all of [base, base+size) is RAM. */
 bool memory_map_is_ram(const struct memory_map *map, u64 base, u64 size);
 
+/* Whether any of [base, base+size) is RAM. */
+bool memory_map_has_ram(const struct memory_map *map, u64 base, u64 size);
+
 /* End of the highest RAM, 0 if none. */
 u64 memory_map_top_of_ram(const struct memory_map *map);
 

@@ -41,6 +41,7 @@ _Static_assert(sizeof(struct descriptor_table_register) == 10, "operand of LGDT 
 u64 rdmsr(u32 msr);
 void wrmsr(u32 msr, u64 value);
 u64 read_cr0(void);
+u64 read_cr3(void);
 u64 read_cr4(void);
 void write_cr0(u64 value);
 void write_cr3(u64 value);
@@ -51,6 +52,7 @@ void outw(u16 port, u16 value);
 void outl(u16 port, u32 value);
 void cli(void);
 void hlt(void);
+void invlpg(u64 address);
 void wbinvd(void);
 
 #else

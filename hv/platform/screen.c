@@ -1,0 +1,109 @@
+#include "platform/screen.h"
+#include "lib/string.h"
+#include "mm/paging.h"
+
+#define TEXT 0xB8000
+#define TEXT_COLUMNS 80
+#define TEXT_ROWS 25
+#define TEXT_ATTRIBUTE 0x0700
+
+#define GLYPH_WIDTH 8
+#define GLYPH_HEIGHT 16
+extern const u8 font[][GLYPH_HEIGHT]; /* from ' ' to '~', the leftmost point in bit 7 */
+
+static unsigned columns = TEXT_COLUMNS, rows = TEXT_ROWS;
+static unsigned column, row = TEXT_ROWS - 1; /* below what the boot loader left */
+
+/* VGA text */
+
+static void text_draw(unsigned at_row, unsigned at_column, char c)
+{
+    volatile u16 *text = physical(TEXT);
+    text[at_row * TEXT_COLUMNS + at_column] = TEXT_ATTRIBUTE | (u8)c;
+}
+
+static void text_new_row(void)
+{
+    volatile u16 *text = physical(TEXT);
+    for (unsigned i = 0; i < TEXT_COLUMNS * TEXT_ROWS; i++)
+        text[i] =
+            i < TEXT_COLUMNS * (TEXT_ROWS - 1) ? text[i + TEXT_COLUMNS] : TEXT_ATTRIBUTE | ' ';
+}
+
+/* Frame buffer: white on black, so that it matters not where in a pixel which colour is. */
+
+static u8 *pixels;
+static u32 pitch;
+static u64 pixel_size; /* bytes */
+
+struct word {
+    u64 value;
+} __attribute__((packed));
+
+/* The 8 points of a line of a glyph are as many words as a pixel has bytes. */
+static void framebuffer_draw(unsigned at_row, unsigned at_column, char c)
+{
+    const u8 *glyph = font[(c < ' ' || c > '~' ? '?' : c) - ' '];
+    u8 *to = pixels + (u64)at_row * GLYPH_HEIGHT * pitch + at_column * GLYPH_WIDTH * pixel_size;
+    for (unsigned y = 0; y < GLYPH_HEIGHT; y++, to += pitch) {
+        u64 line[4] = {0};
+        for (unsigned x = 0; x < GLYPH_WIDTH; x++)
+            if (glyph[y] & 0x80 >> x)
+                memset((u8 *)line + x * pixel_size, 0xFF, pixel_size);
+        for (unsigned i = 0; i < pixel_size; i++)
+            ((volatile struct word *)to)[i].value = line[i];
+    }
+}
+
+static void framebuffer_clear(unsigned at_row)
+{
+    for (unsigned i = 0; i < columns; i++)
+        framebuffer_draw(at_row, i, ' ');
+}
+
+static void framebuffer_new_row(void)
+{
+    row = (row + 1) % rows;
+    framebuffer_clear((row + 1) % rows);
+}
+
+/* The boot loader is believed as little as is cheap: nothing outside of what it told is written,
+ * and nothing of that is RAM, where Tally and the guest are. */
+static bool framebuffer_take(const struct boot_info *info)
+{
+    const struct multiboot2_framebuffer *from = &info->framebuffer;
+    u64 size = (u64)from->pitch * from->height;
+    pitch = from->pitch;
+    pixel_size = (from->bpp + 7) / 8;
+    columns = from->width / GLYPH_WIDTH;
+    rows = from->height / GLYPH_HEIGHT;
+    if (pixel_size < 2 || pixel_size > 4 || from->width * pixel_size > pitch || !columns ||
+        rows < 2 || !info->map.count || memory_map_has_ram(&info->map, from->addr, size))
+        return false;
+    pixels = map_screen(from->addr, size);
+    if (!pixels)
+        return false;
+    row = column = 0;
+    for (unsigned i = 0; i < rows; i++)
+        framebuffer_clear(i);
+    return true;
+}
+
+/* What both share */
+
+bool screen_choose(const struct boot_info *info)
+{
+    if (info->framebuffer.type == MULTIBOOT_FRAMEBUFFER_RGB)
+        return framebuffer_take(info);
+    return !info->efi;
+}
+
+void screen_put(char c)
+{
+    if (c == '\n' || column == columns) {
+        column = 0;
+        (pixels ? framebuffer_new_row : text_new_row)();
+    }
+    if (c != '\n')
+        (pixels ? framebuffer_draw : text_draw)(row, column++, c);
+}

@@ -1,0 +1,19 @@
+/* Text on the screen that the boot loader left: VGA text, or a frame buffer. The console writes it.
+ */
+#ifndef TALLY_PLATFORM_SCREEN_H
+#define TALLY_PLATFORM_SCREEN_H
+
+#include "platform/boot_info.h"
+
+/*
+ * Takes the screen that the machine has: the loader's frame buffer if it is one that can be drawn
+ * on and no RAM; without one VGA text at 0xB8000, which is taken at the start, too. False: there is
+ * none, since UEFI has no text mode.
+ */
+bool screen_choose(const struct boot_info *info);
+
+/* Writes a letter behind the last one. Text scrolls up from the last line; on a frame buffer, which
+ * is slow to read, it goes on from the top, with an empty line behind the newest. */
+void screen_put(char c);
+
+#endif

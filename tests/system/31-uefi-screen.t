@@ -1,0 +1,28 @@
+#!/bin/bash
+# Started by UEFI on a machine without a serial port, Tally speaks on the screen: read back point by point.
+. "$(dirname "$0")/../lib/tap.sh"
+
+# pictures - the monitor's commands for a picture every second, until the error can be read from one into $console
+pictures() {
+    until sleep 1; grep -q '^tally: error: .*VMX' "$console"; do
+        echo "screendump $scratch/picture"
+        "$tests/lib/screen" "$B/font.bin" "$scratch/picture" >"$console" 2>"$errors" || true
+    done
+    echo quit
+}
+
+# screen CARD - boot the image with the menu by UEFI, on a machine with this graphics card
+screen() {
+    : >"$console"
+    pictures | timeout -k 5 120 qemu-system-x86_64 -accel tcg -cpu max -m 256 -nodefaults -vga "$1" -display none \
+        -no-reboot -bios /usr/share/ovmf/OVMF.fd -cdrom "$B/tally.iso" -monitor stdio >"$scratch/monitor" 2>&1
+    like '^tally: error: this CPU has no VMX; .*offers it$' "$1: the line on the screen"
+    is "$(grep -c . "$console")" 1 "$1: and nothing else"
+    unlike $'\uFFFD' "$1: all of it can be read"
+    note "$1: $(sed -n 2p "$scratch/picture" | head -c 20) points"
+}
+
+screen std              # 24 bits a point
+screen virtio           # 32 bits a point
+
+done_testing

@@ -1,0 +1,236 @@
+// link: hv/platform/screen.c hv/platform/memory_map.c
+/* Letters on both kinds of screen, in memory made to measure: whatever is written beside it is a
+ * crash. */
+#include "platform/screen.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mm/paging.h"
+
+u8 font[95][16];
+static u16 *text;  /* what is at 0xB8000 */
+static u8 *pixels; /* what is at ADDRESS, `size` bytes */
+static u64 size, mapped_size;
+static bool can_map;
+static struct boot_info info;
+#define ADDRESS 0x480001000ull
+#define UNTOUCHED 0x5A
+
+void *physical(u64 address)
+{
+    assert_int_equal(address, 0xB8000);
+    return text;
+}
+
+void *map_screen(u64 address, u64 bytes)
+{
+    assert_int_equal(address, ADDRESS);
+    mapped_size = bytes;
+    return can_map ? pixels : NULL;
+}
+
+static void put(const char *letters)
+{
+    while (*letters)
+        screen_put(*letters++);
+}
+
+/* VGA text */
+
+static void check_text(unsigned row, const char *expected)
+{
+    for (unsigned i = 0; i < 80; i++) {
+        u16 letter = i < strlen(expected) ? (u8)expected[i] : ' ';
+        assert_int_equal(text[row * 80 + i], 0x0700 | letter);
+    }
+}
+
+static void text_scrolls(void **state)
+{
+    (void)state;
+    text = malloc(80 * 25 * 2);
+    for (unsigned i = 0; i < 80 * 25; i++)
+        text[i] = 0x0700 | ' ';
+    memset(&info, 0, sizeof(info));
+    assert_true(screen_choose(&info));
+    info.framebuffer.type = MULTIBOOT_FRAMEBUFFER_EGA_TEXT; /* as GRUB tells it */
+    info.framebuffer.addr = 0xB8000;
+    assert_true(screen_choose(&info));
+    put("left of the "
+        "loader\nfirst\n12345678901234567890123456789012345678901234567890123456789012345"
+        "678901234567890, wrapped");
+    check_text(20, "");
+    check_text(21, "left of the loader");
+    check_text(22, "first");
+    check_text(23,
+               "12345678901234567890123456789012345678901234567890123456789012345678901234567890");
+    check_text(24, ", wrapped");
+    for (unsigned i = 0; i < 22; i++)
+        put("\n");
+    check_text(0, "first");
+    check_text(24, "");
+    info.efi = true; /* no text mode */
+    assert_false(screen_choose(&info));
+    free(text);
+}
+
+/* Frame buffer: 6 letters by 4 lines, and some points that make no letter */
+
+#define COLUMNS 6
+#define ROWS 4
+
+static void machine(u8 bpp)
+{
+    for (unsigned i = 1; i < 95; i++) /* all different, and none is empty */
+        for (unsigned y = 0; y < 16; y++)
+            font[i][y] = (u8)(y == 0 ? i : i * 37 + y * 11);
+    memset(&info, 0, sizeof(info));
+    memory_map_add(&info.map, 0, 0x9F000, MEMORY_RAM);
+    memory_map_add(&info.map, 0x100000000, 0x380000000, MEMORY_RAM);
+    memory_map_add(&info.map, 0x600000000, GIB, MEMORY_RAM);
+    info.efi = true;
+    info.framebuffer = (struct multiboot2_framebuffer){.addr = ADDRESS,
+                                                       .width = 8 * COLUMNS + 5,
+                                                       .height = 16 * ROWS + 7,
+                                                       .bpp = bpp,
+                                                       .type = MULTIBOOT_FRAMEBUFFER_RGB};
+    info.framebuffer.pitch = info.framebuffer.width * ((bpp + 7) / 8) + 3;
+    size = info.framebuffer.pitch * info.framebuffer.height;
+    pixels = realloc(pixels, size);
+    memset(pixels, UNTOUCHED, size);
+    can_map = true;
+}
+
+/* Looks at each byte: in a cell that of its letter, elsewhere what was there. */
+static void check_picture(const char *const *lines)
+{
+    u64 pitch = info.framebuffer.pitch, bytes = (info.framebuffer.bpp + 7) / 8;
+    for (u64 i = 0; i < size; i++) {
+        u64 y = i / pitch, x = i % pitch / bytes;
+        u8 expected = UNTOUCHED;
+        if (x < 8 * COLUMNS && y < 16 * ROWS) {
+            const char *line = lines[y / 16];
+            char c = x / 8 < strlen(line) ? line[x / 8] : ' ';
+            expected = font[c - ' '][y % 16] & 0x80 >> x % 8 ? 0xFF : 0;
+        }
+        assert_int_equal(pixels[i], expected);
+    }
+}
+
+static void framebuffer_wraps(void **state)
+{
+    (void)state;
+    static const u8 depths[] = {32, 24, 16, 15};
+    for (unsigned i = 0; i < ARRAY_SIZE(depths); i++) {
+        machine(depths[i]);
+        assert_true(screen_choose(&info));
+        assert_int_equal(mapped_size, size);
+        check_picture((const char *[]){"", "", "", ""});
+        put("one\nTwo~6\x80\t!");
+        check_picture((const char *[]){"one", "Two~6?", "?!", ""});
+        put("\n4th");
+        check_picture((const char *[]){"", "Two~6?", "?!", "4th"});
+        put("\nfifth.6\n");
+        check_picture((const char *[]){"fifth.", "6", "", ""});
+        put("..\n1");
+        check_picture((const char *[]){"", "6", "..", "1"});
+    }
+}
+
+/* What the boot loader may tell that cannot be drawn on. */
+
+static void odd_depth(void)
+{
+    info.framebuffer.bpp = 8;
+}
+
+static void large_depth(void)
+{
+    info.framebuffer.bpp = 40;
+    info.framebuffer.pitch = 4096;
+}
+
+static void short_pitch(void)
+{
+    info.framebuffer.pitch = info.framebuffer.width * 4 - 1;
+}
+
+static void short_pitch_of_many(void)
+{
+    info.framebuffer.width = 0x40000001; /* 4 bytes each: 4 in 32 bits */
+}
+
+static void narrow(void)
+{
+    info.framebuffer.width = 7;
+}
+
+static void low(void)
+{
+    info.framebuffer.height = 31;
+}
+
+static void ram_behind(void)
+{
+    memory_map_add(&info.map, ADDRESS + size - 1, PAGE_SIZE, MEMORY_RAM);
+}
+
+static void ram_before(void)
+{
+    memory_map_add(&info.map, ADDRESS - PAGE_SIZE, PAGE_SIZE + 1, MEMORY_RAM);
+}
+
+static void ram_far_behind(void)
+{
+    info.framebuffer.height = 0xFFFFFFFF; /* times the pitch: beyond 32 bits */
+}
+
+static void no_map(void)
+{
+    info.map.count = 0;
+}
+
+static void beyond_the_tables(void)
+{
+    can_map = false;
+}
+
+static void not_told(void)
+{
+    memset(&info.framebuffer, 0, sizeof(info.framebuffer));
+}
+
+static void no_screen(void **state)
+{
+    (void)state;
+    static void (*const kinds[])(void) = {
+        odd_depth,  large_depth,    short_pitch, short_pitch_of_many, narrow,  low, ram_behind,
+        ram_before, ram_far_behind, no_map,      beyond_the_tables,   not_told};
+    for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+        machine(32);
+        kinds[i]();
+        assert_false(screen_choose(&info));
+        for (u64 j = 0; j < size; j++)
+            assert_int_equal(pixels[j], UNTOUCHED);
+    }
+    machine(32); /* beside RAM, but not in it */
+    memory_map_add(&info.map, ADDRESS - PAGE_SIZE, PAGE_SIZE, MEMORY_RAM);
+    memory_map_add(&info.map, ADDRESS + size, PAGE_SIZE, MEMORY_RAM);
+    memory_map_add(&info.map, ADDRESS, size, MEMORY_RESERVED);
+    assert_true(screen_choose(&info));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_scrolls), /* first: what a machine has does not change */
+        cmocka_unit_test(framebuffer_wraps),
+        cmocka_unit_test(no_screen),
+    };
+    return cmocka_run_group_tests_name("screen", tests, NULL, NULL);
+}
