@@ -21,7 +21,7 @@ menuentry Tally {
 END
     grub-mkrescue --compress=xz --fonts= --locales= --themes= -o "$scratch/uefi.iso" "$scratch/cd" >/dev/null 2>&1
     ok $? 'an image for UEFI'
-    job uefi-kvm-1 -machine q35 -m 256 -nodefaults -bios /usr/share/ovmf/OVMF.fd -cdrom "$scratch/uefi.iso"
+    job uefi-kvm-1 -machine q35 -m 256 -nodefaults -device VGA,romfile= -bios /usr/share/ovmf/OVMF.fd -cdrom "$scratch/uefi.iso"
 fi
 check_jobs
 done_testing
