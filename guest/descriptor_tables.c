@@ -39,6 +39,7 @@ CODE16(sgdt_end, "sgdt [0xFFFC]");
 #define STALE 0xA5A5A5A5A5A5A5A5ull
 #define LOW_OFFSET (LOW_DATA - LOW_MEMORY) /* in 16-bit segments */
 #define NOT_CANONICAL 0x0000900000000000ull
+#define NOT_CANONICAL_57 0x0100000000000000ull
 #define OUTSIDE_GDT 0x1000
 #define DATA8 ((volatile u8 *)(u64)LOW_DATA)
 #define FS_OFFSET 0x100
@@ -95,10 +96,11 @@ static const char *base_of_24_bits(const struct run *run)
     return *(volatile u32 *)(u64)(LOW_DATA + 34) == 0x345678 ? NULL : "not 24 bits of the base";
 }
 
+/* A base is judged by the width that the CPU has, not the one that CR4 sets. */
 static void base_not_canonical(struct run *run)
 {
     (void)run;
-    *(volatile u64 *)(u64)(LOW_DATA + 2) = NOT_CANONICAL;
+    *(volatile u64 *)(u64)(LOW_DATA + 2) = NOT_CANONICAL_57;
 }
 
 static void fs_below(struct run *run)

@@ -30,7 +30,7 @@ CODE64(monitor_mwait, "monitor\n sti\n mwait\n cli");
 #define ARITHMETIC_FLAGS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 #define UPPER_HALF 0xFFFFFFFF00000000ull
 #define STALE 0xA5A5A5A5A5A5A5A5ull
-#define NOT_CANONICAL 0x0000900000000000ull
+#define NOT_CANONICAL 0x0100000000000000ull /* nor by the width that the CPU has */
 #define IN_EVERY (IN_ALL | IN_LEGACY)
 #define DATA ((volatile u64 *)(u64)LOW_DATA)
 
