@@ -97,10 +97,12 @@ void smp_enter(u32 index)
     __atomic_fetch_add(&arrived, 1, __ATOMIC_SEQ_CST);
     sti();
     for (;;) {
-        if (cpu->orders == cpu->orders_done)
+        u32 orders = cpu->orders; /* one that comes meanwhile has its turn after this */
+
+        if (orders == cpu->orders_done)
             continue;
         cpu->order(cpu);
-        cpu->orders_done = cpu->orders;
+        cpu->orders_done = orders;
     }
 }
 

@@ -178,7 +178,7 @@ static void test_nmis_to_boot_cpu(void)
     smp_forget();
     for (u32 i = 1; i < smp_count; i++) {
         smp_order(&smp_cpus[i], send_nmi_to_boot_cpu);
-        arrive &= smp_wait(&smp_cpus[0].nmis, i);
+        arrive &= smp_wait(&smp_cpus[0].nmis, i) && smp_done(&smp_cpus[i]);
     }
     ok(arrive, "so does one from each to the boot CPU");
 }
