@@ -82,11 +82,11 @@ LDFLAGS      := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecs
 
 TALLY_C   := $(filter-out hv/offsets.c,$(sort $(shell find hv -name '*.c' 2>/dev/null)))
 TALLY_ASM := $(filter-out boot/unpack.asm,$(sort $(shell find boot hv -name '*.asm' 2>/dev/null)))
-GUEST_C   := $(sort $(wildcard guest/*.c))
-GUEST_ASM := $(sort $(wildcard guest/*.asm))
+GUEST_C   := $(sort $(shell find guest -name '*.c' ! -path 'guest/linux/*'))
+GUEST_ASM := $(sort $(shell find guest -name '*.asm'))
 # What most exits run through is compiled for speed, all the rest for size.
 TALLY_FAST := hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/dispatch.c hv/exits/events.c hv/exits/hlt.c \
-    hv/exits/instructions.c hv/exits/io.c hv/exits/msr.c hv/exits/msr_access.c hv/exits/msr_rules.c hv/stats/counters.c hv/vmx/events.c
+    hv/exits/instructions.c hv/exits/io.c hv/emulate/port.c hv/exits/msr.c hv/exits/msr_access.c hv/exits/msr_rules.c hv/stats/counters.c hv/vmx/events.c
 TALLY_OBJECTS := $(addprefix $(B)/,$(TALLY_ASM:.asm=.asm.o) $(TALLY_C:.c=.o))
 GUEST_OBJECTS := $(addprefix $(B)/,$(GUEST_ASM:.asm=.asm.o) $(GUEST_C:.c=.o))
 UNIT_TESTS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
@@ -234,8 +234,8 @@ test-nested:  ## Tally in QEMU with KVM on a Linux in Bochs (docs/nested.md); ab
 test-programs: $(UNIT_TESTS) $(FIXTURES)
 
 # A unit test names the sources under test in a comment: // link: hv/lib/print.c hv/load/*.c
-# HANDLERS is all of hv/exits but the end of the run.
-HANDLERS := $(filter-out hv/exits/stop.c,$(filter hv/exits/%,$(TALLY_C)))
+# HANDLERS is all of hv/exits but the end of the run, and hv/emulate.
+HANDLERS := $(filter-out hv/exits/stop.c,$(filter hv/exits/% hv/emulate/%,$(TALLY_C)))
 linked = $(patsubst %.c,$(B)/host/%.o,$(wildcard $(subst HANDLERS,$(HANDLERS),$(shell sed -n 's|^// link:||p' tests/unit/$(1).c 2>/dev/null))))
 $(B)/unit/%: $(B)/host/tests/unit/%.o $$(call linked,%)
 	@mkdir -p $(@D)

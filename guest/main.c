@@ -1,17 +1,17 @@
 /* The guest test kernel: runs the families of tests that the command line asks for. */
-#include "bench.h"
-#include "console.h"
+#include "bench/bench.h"
+#include "kernel/console.h"
 #include "x86/instructions.h"
-#include "descriptors.h"
-#include "families.h"
-#include "fuzz.h"
-#include "legacy.h"
-#include "memory.h"
-#include "memory_map.h"
+#include "kernel/descriptors.h"
+#include "harness/families.h"
+#include "fuzz/fuzz.h"
+#include "harness/legacy.h"
+#include "kernel/memory.h"
+#include "kernel/memory_map.h"
 #include "multiboot.h"
-#include "options.h"
-#include "statistics.h"
-#include "tap.h"
+#include "kernel/options.h"
+#include "kernel/statistics.h"
+#include "harness/tap.h"
 
 struct family {
     const char *name;

@@ -1,6 +1,6 @@
 /* Offsets and numbers for the assembly, taken from the C sources: compiled to text, never linked.
  */
-#include "cpu/cpu.h"
+#include "host/cpu.h"
 #include "tally.h"
 
 #define DEFINE(name, value) __asm__ volatile("\n->" #name " %c0" : : "i"(value))

@@ -1,5 +1,5 @@
 /* Reason 18: a guest's kernel may ask for the version of the statistics leaves. */
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 
 #define VMCALL_VERSION 1
 #define VMCALL_UNKNOWN 0xFFFFFFFFu

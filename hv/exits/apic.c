@@ -2,8 +2,8 @@
  * Reasons 37, 43, 44, 45, 52, 56, 62, 66: exits by controls that Tally itself arms or leaves off.
  * The guest owns the real APIC, so each ends by giving the machine back to it.
  */
-#include "exits/exits.h"
-#include "vmx/test_aids.h"
+#include "emulate/handlers.h"
+#include "test/test_aids.h"
 
 static void switch_off(struct vcpu *vcpu, u32 proc2)
 {

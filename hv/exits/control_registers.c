@@ -3,8 +3,8 @@
  * The shadow holds what the guest wrote; the register adds what VMX needs.
  * SDM vol. 2, 'MOV - Move to/from Control Registers'; vol. 3, 'Control Registers'.
  */
-#include "exits/exits.h"
-#include "vmx/guest_memory.h"
+#include "emulate/handlers.h"
+#include "memory/guest_memory.h"
 #include "vmx/invalidate.h"
 #include "vmx/live_state.h"
 

@@ -1,5 +1,5 @@
 #include "exits/cpuid.h"
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "lib/string.h"
 #include "stats/leaves.h"
 

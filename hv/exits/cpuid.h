@@ -2,7 +2,7 @@
 #ifndef TALLY_EXITS_CPUID_H
 #define TALLY_EXITS_CPUID_H
 
-#include "vmx/vcpu.h"
+#include "vcpu.h"
 
 /* Whether leaf 0x40000000 and CPUID.1:ECX[31] show Tally to the guest; they do unless told. */
 void cpuid_announce(bool announce);

@@ -1,5 +1,5 @@
 /* MOV to and from debug registers (exit 29). SDM vol. 3, 'Debug Registers'. */
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "vmx/live_state.h"
 
 #define QUALIFICATION_REGISTER 7u

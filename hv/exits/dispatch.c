@@ -1,4 +1,4 @@
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "exits/stop.h"
 #include "stats/timeline.h"
 #include "vmx/advance.h"

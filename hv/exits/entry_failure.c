@@ -1,11 +1,11 @@
 /* VM entries that did not reach the guest. SDM vol. 3, 'VM-Entry Failures During or After Loading
  * Guest State' and 'VMfail'. */
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "exits/stop.h"
 #include "lib/fatal.h"
-#include "mm/frames.h"
+#include "host/frames.h"
 #include "vmx/capabilities.h"
-#include "vmx/dump.h"
+#include "exits/dump.h"
 #include "vmx/entry_checks.h"
 #include "x86/msr.h"
 

@@ -1,10 +1,10 @@
 /* Reasons 0 to 8: events that reach the guest or come from outside. docs/exits.md has the rules. */
-#include "cpu/traps.h"
-#include "exits/exits.h"
+#include "host/traps.h"
+#include "emulate/handlers.h"
 #include "lib/print.h"
-#include "vmx/kick.h"
+#include "smp/kick.h"
 #include "vmx/live_state.h"
-#include "vmx/startup.h"
+#include "smp/startup.h"
 
 /* The exit came before these were updated. SDM vol. 3, 'Debug Exceptions'. */
 static void update_debug_registers(u64 qualification)

@@ -1,7 +1,7 @@
 /* Reason 12. */
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "vmx/advance.h"
-#include "vmx/startup.h"
+#include "smp/startup.h"
 
 /*
  * The vCPU sleeps in activity state HLT until an event wakes it, in hardware. RIP moves first: the

@@ -1,6 +1,6 @@
 /* Instructions that take a few lines each. */
 #include "lib/safe.h"
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "lib/print.h"
 #include "vmx/invalidate.h"
 #include "x86/instructions.h"

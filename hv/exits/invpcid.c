@@ -1,7 +1,7 @@
 /* INVPCID (exit 58), by INVVPID: it knows no PCIDs, so it flushes those of all. */
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "vmx/breakpoints.h"
-#include "vmx/guest_memory.h"
+#include "memory/guest_memory.h"
 #include "vmx/invalidate.h"
 
 enum invpcid_type {

@@ -2,40 +2,10 @@
  * IN, OUT, INS, OUTS (exit 30): carried out on the real port with the guest's own width.
  * Permissions were checked before the exit. SDM vol. 3, 'Exit Qualification for I/O Instructions'.
  */
-#include "exits/io.h"
-#include "exits/exits.h"
-#include "platform/a20.h"
-#include "platform/power.h"
-#include "platform/serial_filter.h"
+#include "emulate/io.h"
+#include "emulate/handlers.h"
 #include "vmx/breakpoints.h"
 #include "vmx/live_state.h"
-
-#define COM1 0x3F8
-#define COM1_LAST 0x3FF
-
-/* The guest's line state matters to Tally's own lines on the same port. */
-static void tell_console(u16 port, unsigned size, u32 value)
-{
-    for (unsigned i = 0; i < size; i++)
-        if (port + i >= COM1 && port + i <= COM1_LAST)
-            serial_filter_out((u16)(port + i), (u8)(value >> 8 * i));
-}
-
-bool filtered_out(u16 port, unsigned size, u32 value)
-{
-    if (port + size > COM1 && port <= COM1_LAST)
-        tell_console(port, size, value);
-    if (power_filter_out(port, size, value))
-        return false;
-    port_out(port, size, port <= A20_LAST_PORT ? a20_keep(port, size, value) : value);
-    return true;
-}
-
-u64 merge_register(u64 old, u64 value, unsigned bytes)
-{
-    u64 mask = bytes == 8 ? ~0ull : BIT(8 * bytes) - 1;
-    return bytes >= 4 ? value & mask : (old & ~mask) | (value & mask);
-}
 
 static enum exit_action single_io(struct vcpu *vcpu, u16 port, unsigned size, bool in)
 {

@@ -1,8 +1,8 @@
 /* Reasons 48 and 49. */
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "lib/print.h"
-#include "vmx/memory.h"
-#include "vmx/test_aids.h"
+#include "memory/memory.h"
+#include "test/test_aids.h"
 
 #define NAMED_ATTEMPTS 8 /* after so many only the count goes on */
 

@@ -1,6 +1,6 @@
 /* Reasons 31, 32: the MSR in ECX, its value in EDX:EAX. */
 #include "exits/msr.h"
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 
 enum exit_action exit_rdmsr(struct vcpu *vcpu)
 {

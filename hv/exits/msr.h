@@ -3,7 +3,7 @@
 #define TALLY_EXITS_MSR_H
 
 #include "tally.h"
-#include "vmx/vcpu.h"
+#include "vcpu.h"
 
 /* One or more MSRs that are not simply the hardware's. The functions carry an access out; false
  * is #GP(0). */

@@ -2,9 +2,9 @@
 #include "exits/msr_access.h"
 #include "lib/safe.h"
 #include "exits/cpuid.h"
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "vmx/entry_checks.h"
-#include "vmx/memory.h"
+#include "memory/memory.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 

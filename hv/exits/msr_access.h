@@ -2,7 +2,7 @@
 #ifndef TALLY_EXITS_MSR_ACCESS_H
 #define TALLY_EXITS_MSR_ACCESS_H
 
-#include "vmx/vcpu.h"
+#include "vcpu.h"
 
 bool read_hardware(u32 msr, u64 *value);
 bool write_hardware(struct vcpu *vcpu, u32 msr, u64 value);

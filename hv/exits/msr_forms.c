@@ -5,11 +5,11 @@
  * MSR only where there is an MSR bitmap, and Bochs up to 3.1 leaves MSR and register out.
  */
 #include "lib/safe.h"
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "exits/msr.h"
 #include "vmx/advance.h"
-#include "vmx/guest_memory.h"
-#include "vmx/prefixes.h"
+#include "memory/guest_memory.h"
+#include "emulate/prefixes.h"
 #include "x86/msr.h"
 
 static enum exit_action read_to(struct vcpu *vcpu, u32 msr, unsigned gpr)

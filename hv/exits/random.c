@@ -1,8 +1,8 @@
 /* RDRAND, RDSEED (exits 57, 61), UMWAIT, TPAUSE (67, 68): one register, and flags that tell. */
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "tally.h"
 #include "vmx/live_state.h"
-#include "vmx/prefixes.h"
+#include "emulate/prefixes.h"
 
 #define RESULT_FLAGS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 

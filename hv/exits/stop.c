@@ -4,8 +4,8 @@
 #include "stats/report.h"
 #include "stats/timeline.h"
 #include "vmx/access.h"
-#include "vmx/kick.h"
-#include "vmx/memory.h"
+#include "smp/kick.h"
+#include "memory/memory.h"
 
 static unsigned formats;
 static struct vcpu *stopper; /* the CPU that ends the run */

@@ -2,7 +2,7 @@
 #ifndef TALLY_EXITS_STOP_H
 #define TALLY_EXITS_STOP_H
 
-#include "vmx/vcpu.h"
+#include "vcpu.h"
 
 /* Which report stop_guest() prints: a set of enum report_format. */
 void stop_init(unsigned report_formats);

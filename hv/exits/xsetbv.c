@@ -1,6 +1,6 @@
 /* XSETBV (exit 55): hardware judges which components go together. */
 #include "lib/safe.h"
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 
 enum exit_action exit_xsetbv(struct vcpu *vcpu)
 {

@@ -1,6 +1,6 @@
 /*
  * Instructions whose operands the guest chose and that may fault: each returns false instead,
- * by way of the exception fix-up table (cpu/traps.c).
+ * by way of the exception fix-up table (host/traps.c).
  */
 #ifndef TALLY_LIB_SAFE_H
 #define TALLY_LIB_SAFE_H

@@ -1,7 +1,7 @@
 #include "load/bios_memory.h"
 
 #include "lib/string.h"
-#include "mm/paging.h"
+#include "host/paging.h"
 
 #define VECTOR_15 (0x15 * 4)
 #define LOW_MEMORY_KIB 0x413 /* in the BIOS data area: what INT 12h returns */

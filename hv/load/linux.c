@@ -3,7 +3,7 @@
 
 #include "lib/string.h"
 #include "load/loader.h"
-#include "mm/paging.h"
+#include "host/paging.h"
 
 #define OLDEST_VERSION 0x020A /* 2.10: pref_address and init_size */
 

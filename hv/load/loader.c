@@ -6,7 +6,7 @@
 #include "load/loader.h"
 
 #include "lib/string.h"
-#include "mm/paging.h"
+#include "host/paging.h"
 
 #define ADDRESS_END (4 * GIB) /* what a 32-bit guest can be told of */
 

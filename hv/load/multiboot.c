@@ -2,7 +2,7 @@
 #include "load/loader.h"
 
 #include "lib/string.h"
-#include "mm/paging.h"
+#include "host/paging.h"
 
 #define REQUIRED_FLAGS 0xFFFFu /* a loader that does not know one of these must refuse */
 #define KNOWN_FLAGS (MULTIBOOT_PAGE_ALIGN | MULTIBOOT_MEMORY_INFO | MULTIBOOT_VIDEO_MODE)

@@ -2,7 +2,7 @@
 #include "load/loader.h"
 
 #include "lib/string.h"
-#include "mm/paging.h"
+#include "host/paging.h"
 
 #define ARCHITECTURE_I386 0
 

@@ -1,6 +1,6 @@
 #include "platform/acpi.h"
 #include "lib/string.h"
-#include "mm/paging.h"
+#include "host/paging.h"
 
 struct rsdp {
     char signature[8];

@@ -1,5 +1,5 @@
 #include "platform/apic.h"
-#include "mm/paging.h"
+#include "host/paging.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 

@@ -1,6 +1,6 @@
 #include "platform/mp_table.h"
 #include "lib/string.h"
-#include "mm/paging.h"
+#include "host/paging.h"
 
 #define EBDA_SEGMENT 0x40E
 #define POINTER_SIZE 16

@@ -1,6 +1,6 @@
 #include "platform/screen.h"
 #include "lib/string.h"
-#include "mm/paging.h"
+#include "host/paging.h"
 
 #define TEXT 0xB8000
 #define TEXT_COLUMNS 80

@@ -1,6 +1,6 @@
 #include "vmx/bitmaps.h"
 #include "lib/string.h"
-#include "mm/frames.h"
+#include "host/frames.h"
 
 #define MSR_RANGE 0x2000u /* MSRs in each of the two ranges */
 #define MSR_HIGH 0xC0000000u

@@ -7,7 +7,7 @@
 
 #include "tally.h"
 #include "vmx/capabilities.h"
-#include "vmx/vcpu.h"
+#include "vcpu.h"
 #include "x86/registers.h"
 
 /*

@@ -1,5 +1,5 @@
 #include "vmx/events.h"
-#include "cpu/traps.h"
+#include "host/traps.h"
 #include "vmx/advance.h"
 #include "vmx/guest_state.h"
 #include "vmx/live_state.h"

@@ -5,7 +5,7 @@
 #ifndef TALLY_VMX_EVENTS_H
 #define TALLY_VMX_EVENTS_H
 
-#include "vmx/vcpu.h"
+#include "vcpu.h"
 
 /*
  * Injects a hardware exception at the next entry; the error code counts where the vector has one.

@@ -3,7 +3,7 @@
 #define TALLY_VMX_GUEST_STATE_H
 
 #include "vmx/access.h"
-#include "vmx/vcpu.h"
+#include "vcpu.h"
 #include "x86/registers.h"
 #include "x86/vmx.h"
 

@@ -5,7 +5,7 @@
 #ifndef TALLY_VMX_INVALIDATE_H
 #define TALLY_VMX_INVALIDATE_H
 
-#include "vmx/vcpu.h"
+#include "vcpu.h"
 
 /* All of the guest's linear translations, global pages included. */
 void flush_guest_tlb(struct vcpu *vcpu);

@@ -1,6 +1,6 @@
-#include "vmx/vcpu.h"
+#include "vcpu.h"
 #include "vmx/access.h"
-#include "vmx/break_rules.h"
+#include "test/break_rules.h"
 
 u64 vcpu_gpr(const struct vcpu *vcpu, unsigned number)
 {

@@ -2,7 +2,7 @@
 #ifndef TALLY_VMX_VMCS_H
 #define TALLY_VMX_VMCS_H
 
-#include "cpu/cpu.h"
+#include "host/cpu.h"
 #include "load/load.h"
 #include "vmx/capabilities.h"
 

@@ -5,13 +5,16 @@
 # A CPU's block of memory holds its vCPU, so that one address finds both: the one arrow that goes up.
 declare -A below=(
     [lib]=''
-    [mm]='lib'
-    [platform]='mm lib'
+    [host]='lib vcpu.h'
+    [platform]='host lib'
     [stats]='lib'
-    [load]='platform mm lib'
-    [cpu]='platform mm lib vmx/vcpu.h'
-    [vmx]='cpu load stats platform mm lib'
-    [exits]='vmx cpu stats platform mm lib'
+    [load]='platform host lib'
+    [vmx]='test/break_rules.h load stats platform host lib vcpu.h options.h'
+    [smp]='vmx stats platform host lib vcpu.h'
+    [memory]='smp vmx stats platform host lib vcpu.h'
+    [emulate]='memory smp vmx stats platform host lib vcpu.h'
+    [exits]='test/test_aids.h emulate memory smp vmx stats platform host lib vcpu.h'
+    [test]='exits emulate memory smp vmx stats platform host lib vcpu.h options.h'
 )
 
 # upward TREE FOLDER - the lines of hv/FOLDER that include what it may not know
@@ -33,7 +36,7 @@ for folder in "$top"/hv/*/; do
     is "$(upward "$top" "$folder")" '' "hv/$folder knows only what is below"
 done
 
-is "$(grep -rnE '^#include "(hv|exits|vmx|cpu|platform|load|stats|mm|lib)/' "$top/guest" "$top/include")" '' \
+is "$(grep -rnE '^#include "(hv|exits|emulate|memory|smp|vmx|platform|load|stats|host|lib|test)/' "$top/guest" "$top/include")" '' \
     'the guest and the shared headers know nothing of hv/'
 
 mkdir -p "$scratch/hv/stats"

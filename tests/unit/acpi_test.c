@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mm/paging.h"
+#include "host/paging.h"
 #include "platform/acpi.h"
 
 #define XSDT 0x1000u

@@ -1,14 +1,14 @@
 // INIT and SIPI, exits by controls that Tally arms, and by EPT.
-// link: HANDLERS hv/vmx/breakpoints.c hv/vmx/break_rules.c hv/vmx/capabilities.c hv/vmx/controls.c
-// link: hv/vmx/dump.c hv/vmx/entry_checks*.c hv/vmx/events.c hv/vmx/guest_memory.c
-// link: hv/vmx/guest_paging.c hv/vmx/prefixes.c hv/vmx/segments.c hv/vmx/startup.c hv/vmx/vcpu.c
+// link: HANDLERS hv/vmx/breakpoints.c hv/test/break_rules.c hv/vmx/capabilities.c hv/vmx/controls.c
+// link: hv/exits/dump.c hv/vmx/entry_checks*.c hv/vmx/events.c hv/memory/guest_memory.c
+// link: hv/memory/guest_paging.c hv/emulate/prefixes.c hv/emulate/segments.c hv/smp/startup.c hv/vmx/vcpu.c
 // link: hv/vmx/vmcs.c hv/stats/counters.c hv/platform/a20.c hv/stats/leaves.c hv/stats/timeline.c
 // link: hv/lib/print.c tests/unit/fake_machine.c tests/unit/fake_vmcs*.c tests/unit/one_exit.c
 #include "one_exit.h"
 
 #include <stdio.h>
 
-#include "vmx/kick.h"
+#include "smp/kick.h"
 
 #define LENGTH 3 /* of an instruction that no exit may step over */
 

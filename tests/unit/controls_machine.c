@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "vmx/dump.h"
+#include "exits/dump.h"
 #include "vmx/entry_checks.h"
 #include "x86/msr.h"
 

@@ -1,13 +1,13 @@
 // link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/control_registers.c
-// link: hv/vmx/guest_memory.c hv/vmx/guest_paging.c
+// link: hv/memory/guest_memory.c hv/memory/guest_paging.c
 /* Control-register accesses, with few bits owned and with all. */
 #include "fake_events.h"
 #include "fake_vmcs.h"
 
 #include <string.h>
 
-#include "exits/exits.h"
-#include "vmx/guest_memory.h"
+#include "emulate/handlers.h"
+#include "memory/guest_memory.h"
 
 #define TO(cr, gpr) ((cr) | (u64)(gpr) << 8)
 #define FROM(cr, gpr) (TO(cr, gpr) | 1 << 4)

@@ -1,14 +1,14 @@
 // link: hv/vmx/breakpoints.c
-// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/descriptor_tables.c
-// link: hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c hv/vmx/segments.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/emulate/descriptor_tables.c
+// link: hv/memory/guest_memory.c hv/memory/guest_paging.c hv/emulate/prefixes.c hv/emulate/segments.c
 /* Loads and stores of GDTR, IDTR, LDTR and TR. */
 #include "fake_events.h"
 #include "fake_vmcs.h"
 
 #include <string.h>
 
-#include "exits/exits.h"
-#include "vmx/guest_memory.h"
+#include "emulate/handlers.h"
+#include "memory/guest_memory.h"
 
 #define OPERAND 0x3000u
 #define GDT 0x4000u

@@ -1,12 +1,12 @@
 // The checker of VM-entry rules: legal states break none, each broken rule is named.
-// link: hv/vmx/entry_checks*.c hv/vmx/dump.c hv/lib/print.c tests/unit/fake_vmcs*.c
+// link: hv/vmx/entry_checks*.c hv/exits/dump.c hv/lib/print.c tests/unit/fake_vmcs*.c
 #include "fake_vmcs.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "vmx/capabilities.h"
-#include "vmx/dump.h"
+#include "exits/dump.h"
 #include "vmx/entry_checks.h"
 
 static struct {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/frames.h"
+#include "host/frames.h"
 #include "x86/vmx.h"
 
 u8 pool[FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));

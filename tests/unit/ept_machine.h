@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "vmx/ept.h"
+#include "memory/ept.h"
 #include "x86/vmx.h"
 
 #define FRAMES 6000

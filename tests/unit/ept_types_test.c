@@ -1,11 +1,11 @@
 // Memory types: EPTs follow the MTRRs, also when the guest changes them.
-// link: hv/vmx/ept.c hv/mm/mtrr.c hv/mm/frames.c tests/unit/ept_machine.c
+// link: hv/memory/ept.c hv/memory/mtrr.c hv/host/frames.c tests/unit/ept_machine.c
 #include "ept_machine.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/frames.h"
+#include "host/frames.h"
 #include "x86/vmx.h"
 
 static void random_layouts(void **state)

@@ -5,7 +5,7 @@
  */
 #include "fake_vmcs.h"
 
-#include "cpu/traps.h"
+#include "host/traps.h"
 #include "vmx/events.h"
 
 int acknowledge_interrupt(void)

@@ -2,14 +2,14 @@
 
 #include <string.h>
 
-#include "cpu/cpu.h"
-#include "mm/frames.h"
+#include "host/cpu.h"
+#include "host/frames.h"
 #include "recorded_caps.h"
 #include "vmx/controls.h"
 #include "vmx/entry_checks.h"
-#include "vmx/ept.h"
+#include "memory/ept.h"
 #include "vmx/events.h"
-#include "vmx/guest_memory.h"
+#include "memory/guest_memory.h"
 #include "x86/msr.h"
 
 unsigned cpu_count, vcpu_count; /* no others: the guest's only CPU is not among them */

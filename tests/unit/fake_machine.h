@@ -5,7 +5,7 @@
 #ifndef TALLY_TESTS_FAKE_MACHINE_H
 #define TALLY_TESTS_FAKE_MACHINE_H
 
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "fake_vmcs.h"
 #include "tally.h"
 

@@ -23,7 +23,7 @@
 #include <cmocka.h>
 
 #include "vmx/access.h"
-#include "vmx/vcpu.h"
+#include "vcpu.h"
 
 /* ---- The VMCS ---- */
 

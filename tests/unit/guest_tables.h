@@ -4,7 +4,7 @@
 
 #include "fake_vmcs.h"
 
-#include "vmx/guest_memory.h"
+#include "memory/guest_memory.h"
 
 #define P 1ull
 #define W 2ull

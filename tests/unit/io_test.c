@@ -1,17 +1,17 @@
 // link: hv/vmx/breakpoints.c
-// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/io.c hv/exits/string_io.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/io.c hv/emulate/port.c hv/emulate/string_io.c
 // link: hv/platform/a20.c
-// link: hv/vmx/guest_memory.c hv/vmx/guest_paging.c hv/vmx/prefixes.c
+// link: hv/memory/guest_memory.c hv/memory/guest_paging.c hv/emulate/prefixes.c
 /* IN, OUT, INS and OUTS in every mode: registers, faults, filters, batches. */
 #include "fake_events.h"
 #include "fake_vmcs.h"
 
 #include <string.h>
 
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "platform/power.h"
 #include "platform/serial_filter.h"
-#include "vmx/guest_memory.h"
+#include "memory/guest_memory.h"
 
 #define QUALIFICATION(port, size, flags) ((u64)(port) << 16 | (flags) | ((size)-1))
 #define IN 8

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "load/load.h"
-#include "mm/paging.h"
+#include "host/paging.h"
 
 #define TALLY_SIZE (2 * MIB)
 #define FILE_MAX 0x8000

@@ -1,17 +1,17 @@
 // Whose an NMI is: kicks and the guest's NMIs, in every order.
-// link: hv/vmx/kick.c hv/vmx/events.c tests/unit/fake_vmcs*.c
+// link: hv/smp/kick.c hv/vmx/events.c tests/unit/fake_vmcs*.c
 #include "fake_vmcs.h"
 
 #include <pthread.h>
 #include <time.h>
 
-#include "cpu/cpu.h"
-#include "cpu/traps.h"
+#include "host/cpu.h"
+#include "host/traps.h"
 #include "platform/apic.h"
 #include "platform/tsc.h"
 #include "vmx/events.h"
 #include "vmx/invalidate.h"
-#include "vmx/kick.h"
+#include "smp/kick.h"
 
 #define NMI_INJECTED (INTERRUPTION_VALID | TYPE_NMI << INTERRUPTION_TYPE_SHIFT | VECTOR_NMI)
 

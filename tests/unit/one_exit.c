@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmx/dump.h"
+#include "exits/dump.h"
 #include "vmx/entry_checks.h"
 
 void start(u32 word, u64 qualification, unsigned length)

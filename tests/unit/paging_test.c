@@ -1,6 +1,6 @@
-// link: hv/mm/paging.c
+// link: hv/host/paging.c
 /* The screen in the boot's tables and in Tally's own, walked as the CPU would. */
-#include "mm/paging.h"
+#include "host/paging.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "arena.h"
-#include "mm/frames.h"
+#include "host/frames.h"
 #include "x86/instructions.h"
 
 #define BOOT_PML4 0x5000ull

@@ -1,7 +1,7 @@
 // Random guest states for every exit reason: what the handlers leave can always be entered.
-// link: HANDLERS hv/vmx/breakpoints.c hv/vmx/break_rules.c hv/vmx/capabilities.c hv/vmx/controls.c
-// link: hv/vmx/dump.c hv/vmx/entry_checks*.c hv/vmx/events.c hv/vmx/guest_memory.c
-// link: hv/vmx/guest_paging.c hv/vmx/prefixes.c hv/vmx/segments.c hv/vmx/startup.c hv/vmx/vcpu.c
+// link: HANDLERS hv/vmx/breakpoints.c hv/test/break_rules.c hv/vmx/capabilities.c hv/vmx/controls.c
+// link: hv/exits/dump.c hv/vmx/entry_checks*.c hv/vmx/events.c hv/memory/guest_memory.c
+// link: hv/memory/guest_paging.c hv/emulate/prefixes.c hv/emulate/segments.c hv/smp/startup.c hv/vmx/vcpu.c
 // link: hv/vmx/vmcs.c hv/stats/counters.c hv/platform/a20.c hv/stats/leaves.c hv/stats/timeline.c
 // link: hv/lib/print.c tests/unit/random_state.c tests/unit/fake_machine.c tests/unit/fake_vmcs*.c
 #include "random_state.h"
@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "vmx/dump.h"
+#include "exits/dump.h"
 #include "vmx/entry_checks.h"
 
 #ifndef ROUNDS

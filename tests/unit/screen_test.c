@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "mm/paging.h"
+#include "host/paging.h"
 
 u8 font[95][16];
 static u16 *text;  /* what is at 0xB8000 */

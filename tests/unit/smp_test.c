@@ -1,5 +1,5 @@
 // Starting the other CPUs: those that come, one that does not, and those beyond the limit.
-// link: hv/cpu/smp.c hv/lib/print.c
+// link: hv/smp/smp.c hv/lib/print.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,11 +7,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "cpu/smp.h"
+#include "smp/smp.h"
 #include "lib/fatal.h"
 #include "lib/print.h"
-#include "mm/frames.h"
-#include "mm/paging.h"
+#include "host/frames.h"
+#include "host/paging.h"
 #include "platform/acpi.h"
 #include "platform/apic.h"
 #include "platform/mp_table.h"

@@ -1,18 +1,18 @@
 // Which exits by INIT behind a SIPI are of an INIT that came before it.
-// link: hv/vmx/stale_init.c hv/vmx/startup.c tests/unit/fake_vmcs*.c
+// link: hv/smp/stale_init.c hv/smp/startup.c tests/unit/fake_vmcs*.c
 #include "fake_vmcs.h"
 
-#include "cpu/cpu.h"
-#include "cpu/smp.h"
-#include "cpu/traps.h"
+#include "host/cpu.h"
+#include "smp/smp.h"
+#include "host/traps.h"
 #include "platform/apic.h"
 #include "platform/tsc.h"
 #include "vmx/capabilities.h"
 #include "vmx/events.h"
 #include "vmx/invalidate.h"
-#include "vmx/kick.h"
-#include "vmx/stale_init.h"
-#include "vmx/startup.h"
+#include "smp/kick.h"
+#include "smp/stale_init.h"
+#include "smp/startup.h"
 #include "vmx/vmcs.h"
 
 #define KHZ 1000000u

@@ -1,15 +1,15 @@
 // link: hv/vmx/breakpoints.c
 // link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/xsetbv.c hv/exits/random.c
-// link: hv/exits/invpcid.c hv/exits/debug_registers.c hv/vmx/guest_memory.c hv/vmx/guest_paging.c
-// link: hv/vmx/prefixes.c
+// link: hv/exits/invpcid.c hv/exits/debug_registers.c hv/memory/guest_memory.c hv/memory/guest_paging.c
+// link: hv/emulate/prefixes.c
 /* XSETBV, RDRAND, RDSEED, UMWAIT, INVPCID and MOV DR. */
 #include "fake_events.h"
 #include "fake_vmcs.h"
 
 #include <string.h>
 
-#include "exits/exits.h"
-#include "vmx/guest_memory.h"
+#include "emulate/handlers.h"
+#include "memory/guest_memory.h"
 
 #define OPERAND 0x3000u
 

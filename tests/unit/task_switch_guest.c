@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "exits/exits.h"
+#include "emulate/handlers.h"
 #include "fake_events.h"
 #include "vmx/entry_checks.h"
-#include "vmx/guest_memory.h"
+#include "memory/guest_memory.h"
 
 struct new_tss new_tss;
 

@@ -1,12 +1,12 @@
 // What is written into a VMCS: controls, host, the guest at its start and after INIT.
-// link: HANDLERS hv/vmx/breakpoints.c hv/vmx/break_rules.c hv/vmx/capabilities.c hv/vmx/controls.c
-// link: hv/vmx/dump.c hv/vmx/entry_checks*.c hv/vmx/events.c hv/vmx/guest_memory.c
-// link: hv/vmx/guest_paging.c hv/vmx/prefixes.c hv/vmx/segments.c hv/vmx/startup.c hv/vmx/vcpu.c
+// link: HANDLERS hv/vmx/breakpoints.c hv/test/break_rules.c hv/vmx/capabilities.c hv/vmx/controls.c
+// link: hv/exits/dump.c hv/vmx/entry_checks*.c hv/vmx/events.c hv/memory/guest_memory.c
+// link: hv/memory/guest_paging.c hv/emulate/prefixes.c hv/emulate/segments.c hv/smp/startup.c hv/vmx/vcpu.c
 // link: hv/vmx/vmcs.c hv/stats/counters.c hv/platform/a20.c hv/stats/leaves.c hv/stats/timeline.c
 // link: hv/lib/print.c tests/unit/fake_machine.c tests/unit/fake_vmcs*.c
 #include "fake_machine.h"
 
-#include "cpu/cpu.h"
+#include "host/cpu.h"
 #include "vmx/controls.h"
 #include "vmx/vmcs.h"
 #include "x86/msr.h"

@@ -1,0 +1,72 @@
+/*
+ * Random instructions in every mode: snippets made at random, run one after the other, with the
+ * machine put right and Tally's statistics checked in between. docs/fuzz.md.
+ */
+#ifndef GUEST_FUZZ_H
+#define GUEST_FUZZ_H
+
+#include "harness/run.h"
+#include "x86/instructions.h"
+
+#define SNIPPET_SIZE 1536
+
+struct snippet {
+    enum mode mode;
+    u32 bits; /* 64, 32 or 16 */
+    bool user, legacy;
+    bool raw;    /* bytes that mean nothing in particular, in ring 3 behind closed page tables */
+    u64 touched; /* bit n: may have written MSR n of fuzz_msrs */
+    u32 length;
+    u8 code[SNIPPET_SIZE];
+    bool starts[SNIPPET_SIZE]; /* where an instruction starts: a fault goes on at the next one */
+};
+
+/* Runs COUNT snippets: `numbers` is "SEED,COUNT", or "SEED,COUNT,FROM" to show those from FROM on.
+ */
+void fuzz(const char *numbers);
+
+/* fuzz_templates.c */
+void fuzz_make_snippet(struct snippet *snippet);
+
+/* fuzz_random.c: a xorshift generator with 64 bits of state. */
+void fuzz_seed(u64 seed);
+u64 fuzz_random(void);
+u32 fuzz_below(u32 end);
+bool fuzz_one_in(u32 n);
+#define PICK(table) ((table)[fuzz_below(ARRAY_SIZE(table))])
+
+/* fuzz_state.c: what a snippet may change, and how it is put back. */
+struct fuzz_msr {
+    u32 number;
+    enum { ANY_VALUE, FLIP_BITS, NEAR } values; /* NEAR: a little beside the present value */
+    u64 flips;                                  /* FLIP_BITS: which may differ from `value` */
+    u64 value;                                  /* at the start */
+    bool there;                                 /* can be read and written */
+};
+extern struct fuzz_msr fuzz_msrs[];
+extern const u32 fuzz_msrs_count;
+
+/* Bits of snippet.touched behind those of the MSRs. */
+#define TOUCHED_CR8 BIT(59)
+#define TOUCHED_DEBUG_REGISTERS BIT(60)
+#define TOUCHED_TABLES BIT(61) /* GDTR, IDTR, LDTR */
+#define TOUCHED_CR3 BIT(62)
+#define TOUCHED_XCR0 BIT(63)
+
+struct fuzz_controls {
+    u64 cr0, cr3, cr4, xcr0, closed_cr3;
+    struct descriptor_table_register gdtr, idtr;
+};
+extern struct fuzz_controls fuzz_controls; /* between snippets */
+
+void fuzz_state_init(void);
+void fuzz_state_restore(u64 touched);
+/* Closes all but the pages of the snippet to ring 3, and opens them again. */
+void fuzz_close_memory(void);
+void fuzz_open_memory(void);
+
+/* fuzz_checks.c: NULL, or what is wrong. */
+void fuzz_checks_init(void);
+const char *fuzz_check(void);
+
+#endif

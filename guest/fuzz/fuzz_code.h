@@ -1,0 +1,57 @@
+/* Writing machine code into a snippet. */
+#ifndef GUEST_FUZZ_CODE_H
+#define GUEST_FUZZ_CODE_H
+
+#include "fuzz/fuzz.h"
+
+#define MODRM_REGISTER 0xC0
+#define PREFIX_OPERAND_SIZE 0x66
+#define PREFIX_ADDRESS_SIZE 0x67
+
+void put(struct snippet *s, u32 bytes, u64 value);
+/* Marks the start of an instruction. */
+void begin(struct snippet *s);
+/* One instruction without operands, its opcode as it stands in memory, last byte lowest. */
+void instruction(struct snippet *s, u32 opcode);
+/* MOV register, value; as wide as the mode has it. */
+void load(struct snippet *s, u32 gpr, u64 value);
+
+/* An operand in memory: how to reach `address` by registers that are loaded for it. */
+struct operand {
+    bool relative_to_rip;
+    u64 address;
+    u8 address_bits; /* 16, 32 or 64 */
+    u8 mod, base, index, scale;
+    u32 displacement;
+};
+/* Chooses one at random and writes the loads. */
+struct operand memory_operand(struct snippet *s, u64 address);
+/* Prefixes, opcode (as for instruction()) and operand: `reg` is ModRM.reg with REX.R. */
+void with_operand(struct snippet *s, u32 prefix, u32 opcode, u32 reg, const struct operand *o);
+/* The same with a register for the operand. */
+void with_register(struct snippet *s, u32 prefix, u32 opcode, u32 reg, u32 rm);
+
+/* Where a snippet may read and write, in all modes; often at a bad place. */
+u64 random_address(const struct snippet *s);
+/* An address as the mode's own segments want it. */
+u64 offset_of(const struct snippet *s, u64 address);
+/* Any register but RSP, which the way back needs. */
+u32 random_register(const struct snippet *s);
+u64 random_value(void);
+
+/* Templates, in fuzz_registers.c and fuzz_memory.c: an instruction with the loads that it needs. */
+void fuzz_cpuid(struct snippet *s);
+void fuzz_rdmsr(struct snippet *s);
+void fuzz_wrmsr(struct snippet *s);
+void fuzz_cr_write(struct snippet *s);
+void fuzz_cr_read(struct snippet *s);
+void fuzz_lmsw(struct snippet *s);
+void fuzz_debug_register(struct snippet *s);
+void fuzz_xsetbv(struct snippet *s);
+void fuzz_selector(struct snippet *s);
+void fuzz_table_load(struct snippet *s);
+void fuzz_port(struct snippet *s);
+void fuzz_string_io(struct snippet *s);
+void fuzz_memory(struct snippet *s);
+
+#endif

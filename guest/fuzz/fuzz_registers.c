@@ -1,0 +1,227 @@
+/*
+ * Templates of CPUID, MSRs and the system's registers. In ring 0 no value here can destroy what the
+ * way back into this kernel needs: that is the rule for new ones.
+ */
+#include "kernel/descriptors.h"
+#include "fuzz/fuzz_code.h"
+#include "harness/legacy.h"
+#include "kernel/memory.h"
+#include "kernel/statistics.h"
+#include "x86/msr.h"
+
+#define OPCODE_CPUID 0x0FA2
+#define OPCODE_RDMSR 0x0F32
+#define OPCODE_WRMSR 0x0F30
+#define OPCODE_XSETBV 0x0F01D1
+#define OPCODE_MOV_FROM_CR 0x0F20
+#define OPCODE_MOV_FROM_DR 0x0F21
+#define OPCODE_MOV_TO_CR 0x0F22
+#define OPCODE_MOV_TO_DR 0x0F23
+#define OPCODE_TABLES 0x0F01
+#define OPCODE_SELECTORS 0x0F00
+
+void fuzz_cpuid(struct snippet *s)
+{
+    static const u32 leaves[] = {0, 0x40000000, 0x80000000, LEAF_REASON_CYCLES, LEAF_INFO};
+    u32 leaf = PICK(leaves) + fuzz_below(fuzz_one_in(4) ? 0x100 : 0x20);
+
+    load(s, RAX, fuzz_one_in(8) ? fuzz_random() : leaf);
+    load(s, RCX, fuzz_one_in(8) ? fuzz_random() : fuzz_below(EXIT_REASONS + 8));
+    instruction(s, OPCODE_CPUID);
+}
+
+void fuzz_rdmsr(struct snippet *s)
+{
+    static const u32 ranges[] = {0, 0x800, 0xC0000000, 0xC0000080, 0x40000000, 0x4B564D00};
+    u32 number = PICK(ranges) + fuzz_below(fuzz_one_in(2) ? 0x40 : 0x2000);
+
+    if (fuzz_one_in(2))
+        number = fuzz_msrs[fuzz_below(fuzz_msrs_count)].number;
+    load(s, RCX, fuzz_one_in(16) ? fuzz_random() : number);
+    instruction(s, OPCODE_RDMSR);
+}
+
+/* Each bit is set one time in four. */
+static u64 fuzz_few_bits(void)
+{
+    u64 half = fuzz_random();
+
+    return half & fuzz_random();
+}
+
+static u64 msr_value(const struct fuzz_msr *msr)
+{
+    switch (msr->values) {
+    case FLIP_BITS: return msr->value ^ (fuzz_few_bits() & msr->flips);
+    case NEAR: return msr->value + fuzz_below(1u << 20);
+    default: return random_value();
+    }
+}
+
+static bool is_mtrr(u32 msr)
+{
+    return msr >= IA32_MTRR_PHYSBASE0 && msr <= IA32_MTRR_DEF_TYPE && msr != IA32_PAT;
+}
+
+void fuzz_wrmsr(struct snippet *s)
+{
+    u32 index = fuzz_below(fuzz_msrs_count);
+
+    if (is_mtrr(fuzz_msrs[index].number) && !fuzz_one_in(256)) /* Tally maps all memory anew */
+        return;
+    u64 value = msr_value(&fuzz_msrs[index]);
+
+    load(s, RCX, fuzz_msrs[index].number);
+    load(s, RAX, (u32)value);
+    load(s, RDX, value >> 32);
+    instruction(s, OPCODE_WRMSR);
+    s->touched |= BIT(index);
+}
+
+static u64 cr0_value(const struct snippet *s)
+{
+    static const u64 bad[] = {CR0_PG, CR0_NW, CR0_PG | CR0_NE, CR0_PG | CR0_NW | CR0_PE};
+    u64 flips = CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM | CR0_CD;
+    u64 value = fuzz_controls.cr0 ^ (fuzz_random() & flips);
+
+    if (fuzz_one_in(8))
+        return s->mode == MODE_REAL || s->mode == MODE_P16 ? CR0_PG | CR0_NW : PICK(bad);
+    if (s->mode == MODE_REAL)
+        value &= ~CR0_PE;
+    if (s->mode == MODE_REAL || s->mode == MODE_P16)
+        value &= ~CR0_PG;
+    if (s->bits == 64 && fuzz_one_in(8))
+        value |= BIT(32 + fuzz_below(32));
+    return value;
+}
+
+static u64 cr4_value(const struct snippet *s)
+{
+    u64 flips = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_MCE | CR4_PGE | CR4_PCE |
+                CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_OSXSAVE;
+    u64 value = fuzz_controls.cr4 ^ (fuzz_few_bits() & flips);
+
+    if (fuzz_one_in(4))
+        value |= s->legacy ? CR4_LA57 : CR4_PCIDE;
+    if (under_tally() && fuzz_one_in(8))
+        value |= CR4_VMXE | CR4_SMXE;
+    if (fuzz_one_in(8))
+        value |= BIT(25 + fuzz_below(s->bits == 64 ? 39 : 7));
+    return value;
+}
+
+static u64 cr3_value(const struct snippet *s)
+{
+    u64 value = s->legacy ? (u64)pae_pointers : fuzz_controls.cr3;
+
+    if (!s->legacy && fuzz_one_in(2))
+        value = fuzz_controls.closed_cr3;
+    value |= fuzz_below(4) << 3; /* PWT and PCD */
+    if (s->bits == 64 && fuzz_one_in(4))
+        value |= BIT(52 + fuzz_below(12));
+    return value;
+}
+
+static void mov_to_cr(struct snippet *s, u32 cr, u64 value)
+{
+    u32 gpr = random_register(s);
+
+    load(s, gpr, value);
+    with_register(s, 0, OPCODE_MOV_TO_CR, cr, gpr);
+}
+
+void fuzz_cr_write(struct snippet *s)
+{
+    switch (fuzz_below(4)) {
+    case 0: mov_to_cr(s, 0, cr0_value(s)); break;
+    case 1: mov_to_cr(s, 4, cr4_value(s)); break;
+    case 2:
+        mov_to_cr(s, 3, cr3_value(s));
+        s->touched |= TOUCHED_CR3;
+        break;
+    default: /* the interrupt that ends HLT must not stay blocked */
+        mov_to_cr(s, s->bits == 64 ? 8 : 5, fuzz_one_in(4) ? random_value() : fuzz_below(16));
+        s->touched |= TOUCHED_CR8;
+        mov_to_cr(s, s->bits == 64 ? 8 : 6, 0);
+    }
+}
+
+void fuzz_cr_read(struct snippet *s)
+{
+    with_register(s, 0, OPCODE_MOV_FROM_CR, fuzz_below(s->bits == 64 ? 16 : 8), random_register(s));
+}
+
+void fuzz_lmsw(struct snippet *s)
+{
+    u32 gpr = random_register(s);
+    u64 keep = s->mode == MODE_REAL ? ~CR0_PE : ~0ull;
+
+    load(s, gpr, random_value() & keep);
+    with_register(s, 0, OPCODE_TABLES, 6, gpr);
+}
+
+/* Breakpoints lie where this kernel itself does nothing. */
+void fuzz_debug_register(struct snippet *s)
+{
+    u32 gpr = random_register(s), dr = fuzz_below(8);
+    u64 value = dr < 4 ? (fuzz_one_in(2) ? LOW_DATA + fuzz_below(64) : LOW_MEMORY + fuzz_below(256))
+                       : fuzz_random() & 0xFFFFE7FF; /* of DR7: without reserved bits */
+
+    if (fuzz_one_in(3)) {
+        with_register(s, 0, OPCODE_MOV_FROM_DR, dr, gpr);
+        return;
+    }
+    if (dr < 4 && fuzz_one_in(4))
+        value = 0x80;
+    if (dr >= 4 && s->bits == 64 && fuzz_one_in(8))
+        value |= BIT(32 + fuzz_below(32));
+    load(s, gpr, value);
+    with_register(s, 0, OPCODE_MOV_TO_DR, dr, gpr);
+    s->touched |= TOUCHED_DEBUG_REGISTERS;
+}
+
+void fuzz_xsetbv(struct snippet *s)
+{
+    load(s, RCX, fuzz_one_in(8) ? random_value() : 0);
+    load(s, RAX, fuzz_one_in(2) ? fuzz_below(8) : fuzz_below(256) & fuzz_random());
+    load(s, RDX, fuzz_one_in(8) ? random_value() : 0);
+    instruction(s, OPCODE_XSETBV);
+    s->touched |= TOUCHED_XCR0;
+}
+
+void fuzz_selector(struct snippet *s)
+{
+    static const u16 selectors[] = {0,
+                                    SELECTOR_TSS,
+                                    SELECTOR_LDT,
+                                    SELECTOR_NOT_PRESENT,
+                                    SELECTOR_CODE64,
+                                    SELECTOR_DATA | 3,
+                                    0xFFF8,
+                                    4};
+    u32 gpr = random_register(s);
+
+    load(s, gpr, PICK(selectors) | (fuzz_random() & ~0xFFFFull));
+    with_register(s, 0, OPCODE_SELECTORS, fuzz_one_in(2) ? 2 : 3, gpr);
+    s->touched |= TOUCHED_TABLES;
+}
+
+/* LGDT and LIDT with the tables that are loaded, or with an operand out of reach. */
+void fuzz_table_load(struct snippet *s)
+{
+    bool idt = fuzz_one_in(2);
+    u64 table = (u64)(idt ? &fuzz_controls.idtr : &fuzz_controls.gdtr);
+    struct operand o;
+
+    if (s->legacy)
+        table = WINDOW_PAGE(WINDOW_MISSING); /* its IDT is another one */
+    if (s->legacy && s->mode != MODE_P32 && s->mode != MODE_P32_USER)
+        return;
+    if (fuzz_one_in(3))
+        table = WINDOW_PAGE(WINDOW_MISSING) + fuzz_below(4000);
+    o = memory_operand(s, table);
+    if (!s->user && s->bits == 16 && o.address_bits == 16)
+        return; /* the address would be cut */
+    with_operand(s, 0, OPCODE_TABLES, idt ? 3 : 2, &o);
+    s->touched |= TOUCHED_TABLES;
+}

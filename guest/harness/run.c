@@ -1,0 +1,184 @@
+#include "harness/run.h"
+#include "x86/instructions.h"
+#include "kernel/descriptors.h"
+#include "harness/legacy.h"
+#include "kernel/statistics.h"
+#include "harness/tap.h"
+
+#define OPCODE_INT 0xCD
+#define OPCODE_INT3 0xCC
+#define DONE_LENGTH 2
+
+struct mode_setup {
+    const char *name;
+    u16 cs, ss, base;
+    enum { IN_LONG_MODE, LEGACY, LEGACY_PAGED } kind;
+    u32 rflags;
+};
+
+#define LOW_SEGMENT (LOW_MEMORY / 16) /* the segment of virtual-8086 and real-address mode */
+
+static const struct mode_setup modes[MODES] = {
+    [MODE_64] = {"64-bit ring 0", SELECTOR_CODE64, SELECTOR_DATA, 0, IN_LONG_MODE, 0},
+    [MODE_64_USER] = {"64-bit ring 3", SELECTOR_USER_CODE64, SELECTOR_USER_DATA, 0, IN_LONG_MODE,
+                      0},
+    [MODE_32] = {"32-bit ring 0", SELECTOR_CODE32, SELECTOR_DATA, 0, IN_LONG_MODE, 0},
+    [MODE_32_USER] = {"32-bit ring 3", SELECTOR_USER_CODE32, SELECTOR_USER_DATA, 0, IN_LONG_MODE,
+                      0},
+    [MODE_16] = {"16-bit ring 0", SELECTOR_CODE16, SELECTOR_DATA16, LOW_MEMORY, IN_LONG_MODE, 0},
+    [MODE_16_USER] = {"16-bit ring 3", SELECTOR_USER_CODE16, SELECTOR_USER_DATA16, LOW_MEMORY,
+                      IN_LONG_MODE, 0},
+    [MODE_P32] = {"protected 32-bit ring 0", SELECTOR_CODE32, SELECTOR_DATA, 0, LEGACY_PAGED, 0},
+    [MODE_P32_USER] = {"protected 32-bit ring 3", SELECTOR_USER_CODE32, SELECTOR_USER_DATA, 0,
+                       LEGACY_PAGED, 0},
+    [MODE_P16] = {"protected 16-bit ring 0", SELECTOR_CODE16, SELECTOR_DATA16, LOW_MEMORY, LEGACY,
+                  0},
+    [MODE_P16_USER] = {"protected 16-bit ring 3", SELECTOR_USER_CODE16, SELECTOR_USER_DATA16,
+                       LOW_MEMORY, LEGACY, 0},
+    [MODE_V86] = {"virtual-8086", LOW_SEGMENT, LOW_SEGMENT, LOW_MEMORY, LEGACY_PAGED,
+                  RFLAGS_VM | RFLAGS_IOPL},
+    [MODE_REAL] = {"real-address", 0, LOW_SEGMENT, LOW_MEMORY, LEGACY, 0},
+};
+
+struct run *running;
+u64 resume_rsp;
+static interrupt_handler *interrupt_handlers[256];
+
+void run_enter(const struct trap_frame *start, u64 data_selector);
+_Noreturn void run_leave(void);
+void trap(struct trap_frame *frame);
+
+const char *mode_name(enum mode mode)
+{
+    return modes[mode].name;
+}
+
+void set_interrupt_handler(u32 vector, interrupt_handler *handler)
+{
+    interrupt_handlers[vector] = handler;
+}
+
+/* The code under test ended here; does not return. */
+static void end_run(struct run *run, const struct trap_frame *frame)
+{
+    running = NULL;
+    for (u32 i = 0; i < GPRS; i++)
+        run->gpr[i] = frame->gpr[i];
+    run->vector = frame->vector;
+    run->error = frame->error;
+    run->rip = frame->rip + modes[run->mode].base - LOW_MEMORY;
+    if (frame->vector == VECTOR_DONE)
+        run->rip -= DONE_LENGTH;
+    run->cs = frame->cs;
+    run->rflags = frame->rflags;
+    run->cr2 = read_cr2();
+    run_leave();
+}
+
+/* From traps.asm; returns only for interrupts that have a handler. */
+void trap(struct trap_frame *frame)
+{
+    if (interrupt_handlers[frame->vector])
+        interrupt_handlers[frame->vector](frame);
+    else if (running)
+        end_run(running, frame);
+    else
+        bail_out("unexpected exception", frame);
+}
+
+static void place_code(struct code code)
+{
+    volatile u8 *to = (u8 *)(u64)LOW_MEMORY;
+    const u8 *from = code.start;
+
+    while (from < code.end)
+        *to++ = *from++;
+    *to++ = OPCODE_INT;
+    *to++ = VECTOR_DONE;
+    for (u32 i = 0; i < 16; i++)
+        *to++ = OPCODE_INT3;
+}
+
+static void run_long(struct run *run, const struct mode_setup *mode)
+{
+    struct trap_frame start = {
+        .rip = LOW_MEMORY - mode->base,
+        .cs = mode->cs,
+        .ss = mode->ss,
+        .rflags = run->rflags | RFLAGS_FIXED,
+        .rsp = run->gpr[RSP],
+    };
+
+    for (u32 i = 0; i < GPRS; i++)
+        start.gpr[i] = run->gpr[i];
+    running = run;
+    run_enter(&start, mode->ss);
+}
+
+static void run_legacy(struct run *run, const struct mode_setup *mode)
+{
+    struct legacy_state state = {
+        .eip = LOW_MEMORY - mode->base,
+        .cs = mode->cs,
+        .ss = mode->ss,
+        .data = mode->ss,
+        .eflags = (u32)(run->rflags | RFLAGS_FIXED | mode->rflags),
+        .paged = mode->kind == LEGACY_PAGED,
+    };
+
+    for (u32 i = 0; i < ARRAY_SIZE(state.gpr); i++)
+        state.gpr[i] = (u32)run->gpr[i];
+    legacy_run(&state);
+    for (u32 i = 0; i < ARRAY_SIZE(state.gpr); i++)
+        run->gpr[i] = state.gpr[i];
+    run->vector = state.vector;
+    run->error = state.error;
+    run->rip = state.eip + mode->base - LOW_MEMORY;
+    if (state.vector == VECTOR_DONE)
+        run->rip -= DONE_LENGTH;
+    run->cs = state.cs;
+    run->rflags = state.eflags;
+    run->cr2 = read_cr2();
+}
+
+static void run_and_count(struct run *run)
+{
+    const struct mode_setup *mode = &modes[run->mode];
+    struct exit_counts before, after;
+
+    place_code(run->code);
+    if (!run->gpr[RSP])
+        run->gpr[RSP] = LOW_STACK_TOP - mode->base;
+
+    read_counts_before(run->reason, &before);
+    if (mode->kind == IN_LONG_MODE)
+        run_long(run, mode);
+    else
+        run_legacy(run, mode);
+    read_counts_after(run->reason, &after);
+
+    run->reason_exits = after.reason_exits - before.reason_exits;
+    run->all_exits = after.all_exits - before.all_exits;
+    run->reason_cycles = after.reason_cycles - before.reason_cycles;
+}
+
+/* The way to a legacy mode and back makes exits of its own: as many as with no code at all. */
+static struct run mode_switches(const struct run *run)
+{
+    struct run empty = {.mode = run->mode, .reason = run->reason};
+
+    if (modes[run->mode].kind != IN_LONG_MODE && under_tally())
+        run_and_count(&empty);
+    return empty;
+}
+
+void run(struct run *run)
+{
+    struct run empty = mode_switches(run);
+
+    run_and_count(run);
+    run->reason_exits -= empty.reason_exits;
+    run->all_exits -= empty.all_exits;
+    if (run->vector == VECTOR_DB)
+        run->dr6 = read_dr6();
+}

@@ -1,0 +1,201 @@
+/*
+ * SGDT, SIDT, LGDT, LIDT (exit 46), SLDT, STR, LLDT, LTR (exit 47).
+ * Operand sizes come from the prefixes: Bochs up to 2.7 leaves them out of the information field.
+ */
+#include "emulate/handlers.h"
+#include "vmx/breakpoints.h"
+#include "memory/guest_memory.h"
+#include "emulate/prefixes.h"
+#include "emulate/segments.h"
+#include "x86/instructions.h"
+
+#define INFO_REGISTER_FORM BIT(10)
+#define INFO_REGISTER(info) ((info) >> 3 & 15)
+#define INFO_IDENTITY(info) ((info) >> 28 & 3)
+
+enum table_instruction { TABLE_SGDT, TABLE_SIDT, TABLE_LGDT, TABLE_LIDT };
+enum selector_instruction { SELECTOR_SLDT, SELECTOR_STR, SELECTOR_LLDT, SELECTOR_LTR };
+
+/* The CPU itself checks UMIP before the exit; one whose UMIP KVM emulates does not. */
+static bool forbidden(bool load)
+{
+    return guest_cpl() != 0 && (load || (vmread(GUEST_CR4) & CR4_UMIP));
+}
+
+static bool operand_address(const struct vcpu *vcpu, u32 info, size_t size, enum access access,
+                            u64 *linear, struct guest_fault *fault)
+{
+    u64 offset = operand_offset(vcpu, info, vmread(EXIT_QUALIFICATION));
+    return guest_linear_address(operand_segment(info), offset, operand_address_size(info), size,
+                                access, linear, fault);
+}
+
+static bool write_operand(u64 linear, const void *operand, size_t size, struct guest_fault *fault)
+{
+    if (!guest_write(linear, operand, size, guest_cpl(), fault))
+        return false;
+    if (breakpoints_enabled())
+        match_breakpoints(BREAKPOINT_WRITE, linear, (unsigned)size);
+    return true;
+}
+
+static bool read_operand(u64 linear, void *operand, size_t size, struct guest_fault *fault)
+{
+    if (!guest_read(linear, operand, size, guest_cpl(), fault))
+        return false;
+    if (breakpoints_enabled())
+        match_breakpoints(BREAKPOINT_READ, linear, (unsigned)size);
+    return true;
+}
+
+/* The operand in memory: 6 bytes, 10 in 64-bit code. */
+static size_t table_operand_size(void)
+{
+    return guest_64bit_code() ? sizeof(struct descriptor_table_register) : 6;
+}
+
+static bool store_table(const struct vcpu *vcpu, u32 info, bool idt, struct guest_fault *fault)
+{
+    struct descriptor_table_register table = {
+        .limit = (u16)vmread(idt ? GUEST_IDTR_LIMIT : GUEST_GDTR_LIMIT),
+        .base = vmread(idt ? GUEST_IDTR_BASE : GUEST_GDTR_BASE),
+    };
+    size_t size = table_operand_size();
+    u64 linear;
+    return operand_address(vcpu, info, size, ACCESS_WRITE, &linear, fault) &&
+           write_operand(linear, &table, size, fault);
+}
+
+static bool load_table(const struct vcpu *vcpu, u32 info, bool idt, struct guest_fault *fault)
+{
+    struct descriptor_table_register table = {0};
+    size_t size = table_operand_size();
+    u64 linear;
+    if (!operand_address(vcpu, info, size, ACCESS_READ, &linear, fault) ||
+        !read_operand(linear, &table, size, fault))
+        return false;
+    if (guest_64bit_code()) {
+        if (!guest_canonical_operand(table.base))
+            return selector_fault(fault, VECTOR_GP, 0);
+    } else if (guest_prefixes().operand_size == 2) {
+        table.base &= 0xFFFFFF; /* as on the 286 */
+    }
+    vmwrite(idt ? GUEST_IDTR_LIMIT : GUEST_GDTR_LIMIT, table.limit);
+    vmwrite(idt ? GUEST_IDTR_BASE : GUEST_GDTR_BASE, table.base);
+    return true;
+}
+
+enum exit_action exit_gdtr_idtr_access(struct vcpu *vcpu)
+{
+    u32 info = (u32)vmread(VM_EXIT_INSTRUCTION_INFO);
+    enum table_instruction instruction = INFO_IDENTITY(info);
+    bool load = instruction == TABLE_LGDT || instruction == TABLE_LIDT;
+    bool idt = instruction == TABLE_SIDT || instruction == TABLE_LIDT;
+    struct guest_fault fault = {0};
+
+    if (forbidden(load))
+        return inject_gp(vcpu, 0);
+    if (!(load ? load_table : store_table)(vcpu, info, idt, &fault))
+        return inject_fault(vcpu, &fault);
+    return EXIT_ADVANCE;
+}
+
+/* To memory always 16 bits; to a register as wide as the operand, zero-extended. */
+static bool store_selector(struct vcpu *vcpu, u32 info, u16 selector, struct guest_fault *fault)
+{
+    unsigned number = INFO_REGISTER(info);
+    u64 linear;
+    if (!(info & INFO_REGISTER_FORM))
+        return operand_address(vcpu, info, sizeof(selector), ACCESS_WRITE, &linear, fault) &&
+               write_operand(linear, &selector, sizeof(selector), fault);
+    u64 upper = guest_prefixes().operand_size == 2 ? vcpu_gpr(vcpu, number) & ~0xFFFFull : 0;
+    vcpu_set_gpr(vcpu, number, upper | selector);
+    return true;
+}
+
+static bool read_selector(const struct vcpu *vcpu, u32 info, u16 *selector,
+                          struct guest_fault *fault)
+{
+    u64 linear;
+    if (info & INFO_REGISTER_FORM) {
+        *selector = (u16)vcpu_gpr(vcpu, INFO_REGISTER(info));
+        return true;
+    }
+    return operand_address(vcpu, info, sizeof(*selector), ACCESS_READ, &linear, fault) &&
+           read_operand(linear, selector, sizeof(*selector), fault);
+}
+
+/* A descriptor of an LDT or TSS, with 16 bytes in IA-32e mode, whose upper half has no type. */
+static bool read_system_descriptor(u16 selector, struct descriptor *descriptor,
+                                   struct guest_fault *fault)
+{
+    bool wide = guest_long_mode();
+    if (selector & SELECTOR_LDT)
+        return selector_fault(fault, VECTOR_GP, selector);
+    if (!descriptor_read(selector, wide ? 16 : 8, VECTOR_GP, descriptor, fault))
+        return false;
+    if ((descriptor->high >> 40 & 0x1F) || !guest_canonical_operand(descriptor_base(descriptor)))
+        return selector_fault(fault, VECTOR_GP, selector);
+    return true;
+}
+
+static bool load_ldtr(u16 selector, struct guest_fault *fault)
+{
+    struct descriptor descriptor;
+    if (selector_is_null(selector)) {
+        segment_make_unusable(LDTR, selector);
+        return true;
+    }
+    if (!read_system_descriptor(selector, &descriptor, fault))
+        return false;
+    u32 rights = descriptor_rights(&descriptor);
+    if ((rights & (AR_S | AR_TYPE)) != TYPE_LDT)
+        return selector_fault(fault, VECTOR_GP, selector);
+    if (!(rights & AR_P))
+        return selector_fault(fault, VECTOR_NP, selector);
+    segment_load(LDTR, selector, &descriptor, 0);
+    return true;
+}
+
+static bool load_tr(u16 selector, struct guest_fault *fault)
+{
+    struct descriptor descriptor;
+    if (selector_is_null(selector))
+        return selector_fault(fault, VECTOR_GP, 0);
+    if (!read_system_descriptor(selector, &descriptor, fault))
+        return false;
+    u32 rights = descriptor_rights(&descriptor);
+    u32 type = rights & (AR_S | AR_TYPE);
+    if (type != TYPE_TSS && (type != TYPE_TSS_16BIT || guest_long_mode()))
+        return selector_fault(fault, VECTOR_GP, selector);
+    if (!(rights & AR_P))
+        return selector_fault(fault, VECTOR_NP, selector);
+    if (!descriptor_change_type(selector, TYPE_BUSY, 0, fault))
+        return false;
+    segment_load(TR, selector, &descriptor, TYPE_BUSY);
+    return true;
+}
+
+static bool load_selector(const struct vcpu *vcpu, u32 info, bool task, struct guest_fault *fault)
+{
+    u16 selector;
+    return read_selector(vcpu, info, &selector, fault) &&
+           (task ? load_tr : load_ldtr)(selector, fault);
+}
+
+enum exit_action exit_ldtr_tr_access(struct vcpu *vcpu)
+{
+    u32 info = (u32)vmread(VM_EXIT_INSTRUCTION_INFO);
+    enum selector_instruction instruction = INFO_IDENTITY(info);
+    bool load = instruction == SELECTOR_LLDT || instruction == SELECTOR_LTR;
+    bool task = instruction == SELECTOR_STR || instruction == SELECTOR_LTR;
+    struct guest_fault fault = {0};
+
+    if (forbidden(load))
+        return inject_gp(vcpu, 0);
+    u16 current = (u16)vmread(task ? GUEST_TR_SELECTOR : GUEST_LDTR_SELECTOR);
+    if (!(load ? load_selector(vcpu, info, task, &fault)
+               : store_selector(vcpu, info, current, &fault)))
+        return inject_fault(vcpu, &fault);
+    return EXIT_ADVANCE;
+}

@@ -1,0 +1,254 @@
+#include "memory/ept.h"
+
+#include "lib/string.h"
+#include "host/frames.h"
+#include "x86/vmx.h"
+
+#define ENTRIES 512
+#define TOP_LEVEL 4
+#define EPT_ADDRESS_END BIT(48) /* what a walk of four levels translates */
+
+static u64 page_size(unsigned level)
+{
+    return BIT(12 + 9 * (level - 1));
+}
+
+static unsigned index_of(u64 address, unsigned level)
+{
+    return (address >> (12 + 9 * (level - 1))) % ENTRIES;
+}
+
+static bool present(u64 entry)
+{
+    return entry & EPT_RWX;
+}
+
+static bool is_page(u64 entry, unsigned level)
+{
+    return level == 1 || (entry & EPT_LARGE_PAGE);
+}
+
+static u64 *table_of(u64 entry)
+{
+    return frame_pointer(entry & EPT_ADDRESS);
+}
+
+static u64 page_entry(u64 address, unsigned level, u8 type)
+{
+    return address | (u64)type << EPT_TYPE_SHIFT | EPT_RWX | (level > 1 ? EPT_LARGE_PAGE : 0);
+}
+
+/* Other CPUs may be walking: an entry changes at once, after what it points at. */
+static void store(u64 *entry, u64 value)
+{
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
+static unsigned largest_level(u64 caps)
+{
+    if (!(caps & EPT_CAP_2M))
+        return 1;
+    return caps & EPT_CAP_1G ? 3 : 2;
+}
+
+/* The level of the largest page at `address` that ends by `end`. */
+static unsigned level_for(u64 caps, u64 address, u64 end)
+{
+    unsigned level = largest_level(caps);
+    while (level > 1 &&
+           (address % page_size(level) || end < address || end - address < page_size(level)))
+        level--;
+    return level;
+}
+
+void ept_init(struct ept *ept, u64 caps, const struct mtrr_state *mtrr)
+{
+    *ept =
+        (struct ept){.root = frame_alloc(), .caps = caps, .mtrr = mtrr, .splits_left = EPT_SPLITS};
+    for (unsigned i = 0; i < EPT_LAZY_TABLES; i++)
+        ept->lazy[i] = frame_alloc();
+}
+
+static u64 *new_table(struct ept *ept, u64 *parent, bool lazy)
+{
+    if (!lazy)
+        return frame_alloc();
+    if (ept->lazy_used == EPT_LAZY_TABLES)
+        return NULL;
+    ept->lazy_parent[ept->lazy_used] = parent;
+    return ept->lazy[ept->lazy_used++];
+}
+
+/* Puts a table in place of a large page that maps the same. */
+static void split(u64 *entry, unsigned level)
+{
+    u64 *table = frame_alloc(), page = *entry;
+    if (level - 1 == 1)
+        page &= ~EPT_LARGE_PAGE;
+    for (unsigned i = 0; i < ENTRIES; i++)
+        table[i] = page + i * page_size(level - 1);
+    store(entry, frame_physical(table) | EPT_RWX);
+}
+
+/*
+ * The entry for `address` in the table of `level`; missing tables are made, large pages on the way
+ * are split. NULL: the tables for lazy mappings are used up.
+ */
+static u64 *make_entry(struct ept *ept, u64 address, unsigned level, bool lazy)
+{
+    u64 *table = ept->root;
+    for (unsigned at = TOP_LEVEL; at > level; at--) {
+        u64 *entry = &table[index_of(address, at)];
+        if (!present(*entry)) {
+            u64 *new = new_table(ept, entry, lazy);
+            if (!new)
+                return NULL;
+            store(entry, frame_physical(new) | EPT_RWX);
+        } else if (is_page(*entry, at)) {
+            split(entry, at);
+        }
+        table = table_of(*entry);
+    }
+    return &table[index_of(address, level)];
+}
+
+void ept_map_identity(struct ept *ept, u64 from, u64 to)
+{
+    u64 until = 0;
+    u8 type = CACHE_UC;
+    for (u64 address = from, level; address < to; address += page_size(level)) {
+        if (address >= until)
+            type = mtrr_type(ept->mtrr, address, &until);
+        level = level_for(ept->caps, address, until < to ? until : to);
+        store(make_entry(ept, address, level, false), page_entry(address, level, type));
+    }
+}
+
+unsigned ept_frames_needed(u64 caps, const struct mtrr_state *mtrr, u64 to)
+{
+    unsigned frames = 1 + EPT_LAZY_TABLES;
+    u64 until = 0;
+    for (u64 address = 0, level; address < to; address += page_size(level)) {
+        if (address >= until)
+            mtrr_type(mtrr, address, &until);
+        level = level_for(caps, address, until < to ? until : to);
+        for (unsigned at = TOP_LEVEL; at > level; at--) /* the first page of each table */
+            frames += address % page_size(at) == 0;
+    }
+    return frames;
+}
+
+/* A look at the types that goes upwards: the piece of memory that it has reached. */
+struct type_walk {
+    const struct mtrr_state *mtrr;
+    u64 from, until;
+    unsigned steps;
+    u8 type;
+};
+
+/* Whether the page of `level` around `address` has one memory type, and which. */
+static bool uniform(struct type_walk *walk, u64 address, unsigned level, u8 *type)
+{
+    u64 start = align_down(address, page_size(level));
+    if (start < walk->from || start >= walk->until) {
+        walk->from = start;
+        walk->type = mtrr_type_within(walk->mtrr, start, &walk->until, &walk->steps);
+    }
+    *type = walk->type;
+    return walk->until >= start + page_size(level);
+}
+
+bool ept_map_lazy(struct ept *ept, u64 address)
+{
+    struct type_walk walk = {.mtrr = ept->mtrr, .steps = MTRR_STEPS};
+    unsigned stop, level = largest_level(ept->caps);
+    u8 type;
+    if (address >= EPT_ADDRESS_END || address >= BIT(ept->mtrr->physical_bits))
+        return false;
+    if (present(*ept_entry(ept, address, &stop)))
+        return true;
+    if (level > stop) /* a table is there already, with other pages in it */
+        level = stop;
+    while (!uniform(&walk, address, level, &type) && level > 1)
+        level--;
+    u64 *entry = make_entry(ept, address, level, true);
+    if (!entry)
+        return false;
+    store(entry, page_entry(align_down(address, page_size(level)), level, type));
+    return true;
+}
+
+void ept_drop_lazy(struct ept *ept)
+{
+    while (ept->lazy_used > 0) { /* the newest first: its parent may lie in an older one */
+        ept->lazy_used--;
+        store(ept->lazy_parent[ept->lazy_used], 0);
+        memset(ept->lazy[ept->lazy_used], 0, PAGE_SIZE);
+    }
+}
+
+void ept_set(struct ept *ept, u64 address, u64 entry)
+{
+    store(make_entry(ept, address, 1, false), entry);
+}
+
+static void retype(struct ept *ept, struct type_walk *walk, u64 *entry, unsigned level, u64 address,
+                   u64 from, u64 to);
+
+/* Those entries of a table whose addresses have to do with [from, to). */
+static void retype_table(struct ept *ept, struct type_walk *walk, u64 *table, unsigned level,
+                         u64 address, u64 from, u64 to)
+{
+    unsigned first = from > address ? (unsigned)((from - address) / page_size(level)) : 0;
+    address += first * page_size(level);
+    for (unsigned i = first; i < ENTRIES && address < to; i++, address += page_size(level))
+        if (present(table[i]))
+            retype(ept, walk, &table[i], level, address, from, to);
+}
+
+static void retype(struct ept *ept, struct type_walk *walk, u64 *entry, unsigned level, u64 address,
+                   u64 from, u64 to)
+{
+    if (is_page(*entry, level)) {
+        u8 type;
+        bool one_type = uniform(walk, address, level, &type);
+        if (one_type || !ept->splits_left || !frames_left()) {
+            u64 rest = *entry & ~EPT_TYPE;
+            store(entry, rest | (u64)(one_type ? type : CACHE_UC) << EPT_TYPE_SHIFT);
+            return;
+        }
+        split(entry, level);
+        ept->splits_left--;
+    }
+    retype_table(ept, walk, table_of(*entry), level - 1, address, from, to);
+}
+
+bool ept_retype(struct ept *ept, u64 from, u64 to)
+{
+    struct type_walk walk = {.mtrr = ept->mtrr, .steps = MTRR_STEPS};
+    retype_table(ept, &walk, ept->root, TOP_LEVEL, 0, from, to);
+    return walk.steps > 0;
+}
+
+const u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level)
+{
+    const u64 *table = ept->root;
+    for (*level = TOP_LEVEL;; --*level) {
+        const u64 *entry = &table[index_of(address, *level)];
+        if (!present(*entry) || is_page(*entry, *level))
+            return entry;
+        table = table_of(*entry);
+    }
+}
+
+u64 ept_identity(const struct ept *ept, u64 address)
+{
+    u64 until;
+    return page_entry(align_down(address, PAGE_SIZE), 1, mtrr_type(ept->mtrr, address, &until));
+}
+
+u64 ept_pointer(const struct ept *ept)
+{
+    u64 type = ept->caps & EPT_CAP_WB ? CACHE_WB : CACHE_UC;
+    return frame_physical(ept->root) | type | EPTP_WALK_4;
+}

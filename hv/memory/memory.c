@@ -1,0 +1,131 @@
+#include "memory/memory.h"
+#include "lib/spinlock.h"
+#include "lib/string.h"
+#include "host/frames.h"
+#include "host/paging.h"
+#include "memory/guest_memory.h"
+#include "vmx/invalidate.h"
+#include "smp/kick.h"
+
+static struct ept ept;
+static struct mtrr_state mtrr;
+static u64 top, own, own_size;
+static void *ones_page, *junk_page;
+static u64 denied;
+static struct spinlock lock;
+
+unsigned guest_memory_frames(u64 ept_capabilities, u64 end)
+{
+    mtrr_read(&mtrr);
+    return ept_frames_needed(ept_capabilities, &mtrr, end) + 2; /* for ones and junk */
+}
+
+void guest_memory_init(u64 ept_capabilities, u64 end, u64 own_base, u64 size)
+{
+    top = end;
+    own = own_base;
+    own_size = size;
+    ones_page = frame_alloc();
+    junk_page = frame_alloc();
+    memset(ones_page, 0xFF, PAGE_SIZE);
+    memset(junk_page, 0xFF, PAGE_SIZE);
+    mtrr_read(&mtrr);
+    ept_init(&ept, ept_capabilities, &mtrr);
+    ept_map_identity(&ept, 0, top);
+    for (u64 page = own; page < own + own_size; page += PAGE_SIZE)
+        ept_set(&ept, page, 0);
+}
+
+u64 guest_memory_ept_pointer(void)
+{
+    return ept_pointer(&ept);
+}
+
+const struct ept *guest_memory_ept(void)
+{
+    return &ept;
+}
+
+void guest_memory_set(u64 physical, u64 entry)
+{
+    ept_set(&ept, physical, entry);
+    flush_ept();
+}
+
+u64 guest_memory_identity(u64 physical)
+{
+    return ept_identity(&ept, physical);
+}
+
+bool is_own_memory(u64 physical)
+{
+    return physical - own < own_size;
+}
+
+void guest_memory_deny(u64 physical, bool write)
+{
+    u64 page = frame_physical(write ? junk_page : ones_page);
+    u64 rights = write ? EPT_READ | EPT_WRITE : EPT_READ | EPT_EXECUTE;
+    denied++;
+    ept_set(&ept, align_down(physical, PAGE_SIZE), page | rights | (u64)CACHE_WB << EPT_TYPE_SHIFT);
+    flush_ept(); /* other CPUs that still see the old page come here once more */
+}
+
+u64 guest_memory_denied(void)
+{
+    return denied;
+}
+
+/* Who has the lock may wait for this CPU. */
+static void take_lock(struct vcpu *vcpu)
+{
+    while (!spin_try_lock(&lock))
+        take_kicks(vcpu);
+}
+
+/* Only where the types change, unless they were too many to look at all of them the last time. */
+static bool retype(const struct mtrr_state *now)
+{
+    static bool incomplete;
+    u64 from = 0, to = BIT(now->physical_bits);
+    if (memcmp(now, &mtrr, offsetof(struct mtrr_state, physical_bits)) == 0)
+        return false; /* as another CPU has them already */
+    bool changed = incomplete || mtrr_difference(&mtrr, now, &from, &to);
+    mtrr = *now;
+    if (changed)
+        incomplete = !ept_retype(&ept, from, to);
+    return changed;
+}
+
+void guest_memory_retype(struct vcpu *vcpu)
+{
+    struct mtrr_state now;
+    if (!mtrrs_are_on())
+        return;
+    mtrr_read(&now);
+    take_lock(vcpu);
+    if (retype(&now))
+        flush_ept_everywhere(vcpu);
+    spin_unlock(&lock);
+}
+
+bool guest_memory_map(struct vcpu *vcpu, u64 physical)
+{
+    take_lock(vcpu);
+    bool mapped = ept_map_lazy(&ept, physical);
+    if (!mapped) {
+        ept_drop_lazy(&ept);
+        flush_ept_everywhere(vcpu);
+        mapped = ept_map_lazy(&ept, physical);
+    }
+    spin_unlock(&lock);
+    return mapped;
+}
+
+void *guest_ram(u64 address, size_t size)
+{
+    bool inside = address < top && size <= top - address;
+    return inside && !is_own_memory(address) && !is_own_memory(address + size - 1)
+               ? physical(address)
+               : NULL;
+}

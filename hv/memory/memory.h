@@ -1,0 +1,37 @@
+/* The guest's physical memory as a whole: what it may reach, what hides Tally's own. */
+#ifndef TALLY_MEMORY_MEMORY_H
+#define TALLY_MEMORY_MEMORY_H
+
+#include "memory/ept.h"
+#include "vcpu.h"
+
+/* How many frames guest_memory_init() takes. */
+unsigned guest_memory_frames(u64 ept_capabilities, u64 top);
+
+/* Builds the EPT: [0, top) as it is, except for Tally's own [own, own+own_size). */
+void guest_memory_init(u64 ept_capabilities, u64 top, u64 own, u64 own_size);
+
+u64 guest_memory_ept_pointer(void);
+const struct ept *guest_memory_ept(void);
+
+/* Sets the EPT entry of one page, and the one that maps it to itself; for test aids. */
+void guest_memory_set(u64 physical, u64 entry);
+u64 guest_memory_identity(u64 physical);
+
+/* Whether the address is Tally's own. */
+bool is_own_memory(u64 physical);
+
+/* The guest touched Tally's memory: it gets ones to read, or a junk page to write to. */
+void guest_memory_deny(u64 physical, bool write);
+
+/* How often that has happened, counting each page's first read and first write. */
+u64 guest_memory_denied(void);
+
+/* Maps an address above `top`. False if EPT cannot translate it. */
+bool guest_memory_map(struct vcpu *vcpu, u64 physical);
+
+/* After a write to an MTRR: the EPT follows, for every CPU. Not while the guest has the MTRRs off,
+ * as it does for a moment to change several, and not if they say what they said before. */
+void guest_memory_retype(struct vcpu *vcpu);
+
+#endif

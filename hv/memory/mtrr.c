@@ -1,0 +1,189 @@
+#include "memory/mtrr.h"
+
+#define CAP_VARIABLE_COUNT 0xFFu
+#define CAP_FIXED BIT(8)
+#define DEF_TYPE_FIXED_ENABLE BIT(10)
+#define DEF_TYPE_ENABLE BIT(11)
+#define MASK_VALID BIT(11)
+
+static unsigned variable_count(const struct mtrr_state *state)
+{
+    unsigned count = state->cap & CAP_VARIABLE_COUNT;
+    return count < MTRR_VARIABLE_MAX ? count : MTRR_VARIABLE_MAX;
+}
+
+#ifndef TALLY_HOST
+#include "lib/safe.h"
+#include "x86/instructions.h"
+#include "x86/msr.h"
+
+#define CPUID_1_EDX_MTRR BIT(12)
+#define CPUID_7_ECX_TME BIT(13)
+#define TME_LOCKED_AND_ENABLED 3
+#define TME_KEY_BITS(activate) ((unsigned)((activate) >> 32) & 15)
+
+/* Memory encryption with several keys takes the highest address bits for the key: with another key
+ * the same memory has other addresses, which must not be mapped. */
+static unsigned address_bits_of_keys(void)
+{
+    u64 activate;
+    if (cpuid(0, 0).eax < 7 || !(cpuid(7, 0).ecx & CPUID_7_ECX_TME) ||
+        !rdmsr_safe(IA32_TME_ACTIVATE, &activate) ||
+        (activate & TME_LOCKED_AND_ENABLED) != TME_LOCKED_AND_ENABLED)
+        return 0;
+    return TME_KEY_BITS(activate);
+}
+
+static void read_fixed(struct mtrr_state *state)
+{
+    static const struct {
+        u32 first, count;
+    } group[] = {
+        {IA32_MTRR_FIX64K_00000, 1}, {IA32_MTRR_FIX16K_80000, 2}, {IA32_MTRR_FIX4K_C0000, 8}};
+    u8 *type = state->fixed;
+    for (unsigned g = 0; g < ARRAY_SIZE(group); g++) {
+        for (u32 i = 0; i < group[g].count; i++) {
+            u64 value = rdmsr(group[g].first + i);
+            for (unsigned byte = 0; byte < 8; byte++)
+                *type++ = (u8)(value >> (8 * byte));
+        }
+    }
+}
+
+bool mtrrs_are_on(void)
+{
+    return rdmsr(IA32_MTRR_DEF_TYPE) & DEF_TYPE_ENABLE;
+}
+
+void mtrr_read(struct mtrr_state *state)
+{
+    *state = (struct mtrr_state){.def_type = DEF_TYPE_ENABLE | CACHE_WB};
+    state->physical_bits =
+        cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xFF : 36;
+    state->physical_bits -= address_bits_of_keys();
+    if (!(cpuid(1, 0).edx & CPUID_1_EDX_MTRR))
+        return;
+    state->cap = rdmsr(IA32_MTRRCAP);
+    state->def_type = rdmsr(IA32_MTRR_DEF_TYPE);
+    if (state->cap & CAP_FIXED)
+        read_fixed(state);
+    for (unsigned i = 0; i < variable_count(state); i++) {
+        state->variable[i].base = rdmsr(IA32_MTRR_PHYSBASE0 + 2 * i);
+        state->variable[i].mask = rdmsr(IA32_MTRR_PHYSMASK0 + 2 * i);
+    }
+}
+#endif
+
+static bool enabled(const struct mtrr_state *state)
+{
+    return state->def_type & DEF_TYPE_ENABLE;
+}
+
+/* Shortens *until to the end of the aligned block of `size` (a power of two) around `address`. */
+static void limit_to_block(u64 address, u64 size, u64 *until)
+{
+    u64 end = align_down(address, size) + size;
+    if (end < *until)
+        *until = end;
+}
+
+static u8 fixed_type(const struct mtrr_state *state, u64 address, u64 *until)
+{
+    static const struct {
+        u32 start, size, first;
+    } group[] = {{0xC0000, 4 * KIB, 24}, {0x80000, 16 * KIB, 8}, {0, 64 * KIB, 0}};
+    unsigned g = 0;
+    while (address < group[g].start)
+        g++;
+    limit_to_block(address, group[g].size, until);
+    return state->fixed[group[g].first + (address - group[g].start) / group[g].size];
+}
+
+/* 'MTRR Precedences': UC wins, WT wins over WB; other mixtures are undefined, UC is safe. */
+static u8 combine(u8 a, u8 b)
+{
+    if (a == b)
+        return a;
+    if ((a == CACHE_WT && b == CACHE_WB) || (a == CACHE_WB && b == CACHE_WT))
+        return CACHE_WT;
+    return CACHE_UC;
+}
+
+static u8 variable_type(const struct mtrr_state *state, u64 address, u64 *until)
+{
+    const u8 none = 0xFF;
+    u64 width = (BIT(state->physical_bits) - 1) & ~(PAGE_SIZE - 1);
+    u8 type = none;
+    for (unsigned i = 0; i < variable_count(state); i++) {
+        u64 base = state->variable[i].base, mask = state->variable[i].mask & width;
+        if (!(state->variable[i].mask & MASK_VALID))
+            continue;
+        u64 differing = (address ^ base) & mask;
+        if (!differing)
+            type = type == none ? (u8)base : combine(type, (u8)base);
+        /* A match lasts while no bit of the mask changes, a miss while its highest differing bit
+         * stays: below it nothing can make up for it. */
+        if (differing)
+            limit_to_block(address, BIT(63 - __builtin_clzll(differing)), until);
+        else if (mask)
+            limit_to_block(address, mask & -mask, until);
+    }
+    return type == none ? (u8)state->def_type : type;
+}
+
+/* The type at `address` and, as far as this look at it can tell, how far it goes. */
+static u8 type_at(const struct mtrr_state *state, u64 address, u64 *until)
+{
+    *until = BIT(state->physical_bits);
+    if (!enabled(state))
+        return CACHE_UC;
+    bool fixed = (state->cap & CAP_FIXED) && (state->def_type & DEF_TYPE_FIXED_ENABLE);
+    return fixed && address < MIB ? fixed_type(state, address, until)
+                                  : variable_type(state, address, until);
+}
+
+static u8 known_type(u8 type)
+{
+    return type == CACHE_WC || type == CACHE_WT || type == CACHE_WP || type == CACHE_WB ? type
+                                                                                        : CACHE_UC;
+}
+
+u8 mtrr_type_within(const struct mtrr_state *state, u64 address, u64 *uniform_until,
+                    unsigned *steps)
+{
+    u64 top = BIT(state->physical_bits), next;
+    if (!*steps) {
+        *uniform_until = top;
+        return CACHE_UC;
+    }
+    u8 type = known_type(type_at(state, address, uniform_until));
+    while (--*steps && *uniform_until < top) {
+        if (known_type(type_at(state, *uniform_until, &next)) != type)
+            break;
+        *uniform_until = next;
+    }
+    return type;
+}
+
+u8 mtrr_type(const struct mtrr_state *state, u64 address, u64 *uniform_until)
+{
+    unsigned steps = 256; /* masks with holes could make it endless */
+    return mtrr_type_within(state, address, uniform_until, &steps);
+}
+
+bool mtrr_difference(const struct mtrr_state *a, const struct mtrr_state *b, u64 *from, u64 *to)
+{
+    unsigned steps = MTRR_STEPS;
+    u64 top = BIT(a->physical_bits), until_a, until_b;
+    *from = *to = top;
+    for (u64 address = 0; address < top; address = until_a < until_b ? until_a : until_b) {
+        u8 type_a = mtrr_type_within(a, address, &until_a, &steps);
+        u8 type_b = mtrr_type_within(b, address, &until_b, &steps);
+        if (type_a == type_b && steps)
+            continue;
+        if (*from == top)
+            *from = address;
+        *to = !steps ? top : until_a < until_b ? until_a : until_b;
+    }
+    return *from < top;
+}

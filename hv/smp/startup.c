@@ -1,0 +1,111 @@
+#include "smp/startup.h"
+#include "host/cpu.h"
+#include "host/traps.h"
+#include "platform/apic.h"
+#include "platform/tsc.h"
+#include "vmx/access.h"
+#include "vmx/events.h"
+#include "vmx/invalidate.h"
+#include "smp/kick.h"
+#include "vmx/live_state.h"
+#include "smp/stale_init.h"
+#include "vmx/vmcs.h"
+
+#define ON_ITS_WAY_US 1000 /* more than an IPI and the exit that it makes take */
+
+/* An exit by INIT leaves what an INIT would have reset (SDM vol. 3, 'Changes in Instruction
+ * Behavior and Event Handling' and 'Processor States Following Power-up, Reset, or INIT'). */
+static void reset_live_state(void)
+{
+    live_set_cr2(0);
+    for (unsigned i = 0; i < 4; i++)
+        live_set_debug_register(i, 0);
+    live_set_debug_register(6, DR6_FIXED);
+    apic_reset();
+}
+
+/* Those that Tally had taken for the guest; those in the APIC wait there. */
+static void forget_events(struct vcpu *vcpu)
+{
+    vcpu->guest_nmis = 0;
+    set_nmi_window(vcpu, false);
+}
+
+/* What VM entry wants of a vCPU that waits. IF = 0, so that no window of an interrupt opens. */
+static void wait_for_sipi(struct vcpu *vcpu)
+{
+    vmwrite(GUEST_RFLAGS, vmread(GUEST_RFLAGS) & ~RFLAGS_IF);
+    vmwrite(GUEST_INTERRUPTIBILITY, 0);
+    vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+    vmwrite(VM_ENTRY_INTERRUPTION_INFO, 0);
+    vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
+    vcpu->halted = vcpu->parked = false;
+    __atomic_store_n(&vcpu->presence, WAITS_FOR_SIPI, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * A SIPI that comes before the vCPU waits for it is lost, and kernels send it some microseconds
+ * behind the INIT: so what INIT resets is left to the SIPI.
+ */
+enum exit_action take_init(struct vcpu *vcpu)
+{
+    if (vcpu->index == 0)
+        return EXIT_STOP;
+    if (is_late_init(vcpu))
+        return EXIT_RETRY;
+    if (is_stale_init(vcpu))
+        drop_stale_init(vcpu);
+    forget_events(vcpu);
+    wait_for_sipi(vcpu);
+    vcpu->init_unfinished = true;
+    return EXIT_RETRY;
+}
+
+static void finish_init(struct vcpu *vcpu)
+{
+    vcpu->init_unfinished = false;
+    vmcs_set_init_state(vcpu);
+    reset_live_state();
+    flush_guest_tlb(vcpu);
+}
+
+void take_sipi(struct vcpu *vcpu, u8 vector)
+{
+    /* Bochs 2.7 leaves NMIs masked and SMI blocking set, at this exit and all that follow. */
+    if (vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_SMI)
+        vcpu->chores |= CHORE_SMI_BLOCKING;
+    unblock_nmi();
+
+    if (vcpu->init_unfinished)
+        finish_init(vcpu);
+    vmwrite(GUEST_CS_SELECTOR, (u64)vector << 8);
+    vmwrite(GUEST_CS_BASE, (u64)vector << 12);
+    vmwrite(GUEST_RIP, 0);
+    vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+    note_sipi(vcpu);
+    vcpu->deaf = false; /* it has heard this */
+    __atomic_store_n(&vcpu->presence, RUNS, __ATOMIC_SEQ_CST);
+    take_kicks(vcpu); /* for which nobody sent an NMI */
+}
+
+static bool is_asleep(const struct vcpu *vcpu)
+{
+    return __atomic_load_n(&vcpu->presence, __ATOMIC_SEQ_CST) == WAITS_FOR_SIPI ||
+           __atomic_load_n(&vcpu->parked, __ATOMIC_SEQ_CST);
+}
+
+static bool all_parked(void)
+{
+    for (unsigned i = 0; i < vcpu_count; i++)
+        if (!is_asleep(&cpus[i]->vcpu))
+            return false;
+    return true;
+}
+
+bool all_asleep(const struct vcpu *self)
+{
+    if (!all_parked())
+        return false;
+    tsc_wait_us(ON_ITS_WAY_US);
+    return all_parked() && !self->nmis;
+}

@@ -1,0 +1,110 @@
+/* One vCPU: the guest registers that hardware does not keep, and what its CPU needs to run it. */
+#ifndef TALLY_VCPU_H
+#define TALLY_VCPU_H
+
+#include "stats/counters.h"
+#include "x86/instructions.h"
+#include "x86/registers.h"
+#include "x86/vmx.h"
+
+/* Where a vCPU is, as other CPUs need to know. */
+enum vcpu_presence {
+    WAITS_FOR_SIPI, /* takes no NMIs; see take_sipi() */
+    RUNS,
+    STOPPED, /* for good, in Tally */
+};
+
+/* What dispatch_exit() has to do at its end, at this exit and maybe at the next ones. */
+enum vcpu_chore {
+    CHORE_REARM_LATER =
+        1 << 0,           /* an exit control is off for one instruction, until the next exit */
+    CHORE_REARM = 1 << 1, /* give it back */
+    CHORE_SMI_BLOCKING = 1 << 2,    /* every time, on a CPU that a SIPI leaves with SMIs blocked */
+    CHORE_BREAK_RULE = 1 << 3,      /* test aid: see test/break_rules.h */
+    CHORE_BREAK_AT_VMCALL = 1 << 4, /* test aid, too */
+};
+
+/* The controls in force, as last written to the VMCS. vmx/controls.h negotiates them. */
+struct controls {
+    u32 pin, proc, proc2, exit, entry;
+    u32 exception_bitmap;
+    u64 proc3;                    /* tertiary, 0 without PROC_ACTIVATE_TERTIARY */
+    u64 xss_exiting;              /* XSS-exiting bitmap: components whose XSAVES, XRSTORS exit */
+    u64 cr0_mask, cr4_mask;       /* guest/host masks: the bits that Tally owns */
+    u64 cr0_allowed, cr4_allowed; /* bits that the guest may set; others are #GP */
+};
+
+/* How an answer of CPUID in the cache is used; see exits/cpuid.c. */
+enum cpuid_kind {
+    CPUID_EMPTY,
+    CPUID_CONSTANT,
+    CPUID_OSXSAVE, /* one bit follows the guest's CR4 */
+    CPUID_OSPKE,   /* so it does here */
+};
+
+struct cpuid_entry {
+    u32 leaf, subleaf; /* EAX and ECX as the guest gave them */
+    struct cpuid_result result;
+    u32 kind; /* enum cpuid_kind */
+    u32 unused;
+};
+
+/* Of one vCPU, since APIC ids and the like differ. Direct-mapped; all zero at start. */
+#define CPUID_CACHE_ENTRIES 64
+struct cpuid_cache {
+    struct cpuid_entry entry[CPUID_CACHE_ENTRIES];
+};
+
+/*
+ * Lies at the top of its CPU's stack: HOST_RSP is its address, so that the exit stores registers
+ * relative to RSP and the stack of the handlers grows down from here.
+ */
+struct vcpu {
+    u64 gpr[GPRS]; /* in the SDM's order; [RSP] lives in the VMCS: use vcpu_gpr() */
+    u64 exit_tsc;  /* at the exit in progress */
+    struct reason_counter *counter; /* its reason's */
+    u32 nmis;   /* that arrived in root operation; entry.asm looks last, just before VMRESUME */
+    u32 chores; /* enum vcpu_chore */
+    u32 exit_reason; /* the whole word of the exit in progress */
+    u32 vectoring;   /* IDT-vectoring information of the exit in progress; 0: none */
+    u32 index;       /* 0 is the boot CPU */
+    u32 apic_id;
+    u32 kick;           /* enum kick: what other CPUs want, see smp/kick.h */
+    u32 presence;       /* enum vcpu_presence */
+    u32 ept_generation; /* of kick.c, as far as this CPU has flushed */
+    u32 held;           /* hold_generation of kick.c that has this CPU */
+    u64 exits_at_sipi;  /* how many there had been when a SIPI started the vCPU */
+    u64 sipi_tsc;       /* and when that was */
+    u16 vpid;
+    u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
+    bool kick_nmi;        /* an NMI of a kick is on its way */
+    bool deaf;            /* one did not arrive: kicks are left to the next exit */
+    bool halted;          /* activity HLT was asked for and no event has been injected since */
+    bool interrupt_waits; /* in the PIC or APIC until the guest can take it: take_interrupt() */
+    bool parked;          /* in HLT with IF = 0: only an NMI or INIT can wake it */
+    bool init_unfinished; /* the state after INIT is still to be set: take_init() */
+    bool shut_down;       /* by a triple fault that an emulated delivery ended in */
+    struct controls controls;
+    struct statistics stats;
+    struct cpuid_cache cpuid_cache;
+} __attribute__((aligned(64)));
+
+/* What a handler wants done. Events are queued with vmx/events.h before returning EXIT_RETRY. */
+enum exit_action {
+    EXIT_ADVANCE, /* the instruction was carried out: step over it */
+    EXIT_RETRY,   /* enter again without moving RIP */
+    EXIT_STOP,    /* the guest is over: report and end the run */
+};
+
+/* A general register of the guest by its number; RSP comes from the VMCS. All 64 bits:
+ * outside 64-bit mode the caller truncates, the upper halves are undefined there. */
+u64 vcpu_gpr(const struct vcpu *vcpu, unsigned number);
+void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, u64 value);
+
+/* The chores of this exit. */
+void vcpu_do_chores(struct vcpu *vcpu);
+
+/* Enters the guest for the first time (VMLAUNCH) and never returns. */
+__attribute__((noreturn)) void vcpu_run(struct vcpu *vcpu);
+
+#endif
