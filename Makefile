@@ -54,8 +54,6 @@ else
 TARGET_LD ?= $(CROSS_COMPILE)ld
 endif
 STRIP := $(shell command -v $(CROSS_COMPILE)strip || echo llvm-strip)
-NM      := $(shell command -v $(CROSS_COMPILE)nm || echo llvm-nm)
-OBJCOPY := $(shell command -v $(CROSS_COMPILE)objcopy || echo llvm-objcopy)
 NASM  ?= nasm
 
 # ---- Flags -----------------------------------------------------------------------------------------------
@@ -81,7 +79,7 @@ LDFLAGS      := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecs
 # ---- Sources ---------------------------------------------------------------------------------------------
 
 TALLY_C   := $(filter-out hv/offsets.c,$(sort $(shell find hv -name '*.c' 2>/dev/null)))
-TALLY_ASM := $(filter-out boot/unpack.asm,$(sort $(shell find boot hv -name '*.asm' 2>/dev/null)))
+TALLY_ASM := $(sort $(shell find boot hv -name '*.asm' 2>/dev/null))
 GUEST_C   := $(sort $(shell find guest -name '*.c' ! -path 'guest/linux/*'))
 GUEST_ASM := $(sort $(shell find guest -name '*.asm'))
 # What most exits run through is compiled for speed, all the rest for size.
@@ -108,21 +106,9 @@ $(B)/guest.debug: $(GUEST_OBJECTS) guest/linker.ld $(B)/flags
 	$(call step,LINK)
 	$(TARGET_LD) $(LDFLAGS) -T guest/linker.ld -o $@ $(GUEST_OBJECTS)
 
-$(B)/guest.elf: $(B)/guest.debug
+$(B)/%.elf: $(B)/%.debug
 	$(call step,STRIP)
 	$(STRIP) --strip-all -o $@ $<
-
-# tally.elf is the image of tally.debug, packed; it unpacks itself to the same addresses, those without HIGH.
-$(B)/tally.elf: $(B)/tally.debug boot/unpack.asm boot/unpack.c boot/unpack.ld
-	@mkdir -p $(B)/boot
-	$(call step,PACK)
-	$(OBJCOPY) -O binary $< $(B)/tally.image
-	xz --format=lzma --lzma1=preset=9e,lc=3,lp=0,pb=0 -c $(B)/tally.image >$(B)/tally.packed
-	$(NM) $< | sed -n 's/^ffffffff\([0-9a-f]*\) [A-Z] \(image_start\|image_end\|start\)$$/\2 = 0x\1 - 0x80000000;/p' \
-	    >$(B)/image.ld
-	$(TARGET_CC) $(CFLAGS_COMMON) $(FOR_SIZE) -m32 -c -o $(B)/boot/unpack.o boot/unpack.c
-	$(NASM) -f elf32 -I$(B)/ -o $(B)/boot/unpack.asm.o boot/unpack.asm
-	$(TARGET_LD) -m elf_i386 -n -s -z noexecstack -L$(B) -T boot/unpack.ld -o $@ $(B)/boot/unpack.asm.o $(B)/boot/unpack.o
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -168,7 +154,7 @@ $(B)/flags: TEXT = $(TARGET_CC) $(TARGET_LD) $(CFLAGS_tally) $(CFLAGS_guest) $(F
 $(B)/version: TEXT = $(VERSION)
 $(B)/flags $(B)/version: force
 	@$(MAKE_B)
-	@for tool in $(firstword $(TARGET_CC)) $(firstword $(TARGET_LD)) $(NASM) xz; do \
+	@for tool in $(firstword $(TARGET_CC)) $(firstword $(TARGET_LD)) $(NASM); do \
 	    command -v $$tool >/dev/null || { echo "make: $$tool is missing; 'make deps' installs it on Debian" >&2; exit 1; }; \
 	done
 	@echo $(call quote,$(TEXT)) | cmp -s - $@ || echo $(call quote,$(TEXT)) >$@

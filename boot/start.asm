@@ -1,12 +1,33 @@
-; From the boot loader (and boot/unpack.asm) to main(): from 32-bit to 64-bit mode.
+; From the boot loader to main(): multiboot 1 and 2 headers, then 32-bit to 64-bit mode.
 ; Runs at its load address until paging is on, hence PHYS() around every address.
 HIGH equ 0xFFFFFFFF80000000
 %define PHYS(x) ((x) - HIGH)
 
 %include "offsets.inc"
 
-extern main, boot_cpu
+extern main, boot_cpu, image_start, data_end, image_end
 boot_stack_top equ boot_cpu + CPU_VCPU
+
+        section .multiboot progbits alloc noexec nowrite align=8
+; Addresses, not ELF: the file is one of 64 bits, which QEMU's -kernel does not take as such.
+MB1_FLAGS equ (1 << 16) | (1 << 1) | (1 << 0) ; addresses, memory map, modules on page boundaries
+multiboot1:
+        dd 0x1BADB002, MB1_FLAGS, -(0x1BADB002 + MB1_FLAGS)
+        dd PHYS(multiboot1), PHYS(image_start), PHYS(data_end), PHYS(image_end), PHYS(start)
+
+        align 8
+multiboot2:
+        dd 0xE85250D6, 0, multiboot2_end - multiboot2
+        dd -(0xE85250D6 + (multiboot2_end - multiboot2))
+        dw 2, 0                         ; addresses
+        dd 24, PHYS(multiboot2), PHYS(image_start), PHYS(data_end), PHYS(image_end)
+        dw 3, 0                         ; entry
+        dd 12, PHYS(start), 0
+        dw 6, 0                         ; modules on page boundaries
+        dd 8
+        dw 0, 0
+        dd 8
+multiboot2_end:
 
         section .boot progbits alloc exec nowrite align=16
         bits 32
