@@ -186,22 +186,22 @@ deps:  ## install (apt-get) what building, running and testing need; run and tes
 run:  ## boot Tally with its guest, stream the console, end with the guest's verdict
 	@tools/deps $(RUN_DEPENDENCIES)
 	@+$(BUILD) tally guest $(B)/probe.bin >&2
-	@tools/run --environment
+	@tools/run --environment --log $(B)/console.log
 
 run-native:  ## boot the guest bare, without Tally
 	@tools/deps $(RUN_DEPENDENCIES)
 	@+$(BUILD) guest $(B)/probe.bin >&2
-	@tools/run --environment --native
+	@tools/run --environment --native --log $(B)/console.log
 
 caps:  ## print the VMX capabilities of the machine (PLATFORM=, CPU=) and what Tally would use
 	@tools/deps $(RUN_DEPENDENCIES)
 	@+$(BUILD) tally $(B)/probe.bin >&2
 	@OPTIONS="caps $(OPTIONS)" tools/run --environment --no-guest
 
-report:  ## pictures and a page from a saved console: make report LOG=console.log
+report:  ## pictures and a page from the last run's console, or a saved one: make report LOG=FILE
 	@tools/deps report
-	@$(if $(LOG),,echo "make: LOG= is missing: make report LOG=console.log" >&2; exit 2)
-	@tools/report $(call quote,$(LOG))
+	@$(if $(LOG)$(wildcard $(B)/console.log),,echo "make: no console is kept yet: make run, or make report LOG=FILE" >&2; exit 2)
+	@tools/report $(call quote,$(or $(LOG),$(B)/console.log))
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 

@@ -37,9 +37,29 @@ like '^command line: a hang' 'Ctrl-C: the machine was running'
 is "$(ls "$scratch/a place")" '' 'Ctrl-C: no file is left'
 is "$(readlink /proc/[0-9]*/cwd | grep -c "^$scratch/a place")" 0 'Ctrl-C: no process is left'
 
-"$top/tools/run" --platform bochs --timeout 60 2>"$errors" | head -n 1 >"$console"
+# The console is kept, whoever reads it. A reader that goes away ends the run, also while the guest is silent.
+boot --kernel "$kernel first" --log "$scratch/console.log"
+like "^run: the console is kept in $scratch/console.log\$" 'the console is kept, which is told' "$errors"
+SECONDS=0
+"$top/tools/run" --platform bochs --native --kernel "$kernel a hang" --log "$scratch/console.log" 2>&1 | head -n 2 >"$errors"
 is "${PIPESTATUS[0]}" 3 'a console that nobody reads any more ends the run'
-like '^platform-bochs: nobody reads' 'which is told' "$errors"
+ok $((SECONDS > 100)) 'before its time is over'
+is "$(tr -d '\r' <"$scratch/console.log")" 'command line: a hang' 'and is kept'
+is "$(tr -d '\r' <"$scratch/console.log.1")" 'command line: first' 'beside the one before'
+"$top/tools/run" --platform bochs --native --interactive --kernel "$kernel hang" 2>"$errors" </dev/null | head -n 1 >"$console"
+is "${PIPESTATUS[0]}" 3 'one that takes input, too'
+like '^run: nobody reads the console any more' 'which is told' "$errors"
+for platform in bochs tcg; do
+    expect >"$console" <<END
+set timeout 60
+spawn -noecho $top/tools/run --platform $platform --native --interactive --kernel "$kernel hang"
+expect "command line"
+send "\x1d"
+expect eof
+puts "status [lindex [wait] 3]"
+END
+    like '^status 130' "$platform: Ctrl-] ends the run"
+done
 
 for verdict in 10 11 12; do
     boot --platform tcg --kernel "$kernel verdict=$verdict"
@@ -81,6 +101,7 @@ refused 'memory' 'MEM=1G is not a number' --mem 1G
 cp "$kernel" "$scratch/my kernel"
 refused 'spaces' "^run: $scratch/my kernel: a path cannot have spaces" --module "$scratch/my kernel"
 refused 'no place to keep' 'file' --keep "$scratch/file"
+refused 'a log in no directory' '^run: /none/console.log: no such directory' --log /none/console.log
 BOCHS=/bin/true refused 'Bochs' '/bin/true is no Bochs'
 BOCHS=$scratch refused 'a Bochs that is a directory' "BOCHS=$scratch is no program"
 BOCHS_SHARE=/none refused 'BIOS' '/none/BIOS-bochs-latest: no such file'
