@@ -139,6 +139,7 @@ void main(u32 magic, const struct multiboot_info *information)
     memory_map_read(magic == MULTIBOOT_BOOTLOADER_MAGIC ? information : NULL);
     console_init();
     descriptors_init();
+    other_traps = end_run_by_trap;
     memory_init();
     legacy_init();
     mask_interrupts();

@@ -2,6 +2,7 @@
 #include "host/cpu.h"
 #include "smp/smp.h"
 #include "exits/cpuid.h"
+#include "exits/entry.h"
 #include "exits/msr.h"
 #include "exits/stop.h"
 #include "lib/fatal.h"
@@ -181,7 +182,7 @@ static void set_up_vcpu(struct cpu *cpu)
 {
     cpu->vcpu.controls = controls;
     vmx_enable(cpu, &vmx_capabilities);
-    vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
+    vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer(), vmx_exit);
 }
 
 /* Why the CPU that runs this cannot do what the boot CPU does; NULL: it can. */
@@ -239,6 +240,7 @@ void main(u32 magic, u32 information)
 {
     struct cpu *cpu = cpu_init_boot();
     console_init();
+    fatal_handler = power_fatal;
     read_what_the_loader_told(magic, information);
     look_at_the_machine();
     look_at_vmx();

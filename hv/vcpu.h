@@ -28,10 +28,10 @@ enum vcpu_chore {
 struct controls {
     u32 pin, proc, proc2, exit, entry;
     u32 exception_bitmap;
-    u64 proc3;                    /* tertiary, 0 without PROC_ACTIVATE_TERTIARY */
-    u64 xss_exiting;              /* XSS-exiting bitmap: components whose XSAVES, XRSTORS exit */
-    u64 cr0_mask, cr4_mask;       /* guest/host masks: the bits that Tally owns */
-    u64 cr0_allowed, cr4_allowed; /* bits that the guest may set; others are #GP */
+    u64 proc3;              /* tertiary, 0 without PROC_ACTIVATE_TERTIARY */
+    u64 xss_exiting;        /* XSS-exiting bitmap: components whose XSAVES, XRSTORS exit */
+    u64 cr0_mask, cr4_mask; /* guest/host masks: the bits that Tally owns */
+    u64 cr4_allowed;        /* bits of CR4 that the guest may set; others are #GP */
 };
 
 /* How an answer of CPUID in the cache is used; see exits/cpuid.c. */
@@ -60,33 +60,40 @@ struct cpuid_cache {
  * relative to RSP and the stack of the handlers grows down from here.
  */
 struct vcpu {
+    /* Of the exit in progress, and only this CPU's. */
     u64 gpr[GPRS]; /* in the SDM's order; [RSP] lives in the VMCS: use vcpu_gpr() */
-    u64 exit_tsc;  /* at the exit in progress */
+    u64 exit_tsc;
     struct reason_counter *counter; /* its reason's */
-    u32 nmis;   /* that arrived in root operation; entry.asm looks last, just before VMRESUME */
-    u32 chores; /* enum vcpu_chore */
-    u32 exit_reason; /* the whole word of the exit in progress */
-    u32 vectoring;   /* IDT-vectoring information of the exit in progress; 0: none */
-    u32 index;       /* 0 is the boot CPU */
-    u32 apic_id;
-    u32 kick;           /* enum kick: what other CPUs want, see smp/kick.h */
-    u32 presence;       /* enum vcpu_presence */
-    u32 ept_generation; /* of kick.c, as far as this CPU has flushed */
-    u32 held;           /* hold_generation of kick.c that has this CPU */
-    u64 exits_at_sipi;  /* how many there had been when a SIPI started the vCPU */
-    u64 sipi_tsc;       /* and when that was */
-    u16 vpid;
-    u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
-    bool kick_nmi;        /* an NMI of a kick is on its way */
-    bool deaf;            /* one did not arrive: kicks are left to the next exit */
-    bool halted;          /* activity HLT was asked for and no event has been injected since */
+    u32 exit_reason;                /* the whole word */
+    u32 vectoring;                  /* IDT-vectoring information; 0: none */
+
+    /* Other CPUs write these, and so does this one: lib/atomic.h. */
+    u32 kick;      /* enum kick: what other CPUs want, see smp/kick.h */
+    bool kick_nmi; /* an NMI of a kick is on its way */
+    bool deaf;     /* one did not arrive: kicks are left to the next exit */
+    u32 nmis;      /* that arrived in root operation; entry.asm looks last, just before VMRESUME */
+
+    /* Only this CPU writes these. */
+    u32 chores;         /* enum vcpu_chore */
+    u32 presence;       /* enum vcpu_presence; others read it */
+    u32 ept_generation; /* of kick.c, as far as this CPU has flushed; others read it */
+    u32 held;           /* hold_generation of kick.c that has this CPU; others read it */
+    bool parked;        /* in HLT with IF = 0, where only an NMI or INIT wakes it; others read it */
+    bool halted;        /* activity HLT was asked for and no event has been injected since */
     bool interrupt_waits; /* in the PIC or APIC until the guest can take it: take_interrupt() */
-    bool parked;          /* in HLT with IF = 0: only an NMI or INIT can wake it */
     bool init_unfinished; /* the state after INIT is still to be set: take_init() */
     bool shut_down;       /* by a triple fault that an emulated delivery ended in */
+    u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
+    u64 exits_at_sipi;    /* how many there had been when a SIPI started the vCPU */
+    u64 sipi_tsc;         /* and when that was */
     struct controls controls;
-    struct statistics stats;
     struct cpuid_cache cpuid_cache;
+    struct statistics stats; /* others read them */
+
+    /* Set once, before the guest runs. */
+    u32 index; /* 0 is the boot CPU */
+    u32 apic_id;
+    u16 vpid;
 } __attribute__((aligned(64)));
 
 /* What a handler wants done. Events are queued with vmx/events.h before returning EXIT_RETRY. */
@@ -103,8 +110,5 @@ void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, u64 value);
 
 /* The chores of this exit. */
 void vcpu_do_chores(struct vcpu *vcpu);
-
-/* Enters the guest for the first time (VMLAUNCH) and never returns. */
-__attribute__((noreturn)) void vcpu_run(struct vcpu *vcpu);
 
 #endif

@@ -41,21 +41,13 @@ static const struct mode_setup modes[MODES] = {
 };
 
 struct run *running;
-u64 resume_rsp;
-static interrupt_handler *interrupt_handlers[256];
 
 void run_enter(const struct trap_frame *start, u64 data_selector);
 _Noreturn void run_leave(void);
-void trap(struct trap_frame *frame);
 
 const char *mode_name(enum mode mode)
 {
     return modes[mode].name;
-}
-
-void set_interrupt_handler(u32 vector, interrupt_handler *handler)
-{
-    interrupt_handlers[vector] = handler;
 }
 
 /* The code under test ended here; does not return. */
@@ -75,12 +67,9 @@ static void end_run(struct run *run, const struct trap_frame *frame)
     run_leave();
 }
 
-/* From traps.asm; returns only for interrupts that have a handler. */
-void trap(struct trap_frame *frame)
+void end_run_by_trap(struct trap_frame *frame)
 {
-    if (interrupt_handlers[frame->vector])
-        interrupt_handlers[frame->vector](frame);
-    else if (running)
+    if (running)
         end_run(running, frame);
     else
         bail_out("unexpected exception", frame);

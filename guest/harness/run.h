@@ -70,6 +70,9 @@ static inline bool ran_to_end(const struct run *run)
     return run->vector == VECTOR_DONE && run->rip == (u64)(run->code.end - run->code.start);
 }
 
+/* The end of the code under test, as an exception or by its own INT: other_traps. */
+void end_run_by_trap(struct trap_frame *frame);
+
 const char *mode_name(enum mode mode);
 
 #endif

@@ -11,7 +11,8 @@
 #define PAGE_OPEN (PAGE_PRESENT | PAGE_WRITABLE | PAGE_USER)
 #define CPUID_80000001_EDX_NX BIT(20)
 
-extern u64 page_directories[4 * 512]; /* boot.asm */
+u64 pml4[512] __attribute__((aligned(4096))); /* boot.asm fills these two */
+u64 page_directories[4 * 512] __attribute__((aligned(4096)));
 static u64 window_table[512] __attribute__((aligned(4096)));
 static u8 frames[WINDOW_PAGES][4096] __attribute__((aligned(4096)));
 

@@ -1,7 +1,7 @@
 ; Entries of all 256 vectors, and the way into code under test and out of it.
 
 default rel
-extern trap, running, resume_rsp
+extern trap
 global trap_entries, run_enter, run_leave
 
 GPRS equ 16
@@ -116,5 +116,9 @@ trap_entries:
     dq trap_entry_%+vector
   %assign vector vector + 1
 %endrep
+
+section .bss
+alignb 8
+resume_rsp: resq 1                      ; of the run in progress
 
 section .note.GNU-stack noalloc noexec nowrite progbits

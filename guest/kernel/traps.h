@@ -20,4 +20,7 @@ extern void (*const trap_entries[256])(void);
 typedef void interrupt_handler(struct trap_frame *frame);
 void set_interrupt_handler(u32 vector, interrupt_handler *handler);
 
+/* Of all vectors without a handler of their own; set before anything can trap. */
+extern interrupt_handler *other_traps;
+
 #endif

@@ -12,10 +12,4 @@
 #include "exit_reasons.def"
 #undef EXIT_REASON
 
-/*
- * The one way of an exit, called by exits/entry.asm: counts, dispatches, acts on the answer.
- * The assembly adds the cycles to vcpu->counter.
- */
-void dispatch_exit(struct vcpu *vcpu);
-
 #endif

@@ -1,4 +1,5 @@
 #include "emulate/handlers.h"
+#include "exits/entry.h"
 #include "exits/stop.h"
 #include "stats/timeline.h"
 #include "vmx/advance.h"

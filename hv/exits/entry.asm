@@ -81,13 +81,15 @@ vmx_exit.not_least:
         ja vmx_exit.most
 
 ; The last look before the entry; nmi_gate comes back here from anywhere up to VMRESUME.
-        global vmx_check_nmis, vmx_check_nmis_end
+        section .last_look alloc noexec nowrite align=8
+        dq vmx_check_nmis, vmx_check_nmis.end
+        section .text
 vmx_check_nmis:
         cmp dword [rsp + VCPU_NMIS], 0
         jne vmx_check_nmis.some
         LOAD_STAMP_GPRS
         vmresume
-vmx_check_nmis_end:
+vmx_check_nmis.end:
 
 failed: pushfq                          ; VMfail: the guest did not run, there is nothing to save
         pop rdi

@@ -1,6 +1,7 @@
 /* VM entries that did not reach the guest. SDM vol. 3, 'VM-Entry Failures During or After Loading
  * Guest State' and 'VMfail'. */
 #include "emulate/handlers.h"
+#include "exits/entry.h"
 #include "exits/stop.h"
 #include "lib/fatal.h"
 #include "host/frames.h"
@@ -80,10 +81,6 @@ enum exit_action exit_entry_failure(struct vcpu *vcpu)
     return EXIT_STOP;
 }
 
-/* Called by vmx/entry.asm after VMLAUNCH or VMRESUME with the flags that the instruction left.
- * Ends the run, except in a test of the rules. */
-void vmx_instruction_failed(u64 flags, struct vcpu *vcpu);
-
 void vmx_instruction_failed(u64 flags, struct vcpu *vcpu)
 {
     if (flags & RFLAGS_CF) /* VMfailInvalid: there is no field to tell more */
@@ -98,12 +95,4 @@ void vmx_instruction_failed(u64 flags, struct vcpu *vcpu)
         return vcpu_do_chores(vcpu);
     vmcs_dump(vcpu);
     fatal("VM-instruction error %u; the lines above say why", error);
-}
-
-/* The other half of access.h. */
-void vmwrite_failed(u32 field, u64 value)
-{
-    u32 error = (u32)vmread(VM_INSTRUCTION_ERROR);
-    fatal("VMWRITE of %lx to %s (%x) failed: VM-instruction error %u: %s", value,
-          vmcs_field_name(field), field, error, vm_instruction_error_name(error));
 }

@@ -1,6 +1,7 @@
 /* Reasons 0 to 8: events that reach the guest or come from outside. docs/exits.md has the rules. */
 #include "host/traps.h"
 #include "emulate/handlers.h"
+#include "exits/entry.h"
 #include "lib/print.h"
 #include "smp/kick.h"
 #include "vmx/live_state.h"
@@ -82,7 +83,7 @@ enum exit_action exit_triple_fault(struct vcpu *vcpu)
 /* INIT restarts the boot CPU from the reset vector, which ends the run like any reset. */
 enum exit_action exit_init_signal(struct vcpu *vcpu)
 {
-    return take_init(vcpu);
+    return take_init(vcpu, vcpu_run);
 }
 
 enum exit_action exit_sipi(struct vcpu *vcpu)

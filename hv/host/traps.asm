@@ -1,7 +1,7 @@
 ; Entries of the hypervisor's IDT. Everything runs on stacks of the interrupt-stack table.
 %include "offsets.inc"
 
-extern handle_trap, vmx_check_nmis, vmx_check_nmis_end, interrupt_idtr, trap_idtr
+extern handle_trap, last_look, interrupt_idtr, trap_idtr
 
         section .text
 
@@ -69,18 +69,18 @@ save:   push r15
         iretq
 
 ; An NMI in root operation is only counted. If it came between the last look at vcpu.nmis and the VM
-; entry, the look is taken again, so that the NMI is never left for the next exit.
+; entry, the look is taken again, so that the NMI is never left for the next exit. Where that is, first
+; byte and first byte after it, exits/entry.asm notes in the section .last_look.
         global nmi_gate
 nmi_gate:
         push rax
         lock inc dword [gs:VCPU_NMIS]
-        mov rax, vmx_check_nmis
-        cmp [rsp + 8], rax
+        mov rax, [rsp + 8]
+        cmp rax, [last_look]
         jb .done
-        mov rax, vmx_check_nmis_end
-        cmp [rsp + 8], rax
+        cmp rax, [last_look + 8]
         jae .done
-        mov rax, vmx_check_nmis
+        mov rax, [last_look]
         mov [rsp + 8], rax
 .done:  pop rax
         iretq

@@ -1,5 +1,5 @@
 #include "platform/power.h"
-#include "lib/fatal.h"
+#include "lib/print.h"
 #include "platform/acpi.h"
 #include "platform/console.h"
 #include "x86/instructions.h"
@@ -155,14 +155,11 @@ void power_end(u32 value)
     }
 }
 
-void fatal(const char *format, ...)
+void power_fatal(const char *format, va_list arguments)
 {
-    va_list arguments;
-    va_start(arguments, format);
     console_show_on_screen();
     print("tally: error: ");
     vprint(format, arguments);
     print("\n");
-    va_end(arguments);
     power_end(VERDICT_TALLY_ERROR);
 }

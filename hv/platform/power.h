@@ -6,6 +6,7 @@
 #define TALLY_PLATFORM_POWER_H
 
 #include "tally.h"
+#include <stdarg.h>
 
 /* Before the guest's OUT is carried out: true if it switches off, resets or ends the run. The
  * handler then returns EXIT_STOP, and end_run() repeats the write after the report. */
@@ -17,6 +18,9 @@ void power_watched_ports(void (*watch)(u16 port));
 /* Ends the run: EXIT_PORT, SHUTDOWN_PORT, the guest's own write if there was one, halt. Without
  * an emulator that listens, the machine does what the guest asked for. */
 __attribute__((noreturn)) void power_end(u32 verdict);
+
+/* An error of Tally's, in one line, and the end: fatal_handler. */
+__attribute__((noreturn)) void power_fatal(const char *format, va_list arguments);
 
 /* What power_end() is to do before it repeats the guest's write. */
 void power_before_last_write(void (*prepare)(void));

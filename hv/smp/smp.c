@@ -15,7 +15,7 @@
 #define AFTER_SIPI_US 200
 #define WAIT_US 200000 /* for a CPU to come */
 
-/* In boot/ap.asm: the code for the real-mode page, and the places in it to fill in. */
+/* In ap.asm: the code for the real-mode page, and the places in it to fill in. */
 extern char ap_start[], ap_end[];
 extern u32 ap_gdt, ap_to_32, ap_to_64, ap_page, ap_cr3;
 extern const u16 ap_offset_32, ap_offset_64, ap_offset_gdt;

@@ -14,6 +14,7 @@
 #define INIT_COMES_WITHIN_US 100
 
 static struct cpu *restarting; /* while all others are held */
+static void (*enter_guest)(struct vcpu *vcpu);
 static u64 apic_base;
 static u8 sipi_page;
 
@@ -57,13 +58,13 @@ static void count_cycles(const struct vcpu *vcpu)
     counter_add(vcpu->counter, &part);
 }
 
-static __attribute__((noreturn)) void go_on(struct cpu *cpu)
+static void go_on(struct cpu *cpu)
 {
     flush_guest_tlb(&cpu->vcpu);
     let_others_go(repeat_sipi);
     count_cycles(&cpu->vcpu);
     take_nmis(&cpu->vcpu);
-    vcpu_run(&cpu->vcpu);
+    enter_guest(&cpu->vcpu);
 }
 
 /* Where the CPU comes back from real mode. */
@@ -83,11 +84,12 @@ static void start_it_again(void)
     start_again(restarting, come_back);
 }
 
-void drop_stale_init(struct vcpu *vcpu)
+void drop_stale_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
 {
     if (!hold_others(vcpu)) /* a SIPI of the guest's could start the CPU outside VMX operation */
         return;
     restarting = cpus[vcpu->index];
+    enter_guest = enter;
     apic_base = rdmsr(IA32_APIC_BASE);
     sipi_page = (u8)(vmread(GUEST_CS_SELECTOR) >> 8);
     give_errand_to_boot_cpu(start_it_again);

@@ -23,8 +23,9 @@ bool is_late_init(const struct vcpu *vcpu);
 /*
  * Leaves VMX operation, which lets the CPU take the INIT, and has the boot CPU start it again, into
  * the guest as the SIPI left it. If no INIT comes then, it was a new one: the vCPU waits for the
- * next SIPI. Returns if another CPU does not answer: nothing has been done then.
+ * next SIPI. Both ways `enter` enters the guest by VMLAUNCH and never returns. Returns if another
+ * CPU does not answer: nothing has been done then.
  */
-void drop_stale_init(struct vcpu *vcpu);
+void drop_stale_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu));
 
 #endif

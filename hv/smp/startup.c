@@ -47,14 +47,14 @@ static void wait_for_sipi(struct vcpu *vcpu)
  * A SIPI that comes before the vCPU waits for it is lost, and kernels send it some microseconds
  * behind the INIT: so what INIT resets is left to the SIPI.
  */
-enum exit_action take_init(struct vcpu *vcpu)
+enum exit_action take_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
 {
     if (vcpu->index == 0)
         return EXIT_STOP;
     if (is_late_init(vcpu))
         return EXIT_RETRY;
     if (is_stale_init(vcpu))
-        drop_stale_init(vcpu);
+        drop_stale_init(vcpu, enter);
     forget_events(vcpu);
     wait_for_sipi(vcpu);
     vcpu->init_unfinished = true;

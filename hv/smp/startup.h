@@ -4,8 +4,9 @@
 
 #include "vcpu.h"
 
-/* INIT reached the vCPU. The boot CPU starts again at the reset vector, which ends the run. */
-enum exit_action take_init(struct vcpu *vcpu);
+/* INIT reached the vCPU. The boot CPU starts again at the reset vector, which ends the run. `enter`
+ * is the first entry of a VMCS that was cleared, see drop_stale_init(). */
+enum exit_action take_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu));
 
 /* SIPI reached it in wait-for-SIPI: it starts in real mode at `vector` << 12. */
 void take_sipi(struct vcpu *vcpu, u8 vector);

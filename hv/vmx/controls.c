@@ -175,7 +175,6 @@ static void own_control_registers(const struct vmx_capabilities *c, const struct
     u64 cr0_fixed = c->cr0_fixed0 & ~(CR0_PE | CR0_PG);
     out->cr0_mask = ~plan->cr0_guest | cr0_fixed;
     out->cr4_mask = ~plan->cr4_guest | c->cr4_fixed0 | CR4_HIDDEN;
-    out->cr0_allowed = c->cr0_fixed1;
     out->cr4_allowed = c->cr4_fixed1 & ~CR4_HIDDEN;
 }
 

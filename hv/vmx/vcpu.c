@@ -1,4 +1,5 @@
 #include "vcpu.h"
+#include "lib/fatal.h"
 #include "vmx/access.h"
 #include "test/break_rules.h"
 
@@ -31,4 +32,11 @@ void vcpu_do_chores(struct vcpu *vcpu)
         break_next_rule(vcpu);
     if ((vcpu->chores & CHORE_BREAK_AT_VMCALL) && vcpu->exit_reason == EXIT_VMCALL)
         vmwrite(GUEST_RFLAGS, 0);
+}
+
+/* The other half of access.h. */
+void vmwrite_failed(u32 field, u64 value)
+{
+    fatal("VMWRITE of %lx to field %x failed: VM-instruction error %u", value, field,
+          (u32)vmread(VM_INSTRUCTION_ERROR));
 }

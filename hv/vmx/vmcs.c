@@ -13,8 +13,6 @@
 
 #define CPUID_1_ECX_VMX BIT(5)
 
-extern char vmx_exit[];
-
 const char *vmx_check(void)
 {
     if (!(cpuid(1, 0).ecx & CPUID_1_ECX_VMX))
@@ -69,7 +67,7 @@ void vmx_disable(struct cpu *cpu)
     __asm__ volatile("vmclear %0\n\tvmxoff" : : "m"(vmcs) : "cc", "memory");
 }
 
-static void write_host_state(struct cpu *cpu)
+static void write_host_state(struct cpu *cpu, void (*exit_entry)(void))
 {
     static const enum vmcs_field null_selectors[] = {HOST_ES_SELECTOR, HOST_DS_SELECTOR,
                                                      HOST_FS_SELECTOR, HOST_GS_SELECTOR};
@@ -94,7 +92,7 @@ static void write_host_state(struct cpu *cpu)
     bool xsave = cpuid(1, 0).ecx & BIT(26);
     vmwrite(HOST_CR4, read_cr4() | (xsave ? CR4_OSXSAVE : 0));
     vmwrite(HOST_RSP, (u64)&cpu->vcpu);
-    vmwrite(HOST_RIP, (u64)vmx_exit);
+    vmwrite(HOST_RIP, (u64)exit_entry);
 }
 
 static void write_execution_control(struct vcpu *vcpu, u64 ept_pointer)
@@ -118,12 +116,13 @@ static void write_execution_control(struct vcpu *vcpu, u64 ept_pointer)
     vmwrite(VMCS_LINK_POINTER, ~0ull);
 }
 
-void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *c, u64 ept_pointer)
+void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *c, u64 ept_pointer,
+               void (*exit_entry)(void))
 {
     struct vcpu *vcpu = &cpu->vcpu;
     vcpu->vpid = (u16)(vcpu->index + 1);
     invalidate_init(c->ept_vpid);
-    write_host_state(cpu);
+    write_host_state(cpu, exit_entry);
     write_execution_control(vcpu, ept_pointer);
     vmwrite(GUEST_IA32_PAT, rdmsr(IA32_PAT));
     vmwrite(GUEST_IA32_DEBUGCTL, 0);

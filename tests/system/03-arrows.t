@@ -1,45 +1,107 @@
 #!/bin/bash
-# Who knows whom: a folder of hv/ includes headers of the folders below it, never of one above.
+# Who knows whom: a room includes headers, and uses symbols, of the rooms below it and of no other. A line is a room
+# and what it may know; only what stands in a line above can be named, so that there are no circles.
 . "$(dirname "$0")/../lib/tap.sh"
 
-# A CPU's block of memory holds its vCPU, so that one address finds both: the one arrow that goes up.
-declare -A below=(
-    [lib]=''
-    [host]='lib vcpu.h'
-    [platform]='host lib'
-    [stats]='lib'
-    [load]='platform host lib'
-    [vmx]='test/break_rules.h load stats platform host lib vcpu.h options.h'
-    [smp]='vmx stats platform host lib vcpu.h'
-    [memory]='smp vmx stats platform host lib vcpu.h'
-    [emulate]='memory smp vmx stats platform host lib vcpu.h'
-    [exits]='test/test_aids.h emulate memory smp vmx stats platform host lib vcpu.h'
-    [test]='exits emulate memory smp vmx stats platform host lib vcpu.h options.h'
-)
+most=27                                 # files in a room
 
-# upward TREE FOLDER - the lines of hv/FOLDER that include what it may not know
-upward() {
-    local line header allowed
-    grep -rn '^#include "[a-z_]*/' "$1/hv/$2" | while IFS= read -r line; do
-        header=${line#*\"} header=${header%\"}
-        for allowed in x86 "$2" ${below[$2]}; do
-            [ "${header%%/*}" != "$allowed" ] && [ "$header" != "$allowed" ] || continue 2
-        done
-        echo "${line#"$1/"}"
-    done
+rooms='
+hv/lib
+hv/guest_start.h
+hv/stats     hv/lib
+hv/vcpu.h    hv/stats
+hv/host      hv/lib hv/vcpu.h
+hv/platform  hv/lib hv/host
+hv/load      hv/lib hv/host hv/platform hv/guest_start.h
+hv/options.h
+hv/vmx       hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/guest_start.h
+hv/smp       hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx
+hv/memory    hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp
+hv/emulate   hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory
+hv/exits     hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/emulate
+hv/test      hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/options.h
+hv           hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/load hv/exits hv/test hv/options.h
+boot         hv hv/host
+
+guest/kernel
+guest/harness             guest/kernel
+guest/tests/events        guest/kernel guest/harness
+guest/tests/instructions  guest/kernel guest/harness
+guest/tests/memory        guest/kernel guest/harness
+guest/tests/registers     guest/kernel guest/harness
+guest/tests/smp           guest/kernel guest/harness
+guest/tests/statistics    guest/kernel guest/harness
+guest/fuzz                guest/kernel guest/harness
+guest/bench               guest/kernel guest/harness
+guest                     guest/kernel guest/harness guest/fuzz guest/bench guest/tests/events guest/tests/instructions guest/tests/memory guest/tests/registers guest/tests/smp guest/tests/statistics
+'
+
+# What still points up: the aids for tests, where the product calls them.
+aids='hv/vmx hv/test
+hv/exits hv/test'
+
+# The room of a path: its folder, but a header of hv/ itself is a room.
+room='function room(path) { return path ~ /^hv\/[a-z_]*\.h$/ ? path : substr(path, 1, match(path, "/[^/]*$") - 1) }'
+
+# includes TREE - FROM TO FILE:LINE, for each header that a room includes from another
+includes() {
+    (cd "$1" && grep -rnE --include='*.[ch]' '^#include "' hv guest boot 2>/dev/null) |
+        awk -F'[:"]' "$room"'{
+            base = $1 ~ /^guest/ ? "guest/" : "hv/"
+            if ($4 ~ /^x86\// || ($4 !~ /\// && (base == "guest/" || system("test -e '"$1"'/hv/" $4))))
+                next                            # of include/
+            if (room($1) != room(base $4))
+                print room($1), room(base $4), $1 ":" $2 }'
 }
 
-for folder in "$top"/hv/*/; do
-    folder=$(basename "$folder")
-    [ -v "below[$folder]" ]
-    ok $? "hv/$folder has a place in this list"
-    is "$(upward "$top" "$folder")" '' "hv/$folder knows only what is below"
+# symbols TREE BUILD - FROM TO OBJECT:SYMBOL, for each symbol that a room uses and another defines
+symbols() {
+    local source objects=()
+    while IFS= read -r source; do
+        [ ! -e "$2/${source%.c}.o" ] || objects+=("${source%.c}.o")
+    done < <(cd "$1" && find hv boot guest -name '*.c' -o -name '*.asm' 2>/dev/null)
+    (cd "$2" && nm -A -g "${objects[@]}") | awk "$room"'{
+            split($1, at, ":")
+            image = at[1] ~ /^guest/
+            if ($2 == "U")
+                uses[at[1] " " $3] = image SUBSEP $3
+            else
+                home[image, $3] = room(at[1]) }
+        END { for (u in uses) {
+            split(u, use, " ")
+            if (uses[u] in home && home[uses[u]] != room(use[1]))
+                print room(use[1]), home[uses[u]], use[1] ":" use[2] } }'
+}
+
+# upward - the arrows of standard input that $rooms does not allow
+upward() {
+    awk 'FNR == NR { for (i = 2; i <= NF; i++) allowed[$1, $i] = 1; next } !(($1, $2) in allowed)' \
+        <(echo "$rooms$aids") - | sort
+}
+
+is "$(awk '{ for (i = 2; i <= NF; i++) if (!($i in seen)) print $1, $i } { seen[$1] = 1 }' <<<"$rooms")" '' \
+    'the list of rooms has no circle'
+for folder in $(cd "$top" && find boot hv guest -name '*.[ch]' -printf '%h\n' -o -name '*.asm' -printf '%h\n' | sort -u); do
+    [ "$folder" != guest/linux ] || continue
+    grep -q "^$folder\( \|$\)" <<<"$rooms"
+    ok $? "$folder is in the list"
+    [ "$(find "$top/$folder" -maxdepth 1 -type f | wc -l)" -le $most ]
+    ok $? "$folder has $most files or less"
 done
+is "$(includes "$top" | upward)" '' 'headers are included from rooms below only'
+is "$(symbols "$top" "$B" | upward)" '' 'symbols are used from rooms below only'
+is "$(cd "$top" && grep -rnE '^#include "(\.\.|[a-z_]*_test\.)' hv guest include tests/unit)" '' 'no path leads round this'
+is "$(cd "$top/include" && grep -rnE '^#include "' . | grep -vE '"(types\.h|exit_reasons\.def|tally\.h|x86/[a-z_]*\.h)"')" '' \
+    'shared headers know each other only'
 
-is "$(grep -rnE '^#include "(hv|exits|emulate|memory|smp|vmx|platform|load|stats|host|lib|test)/' "$top/guest" "$top/include")" '' \
-    'the guest and the shared headers know nothing of hv/'
-
-mkdir -p "$scratch/hv/stats"
-echo '#include "exits/stop.h"' >"$scratch/hv/stats/report.c"
-is "$(upward "$scratch" stats)" 'hv/stats/report.c:1:#include "exits/stop.h"' 'an arrow that goes up is found'
+# Both ways of looking find an arrow that goes up.
+mkdir -p "$scratch/hv/stats" "$scratch/hv/exits" "$scratch/build/hv/stats" "$scratch/build/hv/exits"
+printf '#include "exits/stop.h"\nvoid report(void);\nvoid report(void)\n{\n    stop();\n}\n' >"$scratch/hv/stats/report.c"
+echo 'void stop(void); void stop(void) { }' >"$scratch/hv/exits/stop.c"
+echo 'void stop(void);' >"$scratch/hv/exits/stop.h"
+is "$(includes "$scratch" | upward)" 'hv/stats hv/exits hv/stats/report.c:1' 'an include that goes up is found'
+for file in stats/report exits/stop; do
+    gcc -I"$scratch/hv" -c -o "$scratch/build/hv/$file.o" "$scratch/hv/$file.c"
+done
+is "$(symbols "$scratch" "$scratch/build" | upward)" 'hv/stats hv/exits hv/stats/report.o:stop' 'a symbol that goes up is found'
 done_testing

@@ -5,6 +5,7 @@
 #include "host/cpu.h"
 #include "host/frames.h"
 #include "recorded_caps.h"
+#include "exits/entry.h"
 #include "vmx/controls.h"
 #include "vmx/entry_checks.h"
 #include "memory/ept.h"
@@ -16,7 +17,6 @@ unsigned cpu_count, vcpu_count; /* no others: the guest's only CPU is not among 
 int fake_waiting_vector;
 unsigned fake_retypes;
 struct cpu *cpus[CPUS_MAX];
-char vmx_exit[1];
 
 static jmp_buf stop;
 
@@ -31,7 +31,7 @@ void tsc_wait_us(u32 microseconds);
 void note_sipi(struct vcpu *vcpu);
 bool is_stale_init(const struct vcpu *vcpu);
 bool is_late_init(const struct vcpu *vcpu);
-void drop_stale_init(struct vcpu *vcpu);
+void drop_stale_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu));
 void unblock_nmi(void);
 int acknowledge_interrupt(void);
 bool power_filter_out(u16 port, unsigned size, u32 value);
@@ -65,6 +65,10 @@ void stop_guest(struct vcpu *vcpu)
 {
     (void)vcpu;
     longjmp(stop, 1);
+}
+
+void vmx_exit(void)
+{
 }
 
 void vcpu_run(struct vcpu *vcpu)
@@ -112,9 +116,9 @@ bool is_late_init(const struct vcpu *vcpu)
     return false;
 }
 
-void drop_stale_init(struct vcpu *vcpu)
+void drop_stale_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
 {
-    (void)vcpu;
+    (void)vcpu, (void)enter;
 }
 
 void unblock_nmi(void)

@@ -18,7 +18,6 @@ void fake_set_controls(void)
         .exception_bitmap = BIT(VECTOR_DB) | BIT(VECTOR_AC),
         .cr0_mask = CR0_NE,
         .cr4_mask = CR4_VMXE,
-        .cr0_allowed = 0xFFFFFFFF,
         .cr4_allowed = 0x3727FF & ~CR4_VMXE,
     };
     fake_set(PIN_BASED_CONTROLS, c->pin);

@@ -20,7 +20,7 @@
 
 #define PAGE 0x5000
 
-/* In place of boot/ap.asm. */
+/* In place of hv/smp/ap.asm. */
 __asm__(".data\n"
         ".globl ap_start, ap_gdt, ap_to_32, ap_to_64, ap_page, ap_cr3, ap_end\n"
         ".globl ap_offset_32, ap_offset_64, ap_offset_gdt\n"

@@ -113,7 +113,7 @@ void cancel_start_again(void)
 {
 }
 
-void vcpu_run(struct vcpu *v)
+static void enter(struct vcpu *v)
 {
     (void)v;
     __builtin_trap();
@@ -136,7 +136,7 @@ static void leave(u32 reason, u64 rip)
 static void init(u64 rip)
 {
     leave(EXIT_INIT_SIGNAL, rip);
-    take_init(vcpu);
+    take_init(vcpu, enter);
 }
 
 static int sipi(void **state)

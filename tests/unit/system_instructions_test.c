@@ -1,6 +1,6 @@
 // link: hv/vmx/breakpoints.c
 // link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/xsetbv.c hv/exits/random.c
-// link: hv/exits/invpcid.c hv/exits/debug_registers.c hv/memory/guest_memory.c hv/memory/guest_paging.c
+// link: hv/emulate/invpcid.c hv/exits/debug_registers.c hv/memory/guest_memory.c hv/memory/guest_paging.c
 // link: hv/emulate/prefixes.c
 /* XSETBV, RDRAND, RDSEED, UMWAIT, INVPCID and MOV DR. */
 #include "fake_events.h"

@@ -7,11 +7,10 @@
 #include "fake_machine.h"
 
 #include "host/cpu.h"
+#include "exits/entry.h"
 #include "vmx/controls.h"
 #include "vmx/vmcs.h"
 #include "x86/msr.h"
-
-extern char vmx_exit[];
 
 struct expected {
     enum vmcs_field field;
@@ -230,7 +229,7 @@ static void the_rest_of_a_vmcs(void **state)
     fake_msr(IA32_EFER, 0xD01);
     fake_cpu.cr0 = 0x80010033;
     forget(rows, ARRAY_SIZE(rows));
-    vmcs_init(&cpu, &fake_capabilities, 0x30001E);
+    vmcs_init(&cpu, &fake_capabilities, 0x30001E, vmx_exit);
     check(rows, ARRAY_SIZE(rows));
 }
 

@@ -7,7 +7,7 @@
 
 #define ROUNDS 50
 
-extern u64 page_directories[4 * 512]; /* boot.asm */
+extern u64 page_directories[4 * 512]; /* kernel/memory.c */
 static u64 table[512] __attribute__((aligned(4096)));
 static volatile u32 frames[2][1024] __attribute__((aligned(4096)));
 static volatile u32 expected;

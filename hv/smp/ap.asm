@@ -1,4 +1,4 @@
-; Where another CPU starts: real mode, at the page that its SIPI named. smp/smp.c copies this there
+; Where another CPU starts: real mode, at the page that its SIPI named. smp.c copies this there
 ; and fills in what is at its end. SDM vol. 3, 'MP Initialization Example'.
 HIGH equ 0xFFFFFFFF80000000
 %define AT(x) ((x) - ap_start)          ; offset within the page
@@ -49,7 +49,7 @@ start64:
 gdt:    dq 0, 0x00CF9A000000FFFF, 0x00CF92000000FFFF, 0x00209A0000000000
 gdt_register:
         dw gdt_register - gdt - 1
-ap_gdt: dd 0                            ; linear addresses, from smp/smp.c
+ap_gdt: dd 0                            ; linear addresses, from smp.c
         global ap_gdt, ap_to_32, ap_to_64
 to_32:
 ap_to_32:

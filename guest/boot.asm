@@ -17,8 +17,8 @@ PAGE_USER    equ 4
 PAGE_LARGE   equ 0x80
 PAGE_TABLE   equ PAGE_PRESENT | PAGE_WRITE | PAGE_USER
 
-extern main, image_start, image_end, image_bss_end
-global start, page_directories, pml4
+extern main, image_start, image_end, image_bss_end, pml4, page_directories
+global start
 
 section .multiboot align=4
 multiboot_header:
@@ -103,9 +103,7 @@ boot_gdt:                               ; until descriptors.c loads the real one
 
 section .bss
 alignb 4096
-pml4:             resb 4096
 page_pointers:    resb 4096
-page_directories: resb 4 * 4096
 boot_stack:       resb 32768
 .top:
 
