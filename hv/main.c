@@ -150,6 +150,7 @@ static void load_the_guest(void)
 static void prepare_the_exits(void)
 {
     guest_memory_init(vmx_capabilities.ept_vpid, top, own.base, own.size);
+    vcpu_set_exit_entries(vmx_exit, vmx_exit_observed);
     bitmaps_init(options.profile == PROFILE_KVM);
     msr_intercept(options.profile);
     power_watched_ports(intercept_port);
@@ -181,8 +182,9 @@ static void start_counting(void)
 static void set_up_vcpu(struct cpu *cpu)
 {
     cpu->vcpu.controls = controls;
+    cpu->vcpu.chores = options.sample_ms ? CHORE_SAMPLE : 0;
     vmx_enable(cpu, &vmx_capabilities);
-    vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer(), vmx_exit);
+    vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
 }
 
 /* Why the CPU that runs this cannot do what the boot CPU does; NULL: it can. */

@@ -3,6 +3,10 @@
 #include "host/cpu.h"
 #include "tally.h"
 
+_Static_assert(offsetof(struct vcpu, nmis) % 8 == 0 &&
+                   offsetof(struct vcpu, gprs_changed) == offsetof(struct vcpu, nmis) + 4,
+               "entry.asm looks at both as one");
+
 #define DEFINE(name, value) __asm__ volatile("\n->" #name " %c0" : : "i"(value))
 
 void offsets(void);
@@ -26,6 +30,7 @@ void offsets(void)
     DEFINE(VCPU_EXIT_TSC, offsetof(struct vcpu, exit_tsc));
     DEFINE(VCPU_COUNTER, offsetof(struct vcpu, counter));
     DEFINE(VCPU_NMIS, offsetof(struct vcpu, nmis));
+    DEFINE(VCPU_GPRS_CHANGED, offsetof(struct vcpu, gprs_changed));
     DEFINE(COUNTER_CYCLES, offsetof(struct reason_counter, cycles));
     DEFINE(COUNTER_MIN, offsetof(struct reason_counter, min));
     DEFINE(COUNTER_MAX, offsetof(struct reason_counter, max));

@@ -14,14 +14,14 @@ enum vcpu_presence {
     STOPPED, /* for good, in Tally */
 };
 
-/* What dispatch_exit() has to do at its end, at this exit and maybe at the next ones. */
+/* What is done behind each exit's time, on the way that HOST_RIP takes while there are any. */
 enum vcpu_chore {
-    CHORE_REARM_LATER =
-        1 << 0,           /* an exit control is off for one instruction, until the next exit */
-    CHORE_REARM = 1 << 1, /* give it back */
+    CHORE_REARM = 1 << 0, /* an exit control is off for one instruction, until the next exit */
+    CHORE_REARM_LATER = 1 << 1,     /* the same, until the exit after this one */
     CHORE_SMI_BLOCKING = 1 << 2,    /* every time, on a CPU that a SIPI leaves with SMIs blocked */
-    CHORE_BREAK_RULE = 1 << 3,      /* test aid: see test/break_rules.h */
-    CHORE_BREAK_AT_VMCALL = 1 << 4, /* test aid, too */
+    CHORE_SAMPLE = 1 << 3,          /* the time line */
+    CHORE_BREAK_RULE = 1 << 4,      /* test aid: see test/break_rules.h */
+    CHORE_BREAK_AT_VMCALL = 1 << 5, /* test aid, too */
 };
 
 /* The controls in force, as last written to the VMCS. vmx/controls.h negotiates them. */
@@ -71,10 +71,13 @@ struct vcpu {
     u32 kick;      /* enum kick: what other CPUs want, see smp/kick.h */
     bool kick_nmi; /* an NMI of a kick is on its way */
     bool deaf;     /* one did not arrive: kicks are left to the next exit */
-    u32 nmis;      /* that arrived in root operation; entry.asm looks last, just before VMRESUME */
+
+    /* Two words that entry.asm looks at as one, just before VMRESUME. */
+    u32 nmis;         /* that arrived in root operation */
+    u32 gprs_changed; /* a handler has changed RBP or one of R12 to R15; only this CPU writes it */
 
     /* Only this CPU writes these. */
-    u32 chores;         /* enum vcpu_chore */
+    u32 chores;         /* enum vcpu_chore; set by vcpu_add_chore() */
     u32 presence;       /* enum vcpu_presence; others read it */
     u32 ept_generation; /* of kick.c, as far as this CPU has flushed; others read it */
     u32 held;           /* hold_generation of kick.c that has this CPU; others read it */
@@ -108,7 +111,11 @@ enum exit_action {
 u64 vcpu_gpr(const struct vcpu *vcpu, unsigned number);
 void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, u64 value);
 
-/* The chores of this exit. */
-void vcpu_do_chores(struct vcpu *vcpu);
+/* Chores for the exits to come, of the vCPU whose VMCS is loaded here. */
+void vcpu_add_chore(struct vcpu *vcpu, u32 chore);
+void vcpu_drop_chores(struct vcpu *vcpu, u32 chores);
+
+/* Where exits arrive, with RSP = the vCPU: HOST_RIP, and that of a vCPU with chores. */
+void vcpu_set_exit_entries(void (*plain)(void), void (*observed)(void));
 
 #endif

@@ -19,6 +19,10 @@ bool filtered_out(u16 port, unsigned size, u32 value);
 
 /* `value` as the low `bytes` of a register: one or two leave the rest of `old` alone, four clear
  * the upper half. */
-u64 merge_register(u64 old, u64 value, unsigned bytes);
+static inline u64 merge_register(u64 old, u64 value, unsigned bytes)
+{
+    u64 mask = bytes == 8 ? ~0ull : BIT(8 * bytes) - 1;
+    return bytes >= 4 ? value & mask : (old & ~mask) | (value & mask);
+}
 
 #endif

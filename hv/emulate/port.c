@@ -25,9 +25,3 @@ bool filtered_out(u16 port, unsigned size, u32 value)
     port_out(port, size, port <= A20_LAST_PORT ? a20_keep(port, size, value) : value);
     return true;
 }
-
-u64 merge_register(u64 old, u64 value, unsigned bytes)
-{
-    u64 mask = bytes == 8 ? ~0ull : BIT(8 * bytes) - 1;
-    return bytes >= 4 ? value & mask : (old & ~mask) | (value & mask);
-}

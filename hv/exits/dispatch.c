@@ -1,61 +1,68 @@
 #include "emulate/handlers.h"
 #include "exits/entry.h"
 #include "exits/stop.h"
-#include "stats/timeline.h"
 #include "vmx/advance.h"
 
-struct row {
-    enum exit_action (*handle)(struct vcpu *vcpu);
-    bool delivery; /* may interrupt an event's delivery: IDT-vectoring information is looked at */
-};
+typedef enum exit_action exit_handler(struct vcpu *vcpu);
 
-#define ROW_ENTRY_FAILED REASON_SLOTS /* whatever the reason: the guest did not run */
-
-static const struct row rows[] = {
-#define EXIT_REASON(number, name, text, kind, delivery, handler)                                   \
-    [number] = {exit_##handler, delivery},
-#include "exit_reasons.def"
-#undef EXIT_REASON
-    [EXIT_REASONS] = {exit_undefined, false},
-    [ROW_ENTRY_FAILED] = {exit_entry_failure, false},
-};
-
-static void read_interrupted_delivery(struct vcpu *vcpu)
+/* For the rows whose exit may interrupt the delivery of an event: it is looked at first, and what
+ * the handler does not merge with an exception of its own is delivered again. */
+static enum exit_action with_delivery(struct vcpu *vcpu, exit_handler *handle)
 {
     u32 info = (u32)vmread(IDT_VECTORING_INFO);
     vcpu->vectoring = info & INTERRUPTION_VALID ? info : 0;
+    enum exit_action action = handle(vcpu);
+    if (vcpu->vectoring && action != EXIT_STOP)
+        redeliver_event(vcpu);
+    return action;
 }
 
+/* The functions of such rows, delivering_…(); the others' handlers are in the table themselves. */
+#define DELIVERY_0(handler)
+#define DELIVERY_1(handler)                                                                        \
+    static enum exit_action delivering_##handler(struct vcpu *vcpu)                                \
+    {                                                                                              \
+        return with_delivery(vcpu, exit_##handler);                                                \
+    }
+#define EXIT_REASON(number, name, text, kind, delivery, handler) DELIVERY_##delivery(handler)
+#include "exit_reasons.def"
+#undef EXIT_REASON
+
+#define ROW_ENTRY_FAILED REASON_SLOTS /* whatever the reason: the guest did not run */
+
+#define FUNCTION_0(handler) exit_##handler
+#define FUNCTION_1(handler) delivering_##handler
+static exit_handler *const handlers[] = {
+#define EXIT_REASON(number, name, text, kind, delivery, handler)                                   \
+    [number] = FUNCTION_##delivery(handler),
+#include "exit_reasons.def"
+#undef EXIT_REASON
+    [EXIT_REASONS] = exit_undefined,
+    [ROW_ENTRY_FAILED] = exit_entry_failure,
+};
+
 /* Beside a plain number of the table, the word may have flags above it, or a number beyond. */
-static u32 slot_of(u32 word)
+static u64 slot_of(u64 word)
 {
-    u32 reason = word & EXIT_REASON_BASIC;
+    u64 reason = word & EXIT_REASON_BASIC;
     return reason < EXIT_REASONS ? reason : EXIT_REASONS;
 }
 
 void dispatch_exit(struct vcpu *vcpu)
 {
-    timeline_tick(vcpu->exit_tsc);
-    u32 word = (u32)vmread(VM_EXIT_REASON);
-    u32 slot = word, row = word;
+    u64 word = vmread(VM_EXIT_REASON), slot = word, row = word;
     if (unlikely(word >= EXIT_REASONS)) {
         slot = slot_of(word);
         row = word & EXIT_REASON_ENTRY_FAILURE ? ROW_ENTRY_FAILED : slot;
     }
-    vcpu->exit_reason = word;
+    vcpu->exit_reason = (u32)word;
     vcpu->counter = &vcpu->stats.reason[slot];
     vcpu->counter->count++;
-    if (unlikely(rows[row].delivery))
-        read_interrupted_delivery(vcpu);
 
-    enum exit_action action = rows[row].handle(vcpu);
+    enum exit_action action = handlers[row](vcpu);
     if (likely(action == EXIT_ADVANCE))
         advance_rip();
     else if (unlikely(action == EXIT_STOP))
         stop_guest(vcpu);
-    if (unlikely(vcpu->vectoring))
-        redeliver_event(vcpu);
-    if (unlikely(vcpu->chores))
-        vcpu_do_chores(vcpu);
     accesses_end_exit(slot);
 }

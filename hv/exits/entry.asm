@@ -2,7 +2,7 @@
 ; registers are stored relative to it, and the handlers' stack grows down from it.
 %include "offsets.inc"
 
-extern dispatch_exit, take_nmis, vmx_instruction_failed
+extern dispatch_exit, observe_exit, take_nmis, vmx_instruction_failed
 
         section .text
 
@@ -23,15 +23,20 @@ extern dispatch_exit, take_nmis, vmx_instruction_failed
         mov [rsp + VCPU_R15], r15
 %endmacro
 
-%macro LOAD_GPRS 0
+; What a C function need not preserve, and RBX, which CPUID changes.
+%macro LOAD_CHANGED_GPRS 0
         mov rbx, [rsp + VCPU_RBX]
-        mov rbp, [rsp + VCPU_RBP]
         mov rsi, [rsp + VCPU_RSI]
         mov rdi, [rsp + VCPU_RDI]
         mov r8, [rsp + VCPU_R8]
         mov r9, [rsp + VCPU_R9]
         mov r10, [rsp + VCPU_R10]
         mov r11, [rsp + VCPU_R11]
+%endmacro
+
+%macro LOAD_GPRS 0
+        LOAD_CHANGED_GPRS
+        mov rbp, [rsp + VCPU_RBP]
         mov r12, [rsp + VCPU_R12]
         mov r13, [rsp + VCPU_R13]
         mov r14, [rsp + VCPU_R14]
@@ -44,6 +49,39 @@ extern dispatch_exit, take_nmis, vmx_instruction_failed
         mov rdx, [rsp + VCPU_RDX]
 %endmacro
 
+; One 64-bit number of RDTSC's two halves.
+%macro READ_TSC 0
+        rdtsc
+        shl rdx, 32
+        or rax, rdx
+%endmacro
+
+; An exit from the guest's registers to the guest's registers, but RAX, RCX and RDX, with its time.
+; In: RSP = struct vcpu, all general registers the guest's.
+%macro TIMED_EXIT 0
+        mov [rsp + VCPU_RAX], rax
+        mov [rsp + VCPU_RDX], rdx
+        READ_TSC
+        mov [rsp + VCPU_EXIT_TSC], rax
+        SAVE_GPRS
+        mov rdi, rsp
+        call dispatch_exit
+        LOAD_CHANGED_GPRS
+
+        mov rcx, [rsp + VCPU_COUNTER]
+        READ_TSC
+        sub rax, [rsp + VCPU_EXIT_TSC]
+        add [rcx + COUNTER_CYCLES], rax
+        cmp rax, [rcx + COUNTER_MIN]
+        jae %%not_least
+        mov [rcx + COUNTER_MIN], rax
+%%not_least:
+        cmp rax, [rcx + COUNTER_MAX]
+        jbe %%not_most
+        mov [rcx + COUNTER_MAX], rax
+%%not_most:
+%endmacro
+
 ; [[noreturn]] void vcpu_run(struct vcpu *vcpu): the first entry. VMLAUNCH stands apart from
 ; VMRESUME, so that a failure of one is never hidden by the other.
         global vcpu_run
@@ -54,39 +92,29 @@ vcpu_run:
         vmlaunch
         jmp failed
 
-; Where HOST_RIP points. In: RSP = struct vcpu, all general registers the guest's.
+; HOST_RIP of a vCPU with chores: the same way, and what the chores want when the time is taken.
+        global vmx_exit_observed
+        align 16
+vmx_exit_observed:
+        TIMED_EXIT
+        mov rdi, rsp
+        call observe_exit
+        jmp enter_again
+
+; HOST_RIP of all others.
         global vmx_exit
         align 16
 vmx_exit:
-        mov [rsp + VCPU_RAX], rax
-        mov [rsp + VCPU_RDX], rdx
-        rdtsc
-        mov [rsp + VCPU_EXIT_TSC], eax
-        mov [rsp + VCPU_EXIT_TSC + 4], edx
-        SAVE_GPRS
-        mov rdi, rsp
-        call dispatch_exit
-        LOAD_GPRS
+        TIMED_EXIT
 
-        mov rcx, [rsp + VCPU_COUNTER]
-        rdtsc
-        shl rdx, 32
-        or rax, rdx
-        sub rax, [rsp + VCPU_EXIT_TSC]
-        add [rcx + COUNTER_CYCLES], rax
-        cmp rax, [rcx + COUNTER_MIN]
-        jb vmx_exit.least
-vmx_exit.not_least:
-        cmp rax, [rcx + COUNTER_MAX]
-        ja vmx_exit.most
-
-; The last look before the entry; nmi_gate comes back here from anywhere up to VMRESUME.
+; The last look before the entry, at two words as one: nmis, and whether a handler has changed a
+; register that LOAD_CHANGED_GPRS leaves alone. nmi_gate comes back here from anywhere up to VMRESUME.
         section .last_look alloc noexec nowrite align=8
         dq vmx_check_nmis, vmx_check_nmis.end
         section .text
 vmx_check_nmis:
-        cmp dword [rsp + VCPU_NMIS], 0
-        jne vmx_check_nmis.some
+        cmp qword [rsp + VCPU_NMIS], 0
+        jne last_errands
         LOAD_STAMP_GPRS
         vmresume
 vmx_check_nmis.end:
@@ -95,17 +123,12 @@ failed: pushfq                          ; VMfail: the guest did not run, there i
         pop rdi
         mov rsi, rsp
         call vmx_instruction_failed     ; returns only to a test of such failures
-        jmp vmx_check_nmis.again
+        jmp enter_again
 
-vmx_exit.least:
-        mov [rcx + COUNTER_MIN], rax
-        jmp vmx_exit.not_least
-vmx_exit.most:
-        mov [rcx + COUNTER_MAX], rax
-        jmp vmx_check_nmis
-vmx_check_nmis.some:
+last_errands:
         mov rdi, rsp
         call take_nmis
-vmx_check_nmis.again:
+enter_again:
+        mov dword [rsp + VCPU_GPRS_CHANGED], 0
         LOAD_GPRS
         jmp vmx_check_nmis

@@ -7,12 +7,16 @@
 /* Enters the guest for the first time (VMLAUNCH) and never returns. */
 __attribute__((noreturn)) void vcpu_run(struct vcpu *vcpu);
 
-/* Where an exit arrives: HOST_RIP. Not to be called. */
+/* Where an exit arrives: HOST_RIP, and that of a vCPU with chores. Not to be called. */
 void vmx_exit(void);
+void vmx_exit_observed(void);
 
 /* The one way of an exit, called by vmx_exit: counts, dispatches, acts on the answer. The assembly
  * adds the cycles to vcpu->counter. */
 void dispatch_exit(struct vcpu *vcpu);
+
+/* The chores of an exit whose time has been taken. */
+void observe_exit(struct vcpu *vcpu);
 
 /* Called after VMLAUNCH or VMRESUME with the flags that the instruction left. Ends the run, except
  * in a test of the rules. */

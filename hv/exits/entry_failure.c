@@ -92,7 +92,7 @@ void vmx_instruction_failed(u64 flags, struct vcpu *vcpu)
         vm_instruction_error_name(error));
     explain_state();
     if (rules_are_tested(vcpu))
-        return vcpu_do_chores(vcpu);
+        return observe_exit(vcpu);
     vmcs_dump(vcpu);
     fatal("VM-instruction error %u; the lines above say why", error);
 }

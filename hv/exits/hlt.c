@@ -10,10 +10,9 @@
  */
 enum exit_action exit_hlt(struct vcpu *vcpu)
 {
-    advance_rip();
-    if (deliver_waiting_interrupt(vcpu))
+    u64 rflags = advance_rip();
+    if (unlikely(vcpu->interrupt_waits) && deliver_waiting_interrupt(vcpu))
         return EXIT_RETRY;
-    u64 rflags = vmread(GUEST_RFLAGS);
     if ((rflags & RFLAGS_TF) && (vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS))
         return EXIT_RETRY; /* the single-step trap of this HLT wakes it at once */
     vcpu->halted = true;

@@ -61,11 +61,12 @@ enum exit_action exit_rdpmc(struct vcpu *vcpu)
     return EXIT_ADVANCE;
 }
 
-/* The instruction runs by itself; from the exit after it on, the next one is seen again. */
+/* The instruction runs by itself; from the exit after it on, the next one is seen again. With
+ * chores this exit, too, has them yet to do. */
 enum exit_action exit_xsaves_xrstors(struct vcpu *vcpu)
 {
     vmwrite(XSS_EXITING_BITMAP, 0);
-    vcpu->chores |= CHORE_REARM_LATER;
+    vcpu_add_chore(vcpu, vcpu->chores ? CHORE_REARM_LATER : CHORE_REARM);
     return EXIT_RETRY;
 }
 

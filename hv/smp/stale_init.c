@@ -73,8 +73,8 @@ static void come_back(struct cpu *cpu)
     wrmsr(IA32_APIC_BASE, apic_base); /* INIT leaves it alone, Bochs does not */
     cpu->vcpu.nmis = 0;               /* any other is gone */
     cpu->vcpu.kick_nmi = false;
-    cpu->vcpu.chores &= ~(u32)CHORE_SMI_BLOCKING;
     vmx_enable(cpu, &vmx_capabilities);
+    vcpu_drop_chores(&cpu->vcpu, CHORE_SMI_BLOCKING);
     vmwrite(GUEST_INTERRUPTIBILITY, 0);
     go_on(cpu);
 }

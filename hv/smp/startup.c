@@ -72,8 +72,11 @@ static void finish_init(struct vcpu *vcpu)
 void take_sipi(struct vcpu *vcpu, u8 vector)
 {
     /* Bochs 2.7 leaves NMIs masked and SMI blocking set, at this exit and all that follow. */
-    if (vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_SMI)
-        vcpu->chores |= CHORE_SMI_BLOCKING;
+    u64 blocking = vmread(GUEST_INTERRUPTIBILITY);
+    if (blocking & BLOCKING_BY_SMI) {
+        vmwrite(GUEST_INTERRUPTIBILITY, blocking & ~BLOCKING_BY_SMI);
+        vcpu_add_chore(vcpu, CHORE_SMI_BLOCKING);
+    }
     unblock_nmi();
 
     if (vcpu->init_unfinished)

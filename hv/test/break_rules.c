@@ -172,5 +172,5 @@ void break_next_rule(struct vcpu *vcpu)
         flip(broken); /* this CPU allows it */
     }
     say("entry-rules: %u broken", number);
-    vcpu->chores &= ~(u32)CHORE_BREAK_RULE;
+    vcpu_drop_chores(vcpu, CHORE_BREAK_RULE);
 }

@@ -136,7 +136,7 @@ static void break_guest_state(struct vcpu *vcpu)
 /* The same once the guest executes VMCALL, when other CPUs run as well. */
 static void break_guest_state_late(struct vcpu *vcpu)
 {
-    vcpu->chores |= CHORE_BREAK_AT_VMCALL;
+    vcpu_add_chore(vcpu, CHORE_BREAK_AT_VMCALL);
 }
 
 /* Reason 34: FS.base cannot be loaded from the list. */
@@ -152,7 +152,7 @@ static void break_msr_load(struct vcpu *vcpu)
 /* Reason 33 and VMfail from the first exit on, see test/break_rules.h. */
 static void arm_entry_rules(struct vcpu *vcpu)
 {
-    vcpu->chores |= CHORE_BREAK_RULE;
+    vcpu_add_chore(vcpu, CHORE_BREAK_RULE);
 }
 
 void overflow_stack(void)

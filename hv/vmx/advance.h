@@ -6,20 +6,19 @@
 #include "x86/registers.h"
 #include "x86/vmx.h"
 
-#define INSTRUCTION_LENGTH_MASK 0xF
-
 /* The rare parts: `rip` crossed 4 GiB, or RF or TF is set in `rflags`. */
 u64 wrapped_rip(u64 rip);
 void finish_flags(u64 rflags);
 
-/* Steps over the instruction that was carried out: RIP, blocking by STI and MOV SS, RF, TF. */
-static inline void advance_rip(void)
+/* Steps over the instruction that was carried out: RIP, blocking by STI and MOV SS, RF, TF. Returns
+ * the guest's RFLAGS as they were. */
+static inline u64 advance_rip(void)
 {
     u64 old = vmread(GUEST_RIP);
-    u64 rip = old + (vmread(VM_EXIT_INSTRUCTION_LENGTH) & INSTRUCTION_LENGTH_MASK);
+    u64 rip = old + vmread(VM_EXIT_INSTRUCTION_LENGTH);
     if (unlikely((old ^ rip) >> 32))
         rip = wrapped_rip(rip);
-    vmwrite(GUEST_RIP, rip);
+    vmwrite_unchecked(GUEST_RIP, rip);
 
     u64 shadow = BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
     u64 blocking = vmread(GUEST_INTERRUPTIBILITY);
@@ -29,6 +28,7 @@ static inline void advance_rip(void)
     u64 rflags = vmread(GUEST_RFLAGS);
     if (unlikely(rflags & (RFLAGS_RF | RFLAGS_TF)))
         finish_flags(rflags);
+    return rflags;
 }
 
 /* Between two iterations of an instruction that goes on at the next entry: as after one, but for

@@ -1,7 +1,9 @@
 #include "vcpu.h"
 #include "lib/fatal.h"
 #include "vmx/access.h"
-#include "test/break_rules.h"
+
+/* entry.asm loads these only when told to: the C calling convention keeps them. */
+#define KEPT_BY_FUNCTIONS (BIT(RBP) | BIT(R12) | BIT(R13) | BIT(R14) | BIT(R15))
 
 u64 vcpu_gpr(const struct vcpu *vcpu, unsigned number)
 {
@@ -14,24 +16,32 @@ void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, u64 value)
         vmwrite(GUEST_RSP, value);
     else
         vcpu->gpr[number] = value;
+    if (BIT(number) & KEPT_BY_FUNCTIONS)
+        vcpu->gprs_changed = true;
 }
 
-void vcpu_do_chores(struct vcpu *vcpu)
+static void (*plain_exit)(void), (*observed_exit)(void);
+
+void vcpu_set_exit_entries(void (*plain)(void), void (*observed)(void))
 {
-    if (vcpu->chores & CHORE_SMI_BLOCKING)
-        vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_SMI);
-    if (vcpu->chores & CHORE_REARM) {
-        vcpu->chores &= ~(u32)CHORE_REARM;
-        vmwrite(XSS_EXITING_BITMAP, vcpu->controls.xss_exiting);
-    }
-    if (vcpu->chores & CHORE_REARM_LATER) {
-        vcpu->chores &= ~(u32)CHORE_REARM_LATER;
-        vcpu->chores |= CHORE_REARM;
-    }
-    if (vcpu->chores & CHORE_BREAK_RULE)
-        break_next_rule(vcpu);
-    if ((vcpu->chores & CHORE_BREAK_AT_VMCALL) && vcpu->exit_reason == EXIT_VMCALL)
-        vmwrite(GUEST_RFLAGS, 0);
+    plain_exit = plain;
+    observed_exit = observed;
+}
+
+static void set_chores(struct vcpu *vcpu, u32 chores)
+{
+    vcpu->chores = chores;
+    vmwrite(HOST_RIP, (u64)(chores ? observed_exit : plain_exit));
+}
+
+void vcpu_add_chore(struct vcpu *vcpu, u32 chore)
+{
+    set_chores(vcpu, vcpu->chores | chore);
+}
+
+void vcpu_drop_chores(struct vcpu *vcpu, u32 chores)
+{
+    set_chores(vcpu, vcpu->chores & ~chores);
 }
 
 /* The other half of access.h. */

@@ -67,7 +67,7 @@ void vmx_disable(struct cpu *cpu)
     __asm__ volatile("vmclear %0\n\tvmxoff" : : "m"(vmcs) : "cc", "memory");
 }
 
-static void write_host_state(struct cpu *cpu, void (*exit_entry)(void))
+static void write_host_state(struct cpu *cpu)
 {
     static const enum vmcs_field null_selectors[] = {HOST_ES_SELECTOR, HOST_DS_SELECTOR,
                                                      HOST_FS_SELECTOR, HOST_GS_SELECTOR};
@@ -92,7 +92,7 @@ static void write_host_state(struct cpu *cpu, void (*exit_entry)(void))
     bool xsave = cpuid(1, 0).ecx & BIT(26);
     vmwrite(HOST_CR4, read_cr4() | (xsave ? CR4_OSXSAVE : 0));
     vmwrite(HOST_RSP, (u64)&cpu->vcpu);
-    vmwrite(HOST_RIP, (u64)exit_entry);
+    vcpu_add_chore(&cpu->vcpu, 0);
 }
 
 static void write_execution_control(struct vcpu *vcpu, u64 ept_pointer)
@@ -116,13 +116,12 @@ static void write_execution_control(struct vcpu *vcpu, u64 ept_pointer)
     vmwrite(VMCS_LINK_POINTER, ~0ull);
 }
 
-void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *c, u64 ept_pointer,
-               void (*exit_entry)(void))
+void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *c, u64 ept_pointer)
 {
     struct vcpu *vcpu = &cpu->vcpu;
     vcpu->vpid = (u16)(vcpu->index + 1);
     invalidate_init(c->ept_vpid);
-    write_host_state(cpu, exit_entry);
+    write_host_state(cpu);
     write_execution_control(vcpu, ept_pointer);
     vmwrite(GUEST_IA32_PAT, rdmsr(IA32_PAT));
     vmwrite(GUEST_IA32_DEBUGCTL, 0);
@@ -220,6 +219,7 @@ void vmcs_set_init_state(struct vcpu *vcpu)
     vmwrite(GUEST_RSP, 0);
     for (unsigned i = 0; i < GPRS; i++)
         vcpu->gpr[i] = 0;
+    vcpu->gprs_changed = true;
     vcpu->gpr[RDX] = cpuid(1, 0).eax;
     vcpu->halted = vcpu->parked = false;
     __atomic_store_n(&vcpu->presence, WAITS_FOR_SIPI, __ATOMIC_SEQ_CST);

@@ -16,10 +16,8 @@ void vmx_enable(struct cpu *cpu, const struct vmx_capabilities *capabilities);
 /* VMXOFF. The VMCS keeps what is in it for the next vmx_enable(), after which VMLAUNCH enters. */
 void vmx_disable(struct cpu *cpu);
 
-/* Everything in the VMCS that does not depend on where the guest starts. `exit_entry` is where
- * exits arrive, with RSP = &cpu->vcpu. */
-void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *capabilities, u64 ept_pointer,
-               void (*exit_entry)(void));
+/* Everything in the VMCS that does not depend on where the guest starts. */
+void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *capabilities, u64 ept_pointer);
 
 /* The boot CPU's first state: 32-bit protected mode, paging off, flat segments. */
 void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start);

@@ -168,6 +168,20 @@ static void xsaves_runs_by_itself(void **state)
     }
 }
 
+/* The exit itself has chores to do: not this one yet. */
+static void xsaves_of_an_observed_vcpu(void **state)
+{
+    (void)state;
+    start(EXIT_XSAVES, 0, LENGTH);
+    vcpu_add_chore(&fake_vcpu, CHORE_SAMPLE);
+    assert_resumed();
+    assert_int_equal(fake_get(XSS_EXITING_BITMAP), 0);
+    fake_exit(EXIT_PAUSE, 0, 2);
+    assert_true(fake_dispatch());
+    assert_true(fake_get(XSS_EXITING_BITMAP) == ~0ull);
+    assert_int_equal(fake_vcpu.chores, CHORE_SAMPLE);
+}
+
 /* ---- Memory ---- */
 
 static void start_violation(u64 physical, u64 qualification, enum fake_mode mode)
@@ -228,6 +242,7 @@ int main(void)
         cmocka_unit_test(sipi_alone),
         cmocka_unit_test(armed_controls_are_switched_off),
         cmocka_unit_test(xsaves_runs_by_itself),
+        cmocka_unit_test(xsaves_of_an_observed_vcpu),
         cmocka_unit_test(attempts_at_own_memory_are_named),
         cmocka_unit_test(addresses_that_ept_cannot_translate),
         cmocka_unit_test(misconfigurations_are_bugs),

@@ -71,6 +71,10 @@ void vmx_exit(void)
 {
 }
 
+void vmx_exit_observed(void)
+{
+}
+
 void vcpu_run(struct vcpu *vcpu)
 {
     (void)vcpu;
@@ -307,6 +311,9 @@ bool fake_dispatch(void)
 {
     if (setjmp(stop))
         return false;
+    bool observed = fake_vcpu.chores;
     dispatch_exit(&fake_vcpu);
+    if (observed) /* as entry.asm does */
+        observe_exit(&fake_vcpu);
     return true;
 }

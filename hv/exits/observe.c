@@ -1,0 +1,27 @@
+/* What an exit does beyond the plain way: called by exits/entry.asm once its time has been taken,
+ * for vCPUs with chores. */
+#include "exits/entry.h"
+#include "stats/timeline.h"
+#include "vmx/access.h"
+#include "test/break_rules.h"
+
+void observe_exit(struct vcpu *vcpu)
+{
+    u32 chores = vcpu->chores;
+    if (chores & CHORE_SAMPLE)
+        timeline_tick(vcpu->exit_tsc);
+    if (chores & CHORE_SMI_BLOCKING)
+        vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_SMI);
+    if (chores & CHORE_REARM) {
+        vmwrite(XSS_EXITING_BITMAP, vcpu->controls.xss_exiting);
+        vcpu_drop_chores(vcpu, CHORE_REARM);
+    }
+    if (chores & CHORE_REARM_LATER) {
+        vcpu_drop_chores(vcpu, CHORE_REARM_LATER);
+        vcpu_add_chore(vcpu, CHORE_REARM);
+    }
+    if (chores & CHORE_BREAK_RULE)
+        break_next_rule(vcpu);
+    if ((chores & CHORE_BREAK_AT_VMCALL) && vcpu->exit_reason == EXIT_VMCALL)
+        vmwrite(GUEST_RFLAGS, 0);
+}
