@@ -298,4 +298,4 @@ help:  ## this list
 #   TESTS        the tests to run, for example tests/system/10-guest.t;  JOBS  so many at a time (2)
 #   CHECKS       the checks to run: format tidy cppcheck shell
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' -type f 2>/dev/null)

@@ -12,6 +12,11 @@ for compiler in gcc clang; do
     is "$(cat "$console")" '' "$compiler says nothing"
 done
 
+# As a package that was unpacked there may have; make takes the files of this name alone.
+mkdir "$scratch/gcc/init.d"
+make -s -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= tally >"$console" 2>&1
+ok $? "a directory NAME.d in the build directory does no harm" || note "$(tail "$console")"
+
 rm -f "$scratch/gcc/tally.debug"
 make -s -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= TARGET_LD='ld --print-gc-sections' tally >"$console" 2>&1
 is "$(sed -n "s/.*unused section '.text.\([a-z].*\)' in file.*/\1/p" "$console")" '' 'no function of Tally is unused'
