@@ -41,18 +41,17 @@ scratch_directory() {
     trap 'trap "" INT TERM HUP; rm -rf "$scratch"' EXIT
 }
 
-# find_bochs - $bochs: the program that BOCHS names, or the installed one; $bochs_roms: its two ROM files, for bochsrc
+# find_bochs - $bochs: the program that BOCHS names, or the installed one; $bochs_share: the folder of its ROMs;
+# $bochs_vga: the VGA's
 find_bochs() {
     bochs=${BOCHS:-$(command -v bochs-bin || command -v bochs || true)}
     [ -n "$bochs" ] || fail "Bochs is missing; tools/deps run installs it"
     [ -f "$bochs" ] && [ -x "$bochs" ] || fail "BOCHS=$bochs is no program"
     bochs=$(realpath "$bochs")
-    local share=${BOCHS_SHARE:-$(dirname "$bochs")/../share/bochs}
-    local vga=$share/VGABIOS-lgpl-latest
-    [ -f "$vga" ] || vga+=.bin      # its name since Bochs 2.8
-    need_file "$share/BIOS-bochs-latest"
-    need_file "$vga"
-    share=$(realpath "$share") vga=$(realpath "$vga")
-    bochs_roms="romimage: file=$share/BIOS-bochs-latest, options=fastboot
-vgaromimage: file=$vga"
+    bochs_share=${BOCHS_SHARE:-$(dirname "$bochs")/../share/bochs}
+    bochs_vga=$bochs_share/VGABIOS-lgpl-latest
+    [ -f "$bochs_vga" ] || bochs_vga+=.bin # its name since Bochs 2.8
+    need_file "$bochs_share/BIOS-bochs-latest"
+    need_file "$bochs_vga"
+    bochs_share=$(realpath "$bochs_share") bochs_vga=$(realpath "$bochs_vga")
 }

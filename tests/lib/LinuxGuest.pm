@@ -5,7 +5,7 @@ use warnings;
 use Exporter 'import';
 use File::Temp 'tempdir';
 use Test::More;
-our @EXPORT = qw(need_linux boot_linux run_linux check_leaves check_report check_messages outputs);
+our @EXPORT = qw(need_linux no_cpus boot_linux run_linux check_leaves check_report check_messages outputs);
 
 my %undefined = map { $_ => 1 } 35, 38, 42, 71, 82, 83, 86 .. 90;
 
@@ -14,6 +14,13 @@ sub need_linux {
     my $why = `tools/linux-image 2>&1 >/dev/null`;
     plan skip_all => (split /\n/, $why)[-1] if $? >> 8 == 77;
     die $why if $?;
+}
+
+# no_cpus(N) - why there are not so many here: the last line of tools/bochs-rom; or false
+sub no_cpus {
+    my ($cpus) = @_;
+    my $why = `tools/bochs-rom $cpus 2>&1 >/dev/null`;
+    return $? >> 8 == 77 ? (split /\n/, $why)[-1] : '';
 }
 
 # boot_linux(options => TALLY'S, cpus => N, append => KERNEL'S, native => 1, run => [LINE, ...]) types the lines

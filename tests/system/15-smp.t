@@ -2,6 +2,7 @@
 # Several CPUs: the guest's tests of them bare and in each profile, with what each CPU has counted by
 # itself held against the report; and the ends of a run that need more than one CPU.
 . "$(dirname "$0")/../lib/tap.sh"
+need tools/bochs-rom 4
 
 # counted - each line '# made: vcpu 1 reason 10 count 4236' or '# made: all reason ...' of the guest's is
 # a line of the JSON report's

@@ -6,6 +6,8 @@ use LinuxGuest;
 use Test::More;
 
 need_linux();
+my $why = no_cpus(2);
+plan skip_all => $why if $why;
 
 for my $profile (qw(kvm minimal)) {
     subtest "two CPUs, exits=$profile" => sub {

@@ -11,6 +11,9 @@ my %way = (poweroff => 'power-off', reboot => 'reset', panic => 'reset', suspend
 my @runs = ((map { [$_, 1] } sort keys %way), ['panic', 2], ['suspend', 2]);
 for my $run (@runs) {
     my ($end, $cpus) = @$run;
+    my $why = no_cpus($cpus);
+    SKIP: { skip "$why ($end)", 1 if $why; }
+    next if $why;
     my ($status, $log) = run_linux(options => 'exits=kvm stats=table,json', cpus => $cpus, append => "tally.run=$end");
     is($status, 0, "$end, CPUs: $cpus: status 0");
     like($log, qr/^tally: .*\b$way{$end}$/m, '... its way is named');
