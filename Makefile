@@ -78,7 +78,7 @@ LDFLAGS      := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecs
 
 # ---- Sources ---------------------------------------------------------------------------------------------
 
-TALLY_C   := $(filter-out hv/offsets.c,$(sort $(shell find hv -name '*.c' 2>/dev/null)))
+TALLY_C   := $(filter-out hv/offsets.c hv/test/%,$(sort $(shell find hv -name '*.c' 2>/dev/null)))
 TALLY_ASM := $(sort $(shell find boot hv -name '*.asm' 2>/dev/null))
 GUEST_C   := $(sort $(shell find guest -name '*.c' ! -path 'guest/linux/*'))
 GUEST_ASM := $(sort $(shell find guest -name '*.asm'))
@@ -86,6 +86,7 @@ GUEST_ASM := $(sort $(shell find guest -name '*.asm'))
 TALLY_FAST := hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/dispatch.c hv/exits/events.c hv/exits/hlt.c \
     hv/exits/instructions.c hv/exits/io.c hv/emulate/port.c hv/exits/msr.c hv/exits/msr_access.c hv/exits/msr_rules.c hv/stats/counters.c hv/vmx/events.c
 TALLY_OBJECTS := $(addprefix $(B)/,$(TALLY_ASM:.asm=.asm.o) $(TALLY_C:.c=.o))
+TEST_OBJECTS  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard hv/test/*.c)))
 GUEST_OBJECTS := $(addprefix $(B)/,$(GUEST_ASM:.asm=.asm.o) $(GUEST_C:.c=.o))
 UNIT_TESTS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
 FIXTURES      := $(patsubst tests/fixtures/%.asm,$(B)/fixtures/%.bin,$(sort $(wildcard tests/fixtures/*.asm)))
@@ -93,7 +94,7 @@ FIXTURES      := $(patsubst tests/fixtures/%.asm,$(B)/fixtures/%.bin,$(sort $(wi
 # ---- Tally and its guest ---------------------------------------------------------------------------------
 
 .PHONY: all tally guest iso
-all: tally guest $(B)/probe.bin iso  ## build Tally, the guest test kernel and the boot image (default)
+all: tally $(B)/tally-test.elf guest $(B)/probe.bin iso  ## build Tally, the guest test kernel and the boot image (default)
 tally: $(B)/tally.elf
 guest: $(B)/guest.elf
 iso: $(B)/tally.iso  ## build/tally.iso with a boot menu, for a CD or (dd) a USB stick
@@ -101,6 +102,12 @@ iso: $(B)/tally.iso  ## build/tally.iso with a boot menu, for a CD or (dd) a USB
 $(B)/tally.debug: $(TALLY_OBJECTS) linker.ld $(B)/flags
 	$(call step,LINK)
 	$(TARGET_LD) $(LDFLAGS) -T linker.ld -o $@ $(TALLY_OBJECTS)
+
+# The test image: hv/test steps in where hv/test/hooks.c says.
+$(B)/tally-test.debug: $(TALLY_OBJECTS) $(TEST_OBJECTS) linker.ld $(B)/flags
+	$(call step,LINK)
+	$(TARGET_LD) $(LDFLAGS) $(STEPPED_IN) -T linker.ld -o $@ $(TALLY_OBJECTS) $(TEST_OBJECTS)
+STEPPED_IN = $(shell sed -n 's|^STEP_IN.[^,]*, \([a-z_]*\),.*|--wrap=\1|p' hv/test/hooks.c)
 
 $(B)/guest.debug: $(GUEST_OBJECTS) guest/linker.ld $(B)/flags
 	$(call step,LINK)

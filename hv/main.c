@@ -29,7 +29,6 @@
 #include "vmx/controls.h"
 #include "smp/kick.h"
 #include "memory/memory.h"
-#include "test/test_aids.h"
 #include "vmx/vmcs.h"
 #include "x86/msr.h"
 
@@ -199,8 +198,6 @@ static const char *other_cpu_problem(char *text, size_t size)
     problem = controls_negotiate(&c, options.profile, &own_controls, text, size);
     if (problem)
         return problem;
-    if (options.test & TEST_ODD_CPU)
-        own_controls.proc2 ^= PROC2_ENABLE_RDTSCP;
     bool same = memcmp(&own_controls, &controls, sizeof(controls)) == 0 &&
                 c.basic == vmx_capabilities.basic && c.ept_vpid == vmx_capabilities.ept_vpid;
     return same ? NULL : "its VMX capabilities are not those of the boot CPU";
@@ -217,8 +214,6 @@ static void enter_other_cpu(struct cpu *cpu)
               cpu->vcpu.apic_id, problem);
     set_up_vcpu(cpu);
     bool runs_guest = cpu->vcpu.index < cpus_limit;
-    if (runs_guest && (options.test & TEST_STACK_OVERFLOW))
-        overflow_stack();
     cpu_is_ready(cpu);
     if (!runs_guest) /* in root operation an INIT waits: no guest can start it behind Tally's back
                       */
@@ -252,8 +247,6 @@ void main(u32 magic, u32 information)
     set_up_vcpu(cpu);
     start_the_other_cpus();
     vmcs_set_start_state(&cpu->vcpu, &start);
-    if (options.test)
-        test_aids_arm(&cpu->vcpu, options.test);
     console_hand_over();
     start_counting();
     vcpu_run(&cpu->vcpu);

@@ -10,11 +10,6 @@ struct word {
     int length;
 };
 
-struct choice {
-    const char *name;
-    u32 value;
-};
-
 enum kind {
     FLAG,   /* the word alone */
     ONE,    /* one of the choices */
@@ -40,24 +35,6 @@ static const struct choice reports[] = {
 static const struct choice yes_no[] = {
     {"yes", true}, {"no", false}, {0},
 };
-static const struct choice test_aids[] = {
-    {"entry-guest-state", TEST_ENTRY_FAIL_GUEST_STATE},
-    {"entry-msr-load",    TEST_ENTRY_FAIL_MSR_LOAD},
-    {"tpr-threshold",     TEST_TPR_THRESHOLD},
-    {"virtual-apic",      TEST_VIRTUAL_APIC},
-    {"ept-misconfig",     TEST_EPT_MISCONFIG},
-    {"preemption-timer",  TEST_PREEMPTION_TIMER},
-    {"pml",               TEST_PML},
-    {"spp",               TEST_SPP},
-    {"mtf",               TEST_MTF},
-    {"smx",               TEST_SMX},
-    {"entry-rules",       TEST_ENTRY_RULES},
-    {"stack-overflow",    TEST_STACK_OVERFLOW},
-    {"entry-fail-late",   TEST_ENTRY_FAIL_LATE},
-    {"odd-cpu",           TEST_ODD_CPU},
-    {"mtf-step",          TEST_MTF_STEP},
-    {0},
-};
 
 static const struct option option_table[] = {
     {"exits",    ONE,    offsetof(struct options, profile),   .choices = profiles},
@@ -75,6 +52,12 @@ static const struct options defaults = {
     .report = REPORT_TABLE,
     .announce = true,
 };
+
+/* `test=` without choices is for another image. */
+static bool has_values(const struct option *option)
+{
+    return option->choices || option->kind == NUMBER;
+}
 
 /* The line that says what is wrong; grows by one call after the other. */
 struct message {
@@ -99,6 +82,8 @@ static bool refuse_word(struct message *m, struct word word)
     append(m, word.text, word.length);
     append_text(m, "': valid are");
     for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+        if (option_table[i].kind != FLAG && !has_values(&option_table[i]))
+            continue;
         append_text(m, " ");
         append_text(m, option_table[i].name);
         append_text(m, option_table[i].kind == FLAG ? "" : "=");
@@ -111,6 +96,10 @@ static bool refuse_value(struct message *m, const struct option *option, struct 
     append_text(m, option->name);
     append_text(m, "=");
     append(m, value.text, value.length);
+    if (!has_values(option)) {
+        append_text(m, ": only the test image has such aids: build/tally-test.elf");
+        return false;
+    }
     if (option->kind == NUMBER) {
         char limit[16];
         format_string(limit, sizeof(limit), "%u", option->max);
@@ -153,7 +142,7 @@ static struct word cut(struct word *rest, const char *separators)
 
 static const struct choice *find_choice(const struct choice *choices, struct word word)
 {
-    for (const struct choice *c = choices; c->name; c++)
+    for (const struct choice *c = choices; c && c->name; c++)
         if (word_is(word, c->name))
             return c;
     return NULL;

@@ -17,11 +17,9 @@ enum vcpu_presence {
 /* What is done behind each exit's time, on the way that HOST_RIP takes while there are any. */
 enum vcpu_chore {
     CHORE_REARM = 1 << 0, /* an exit control is off for one instruction, until the next exit */
-    CHORE_REARM_LATER = 1 << 1,     /* the same, until the exit after this one */
-    CHORE_SMI_BLOCKING = 1 << 2,    /* every time, on a CPU that a SIPI leaves with SMIs blocked */
-    CHORE_SAMPLE = 1 << 3,          /* the time line */
-    CHORE_BREAK_RULE = 1 << 4,      /* test aid: see test/break_rules.h */
-    CHORE_BREAK_AT_VMCALL = 1 << 5, /* test aid, too */
+    CHORE_REARM_LATER = 1 << 1,  /* the same, until the exit after this one */
+    CHORE_SMI_BLOCKING = 1 << 2, /* every time, on a CPU that a SIPI leaves with SMIs blocked */
+    CHORE_SAMPLE = 1 << 3,       /* the time line */
 };
 
 /* The controls in force, as last written to the VMCS. vmx/controls.h negotiates them. */

@@ -3,7 +3,6 @@
  * The guest owns the real APIC, so each ends by giving the machine back to it.
  */
 #include "emulate/handlers.h"
-#include "test/test_aids.h"
 
 static void switch_off(struct vcpu *vcpu, u32 proc2)
 {
@@ -67,6 +66,5 @@ enum exit_action exit_spp_event(struct vcpu *vcpu)
 {
     restore_nmi_blocking(vcpu, vmread(EXIT_QUALIFICATION));
     switch_off(vcpu, PROC2_SUB_PAGE_WRITE);
-    test_aids_repair(vmread(GUEST_PHYSICAL_ADDRESS));
     return EXIT_RETRY;
 }

@@ -8,6 +8,10 @@
 /* Prints the vCPU's general registers and all fields of the current VMCS that the CPU has. */
 void vmcs_dump(const struct vcpu *vcpu);
 
+/* Say how a VM entry failed: by an exit, by VMfail. */
+void tell_failed_exit(const struct vcpu *vcpu);
+void tell_failed_instruction(void);
+
 /* The name in x86/vmcs.h, or "?" for a field that is not there. */
 const char *vmcs_field_name(u32 field);
 

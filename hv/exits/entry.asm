@@ -122,7 +122,7 @@ vmx_check_nmis.end:
 failed: pushfq                          ; VMfail: the guest did not run, there is nothing to save
         pop rdi
         mov rsi, rsp
-        call vmx_instruction_failed     ; returns only to a test of such failures
+        call vmx_instruction_failed     ; returns only in the test image
         jmp enter_again
 
 last_errands:

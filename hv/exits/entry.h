@@ -18,8 +18,7 @@ void dispatch_exit(struct vcpu *vcpu);
 /* The chores of an exit whose time has been taken. */
 void observe_exit(struct vcpu *vcpu);
 
-/* Called after VMLAUNCH or VMRESUME with the flags that the instruction left. Ends the run, except
- * in a test of the rules. */
+/* Called after VMLAUNCH or VMRESUME with the flags that the instruction left. Ends the run. */
 void vmx_instruction_failed(u64 flags, struct vcpu *vcpu);
 
 #endif

@@ -15,11 +15,6 @@ static void report_rule(const char *sentence, enum vmcs_field field, u64 value)
     say("error: broken rule: %s: %s is %lx", sentence, vmcs_field_name(field), value);
 }
 
-static bool rules_are_tested(const struct vcpu *vcpu)
-{
-    return vcpu->chores & CHORE_BREAK_RULE;
-}
-
 static void explain_state(void)
 {
     if (!entry_checks(&vmx_capabilities, report_rule))
@@ -62,37 +57,41 @@ static const char *qualification_meaning(u32 reason, u64 qualification)
     }
 }
 
-/* The guest's state is the one from before the entry: nothing was saved. */
-enum exit_action exit_entry_failure(struct vcpu *vcpu)
+void tell_failed_exit(const struct vcpu *vcpu)
 {
     u32 reason = vcpu->exit_reason & EXIT_REASON_BASIC;
     u64 qualification = vmread(EXIT_QUALIFICATION);
-    if (!rules_are_tested(vcpu))
-        stop_other_cpus(vcpu); /* what they say would tear the dump */
     say("error: VM entry failed: exit reason %u (%s), qualification %lu: %s", reason,
         reason_name(reason), qualification, qualification_meaning(reason, qualification));
     if (reason == EXIT_ENTRY_FAIL_MSR_LOAD)
         explain_msr_load(qualification);
     else
         explain_state();
-    if (rules_are_tested(vcpu))
-        return EXIT_RETRY;
+}
+
+/* The guest's state is the one from before the entry: nothing was saved. */
+enum exit_action exit_entry_failure(struct vcpu *vcpu)
+{
+    stop_other_cpus(vcpu); /* what they say would tear the dump */
+    tell_failed_exit(vcpu);
     vmcs_dump(vcpu);
     return EXIT_STOP;
+}
+
+void tell_failed_instruction(void)
+{
+    u32 error = (u32)vmread(VM_INSTRUCTION_ERROR);
+    say("error: VM entry failed: VM-instruction error %u: %s", error,
+        vm_instruction_error_name(error));
+    explain_state();
 }
 
 void vmx_instruction_failed(u64 flags, struct vcpu *vcpu)
 {
     if (flags & RFLAGS_CF) /* VMfailInvalid: there is no field to tell more */
         fatal("VM entry failed: there is no current VMCS");
-    u32 error = (u32)vmread(VM_INSTRUCTION_ERROR);
-    if (!rules_are_tested(vcpu))
-        stop_other_cpus(vcpu);
-    say("error: VM entry failed: VM-instruction error %u: %s", error,
-        vm_instruction_error_name(error));
-    explain_state();
-    if (rules_are_tested(vcpu))
-        return observe_exit(vcpu);
+    stop_other_cpus(vcpu);
+    tell_failed_instruction();
     vmcs_dump(vcpu);
-    fatal("VM-instruction error %u; the lines above say why", error);
+    fatal("VM-instruction error %u; the lines above say why", (u32)vmread(VM_INSTRUCTION_ERROR));
 }

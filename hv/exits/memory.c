@@ -2,7 +2,6 @@
 #include "emulate/handlers.h"
 #include "lib/print.h"
 #include "memory/memory.h"
-#include "test/test_aids.h"
 
 #define NAMED_ATTEMPTS 8 /* after so many only the count goes on */
 
@@ -46,12 +45,10 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
     return EXIT_RETRY;
 }
 
-/* Only a bug in Tally, or a test, makes such an entry. */
+/* Only a bug in Tally makes such an entry. */
 enum exit_action exit_ept_misconfiguration(struct vcpu *vcpu)
 {
     u64 physical = vmread(GUEST_PHYSICAL_ADDRESS);
-    if (test_aids_repair(physical))
-        return EXIT_RETRY;
     unsigned level;
     u64 entry = *ept_entry(guest_memory_ept(), physical, &level);
     say("EPT misconfiguration on CPU %u: address %lx, level %u entry %lx", vcpu->index, physical,

@@ -3,7 +3,6 @@
 #include "exits/entry.h"
 #include "stats/timeline.h"
 #include "vmx/access.h"
-#include "test/break_rules.h"
 
 void observe_exit(struct vcpu *vcpu)
 {
@@ -20,8 +19,4 @@ void observe_exit(struct vcpu *vcpu)
         vcpu_drop_chores(vcpu, CHORE_REARM_LATER);
         vcpu_add_chore(vcpu, CHORE_REARM);
     }
-    if (chores & CHORE_BREAK_RULE)
-        break_next_rule(vcpu);
-    if ((chores & CHORE_BREAK_AT_VMCALL) && vcpu->exit_reason == EXIT_VMCALL)
-        vmwrite(GUEST_RFLAGS, 0);
 }

@@ -241,12 +241,6 @@ const u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level)
     }
 }
 
-u64 ept_identity(const struct ept *ept, u64 address)
-{
-    u64 until;
-    return page_entry(align_down(address, PAGE_SIZE), 1, mtrr_type(ept->mtrr, address, &until));
-}
-
 u64 ept_pointer(const struct ept *ept)
 {
     u64 type = ept->caps & EPT_CAP_WB ? CACHE_WB : CACHE_UC;

@@ -57,9 +57,6 @@ const u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level);
  */
 bool ept_retype(struct ept *ept, u64 from, u64 to);
 
-/* An entry that maps the 4 KiB page at `address` to itself, as ept_map_identity() would. */
-u64 ept_identity(const struct ept *ept, u64 address);
-
 /* The value for the VMCS field 'EPT pointer'. Accessed and dirty flags stay off: nobody reads them,
  * each walk of the guest's page tables would count as a write, and some Atoms have an erratum
  * there. */

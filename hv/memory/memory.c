@@ -46,17 +46,6 @@ const struct ept *guest_memory_ept(void)
     return &ept;
 }
 
-void guest_memory_set(u64 physical, u64 entry)
-{
-    ept_set(&ept, physical, entry);
-    flush_ept();
-}
-
-u64 guest_memory_identity(u64 physical)
-{
-    return ept_identity(&ept, physical);
-}
-
 bool is_own_memory(u64 physical)
 {
     return physical - own < own_size;

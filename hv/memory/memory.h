@@ -14,10 +14,6 @@ void guest_memory_init(u64 ept_capabilities, u64 top, u64 own, u64 own_size);
 u64 guest_memory_ept_pointer(void);
 const struct ept *guest_memory_ept(void);
 
-/* Sets the EPT entry of one page, and the one that maps it to itself; for test aids. */
-void guest_memory_set(u64 physical, u64 entry);
-u64 guest_memory_identity(u64 physical);
-
 /* Whether the address is Tally's own. */
 bool is_own_memory(u64 physical);
 

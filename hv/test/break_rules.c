@@ -156,10 +156,10 @@ static void say_nothing(const char *sentence, enum vmcs_field field, u64 value)
     (void)sentence, (void)field, (void)value;
 }
 
-void break_next_rule(struct vcpu *vcpu)
+bool break_next_rule(const struct vcpu *vcpu)
 {
     if (!next && vcpu->exit_reason != EXIT_CPUID) /* in the midst of setting up the serial port */
-        return;
+        return true;
     if (broken != next)
         flip(broken);
     while (next < ARRAY_SIZE(breakages)) {
@@ -167,10 +167,10 @@ void break_next_rule(struct vcpu *vcpu)
         next = flip(broken);
         if (for_this_cpu(broken) && entry_checks(&vmx_capabilities, say_nothing)) {
             say("entry-rules: breakage %u", ++number);
-            return;
+            return true;
         }
         flip(broken); /* this CPU allows it */
     }
     say("entry-rules: %u broken", number);
-    vcpu_drop_chores(vcpu, CHORE_BREAK_RULE);
+    return false;
 }

@@ -4,10 +4,7 @@
 
 #include "vcpu.h"
 
-/*
- * Repairs what the last call broke and breaks the next rule; at the end takes the chore away and
- * the guest runs on. While the chore is there, a failed entry is said and not the end of the run.
- */
-void break_next_rule(struct vcpu *vcpu);
+/* Repairs what the last call broke and breaks the next rule. False once there is none left. */
+bool break_next_rule(const struct vcpu *vcpu);
 
 #endif

@@ -6,6 +6,7 @@
 #include "vmx/access.h"
 #include "vmx/capabilities.h"
 #include "memory/memory.h"
+#include "vmx/invalidate.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 
@@ -15,12 +16,54 @@
 
 #define EPT_SUB_PAGE_WRITE BIT(61)
 
+/* clang-format off */
+const struct choice test_aids[] = {
+    {"entry-guest-state", TEST_ENTRY_FAIL_GUEST_STATE},
+    {"entry-msr-load",    TEST_ENTRY_FAIL_MSR_LOAD},
+    {"tpr-threshold",     TEST_TPR_THRESHOLD},
+    {"virtual-apic",      TEST_VIRTUAL_APIC},
+    {"ept-misconfig",     TEST_EPT_MISCONFIG},
+    {"preemption-timer",  TEST_PREEMPTION_TIMER},
+    {"pml",               TEST_PML},
+    {"spp",               TEST_SPP},
+    {"mtf",               TEST_MTF},
+    {"smx",               TEST_SMX},
+    {"entry-rules",       TEST_ENTRY_RULES},
+    {"stack-overflow",    TEST_STACK_OVERFLOW},
+    {"entry-fail-late",   TEST_ENTRY_FAIL_LATE},
+    {"odd-cpu",           TEST_ODD_CPU},
+    {"mtf-step",          TEST_MTF_STEP},
+    {0},
+};
+/* clang-format on */
+
 /* Sets controls in one word, after asking the CPU for them. */
 static u32 with(enum control_word word, u32 old, u32 bits, const char *aid)
 {
     if (bits & ~vmx_capabilities.word[word].allowed)
         fatal("test=%s: this CPU lacks the controls for it", aid);
     return old | bits;
+}
+
+/* What a 4 KiB page has of the entry that maps it, however large. */
+static u64 own_entry(u64 page)
+{
+    unsigned level;
+    return page | (*ept_entry(guest_memory_ept(), page, &level) & (EPT_RWX | EPT_TYPE));
+}
+
+static void set_entry(u64 page, u64 entry)
+{
+    ept_set((struct ept *)guest_memory_ept(), page, entry);
+    flush_ept();
+}
+
+static u64 unspoiled;
+
+static void spoil(u64 entry)
+{
+    unspoiled = own_entry(SPOILED_PAGE);
+    set_entry(SPOILED_PAGE, entry);
 }
 
 static void use_virtual_apic_page(struct vcpu *vcpu, void *page)
@@ -55,9 +98,7 @@ static void arm_virtual_apic(struct vcpu *vcpu)
                         PROC2_VIRTUAL_INTERRUPT_DELIVERY,
                     "virtual-apic");
     vmwrite(APIC_ACCESS_ADDRESS, APIC_PAGE);
-    guest_memory_set(APIC_PAGE,
-                     guest_memory_identity(APIC_PAGE)); /* a 4 KiB page, as the SDM asks */
-    vmwrite(GUEST_INTERRUPT_STATUS, 0);
+    set_entry(APIC_PAGE, own_entry(APIC_PAGE)); /* a 4 KiB page, as the SDM asks */
     vmwrite(EOI_EXIT_BITMAP_0, ~0ull);
     vmwrite(EOI_EXIT_BITMAP_1, ~0ull);
     vmwrite(EOI_EXIT_BITMAP_2, ~0ull);
@@ -68,7 +109,7 @@ static void arm_virtual_apic(struct vcpu *vcpu)
 static void arm_ept_misconfiguration(struct vcpu *vcpu)
 {
     (void)vcpu;
-    guest_memory_set(SPOILED_PAGE, SPOILED_PAGE | EPT_WRITE); /* writable but not readable */
+    spoil(SPOILED_PAGE | EPT_WRITE); /* writable but not readable */
 }
 
 #define TIMER_TICKS 100000
@@ -98,8 +139,7 @@ static void arm_spp(struct vcpu *vcpu)
     struct controls *c = &vcpu->controls;
     c->proc2 = with(WORD_PROC2, c->proc2, PROC2_SUB_PAGE_WRITE, "spp");
     vmwrite(SPP_TABLE_POINTER, frame_physical(frame_alloc()));
-    guest_memory_set(SPOILED_PAGE,
-                     (guest_memory_identity(SPOILED_PAGE) & ~EPT_WRITE) | EPT_SUB_PAGE_WRITE);
+    spoil((own_entry(SPOILED_PAGE) & ~EPT_WRITE) | EPT_SUB_PAGE_WRITE);
 }
 
 /* Reason 37 before the first instruction: a pending MTF exit is injected. */
@@ -133,12 +173,6 @@ static void break_guest_state(struct vcpu *vcpu)
     vmwrite(GUEST_RFLAGS, 0);
 }
 
-/* The same once the guest executes VMCALL, when other CPUs run as well. */
-static void break_guest_state_late(struct vcpu *vcpu)
-{
-    vcpu_add_chore(vcpu, CHORE_BREAK_AT_VMCALL);
-}
-
 /* Reason 34: FS.base cannot be loaded from the list. */
 static void break_msr_load(struct vcpu *vcpu)
 {
@@ -147,12 +181,6 @@ static void break_msr_load(struct vcpu *vcpu)
     list[0] = IA32_FS_BASE;
     vmwrite(VM_ENTRY_MSR_LOAD_ADDR, frame_physical(list));
     vmwrite(VM_ENTRY_MSR_LOAD_COUNT, 1);
-}
-
-/* Reason 33 and VMfail from the first exit on, see test/break_rules.h. */
-static void arm_entry_rules(struct vcpu *vcpu)
-{
-    vcpu_add_chore(vcpu, CHORE_BREAK_RULE);
 }
 
 void overflow_stack(void)
@@ -185,8 +213,6 @@ static const struct {
     {TEST_MTF_STEP, arm_mtf_step},
     {TEST_SMX, arm_smx},
     {TEST_STACK_OVERFLOW, arm_stack_overflow},
-    {TEST_ENTRY_RULES, arm_entry_rules},
-    {TEST_ENTRY_FAIL_LATE, break_guest_state_late},
 };
 
 void test_aids_arm(struct vcpu *vcpu, u32 aids)
@@ -199,10 +225,10 @@ void test_aids_arm(struct vcpu *vcpu, u32 aids)
     vmwrite(SECONDARY_PROCBASED_CONTROLS, vcpu->controls.proc2);
 }
 
-bool test_aids_repair(u64 physical)
+bool repair_spoiled_page(u64 physical)
 {
     if (align_down(physical, PAGE_SIZE) != SPOILED_PAGE)
         return false;
-    guest_memory_set(SPOILED_PAGE, guest_memory_identity(SPOILED_PAGE));
+    set_entry(SPOILED_PAGE, unspoiled);
     return true;
 }

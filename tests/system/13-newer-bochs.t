@@ -60,7 +60,7 @@ for model in $whole_models; do
 done
 
 boot_defaults=(--cpu corei7_icelake_u)
-boot --options 'exits=minimal test=mtf-step' --kernel "$B/guest.elf only=armed_mtf_step"
+boot --test-image --options 'exits=minimal test=mtf-step' --kernel "$B/guest.elf only=armed_mtf_step"
 guest_tests 'monitor trap flag'
 is "$status" 0 'monitor trap flag: an exit behind each instruction'
 like '^tally: +37 MONITOR_TRAP_FLAG +1 ' 'monitor trap flag: the report'

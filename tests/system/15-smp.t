@@ -59,7 +59,7 @@ is "$status" 0 'INIT to the boot CPU: verdict'
 like '^tally: the guest reset itself by INIT' 'the reason is told'
 
 # What Tally says of a failed entry is in one piece, whatever the other CPU prints at that time.
-boot --options 'exits=minimal test=entry-fail-late' --kernel "$B/guest.elf only=smp_vmcall"
+boot --test-image --options 'exits=minimal test=entry-fail-late' --kernel "$B/guest.elf only=smp_vmcall"
 is "$status" 2 'an entry fails while another CPU prints: verdict'
 like '^# CPU 1, line 0' 'the other CPU does print'
 like '^tally: error: broken rule: bit 1 of RFLAGS must be 1 .*: GUEST_RFLAGS is 0$' 'the rule'
@@ -67,15 +67,15 @@ like '^tally: HOST_RIP  *[0-9a-f]{16}$' 'the dump, to its end'
 sed '1,/^tally: error: VM entry failed/d' "$console" >"$scratch/dump"
 unlike '^([^t]|t[^a])' 'nothing of the guest in the dump' "$scratch/dump"
 
-boot --options test=odd-cpu
+boot --test-image --options test=odd-cpu
 is "$status" 2 'a CPU that differs from the first: verdict'
 like '^tally: error: CPU 1 \(APIC id 1\): its VMX capabilities are not those of the boot CPU; the guest could start it without Tally$' \
     'the CPU and the reason are named'
 
-boot --options test=stack-overflow
+boot --test-image --options test=stack-overflow
 is "$status" 2 "another CPU's stack overflows: verdict"
 like '^tally: the stack of CPU 1 overflowed' 'the CPU is named'
-boot --cpus 1 --options test=stack-overflow
+boot --cpus 1 --test-image --options test=stack-overflow
 like '^tally: the stack of CPU 0 overflowed' 'so is the boot CPU'
 
 boot --options 'exits=kvm cpus=1 stats=table' --kernel "$B/guest.elf only=smp"

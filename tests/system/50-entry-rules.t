@@ -16,7 +16,7 @@ explained() {
         done
 }
 
-boot --cpu broadwell_ult --options 'exits=minimal test=entry-rules' --kernel "$B/guest.elf only=cpuid"
+boot --cpu broadwell_ult --test-image --options 'exits=minimal test=entry-rules' --kernel "$B/guest.elf only=cpuid"
 guest_tests 'after all the failures'
 is "$status" 0 'verdict'
 like '^tally: entry-rules: 99 broken$' '99 breakages, all of them of rules that Tally knows'
@@ -132,7 +132,7 @@ done 3<"$scratch/explained" <<'END'
 END
 
 # A CPU that has other controls, and delivers exceptions with or without an error code as it is told.
-boot --cpu tigerlake --options 'exits=minimal test=entry-rules' --kernel "$B/guest.elf only=cpuid"
+boot --cpu tigerlake --test-image --options 'exits=minimal test=entry-rules' --kernel "$B/guest.elf only=cpuid"
 guest_tests 'tigerlake, after all the failures'
 is "$status" 0 'tigerlake: verdict'
 like '^tally: entry-rules: 96 broken$' 'tigerlake: 96 breakages'
@@ -140,11 +140,11 @@ unlike 'no rule is broken' 'tigerlake: no failure is left unexplained'
 unlike 'deliver an error code|has no error code' 'tigerlake: no rule that the CPU does not have'
 
 # For good: without the aid's repair Tally ends the run, after a dump.
-boot --cpu broadwell_ult --options 'exits=minimal test=entry-msr-load' --kernel "$B/guest.elf only=cpuid"
+boot --cpu broadwell_ult --test-image --options 'exits=minimal test=entry-msr-load' --kernel "$B/guest.elf only=cpuid"
 is "$status" 2 'an MSR that cannot be loaded: the status'
 like '^tally: error: VM entry failed: exit reason 34 .*, qualification 1: the number of the entry' 'the entry is named'
 like '^tally: error: broken rule: the bases of FS and GS cannot be loaded from a list: MSR c0000100 is 0$' 'the rule'
-boot --cpu broadwell_ult --options 'exits=minimal test=entry-guest-state' --kernel "$B/guest.elf only=cpuid"
+boot --cpu broadwell_ult --test-image --options 'exits=minimal test=entry-guest-state' --kernel "$B/guest.elf only=cpuid"
 is "$status" 2 'a guest state that cannot be entered: the status'
 like '^tally: error: broken rule: bit 1 of RFLAGS must be 1 .*: GUEST_RFLAGS is 0$' 'the rule'
 like '^tally: GUEST_RIP +[0-9a-f]{16}$' 'and the whole VMCS'

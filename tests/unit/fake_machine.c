@@ -53,7 +53,6 @@ u64 own_physical(const void *pointer);
 u64 traps_base(void);
 u64 io_bitmap_physical(unsigned half);
 u64 msr_bitmap_physical(void);
-bool test_aids_repair(u64 physical);
 
 bool stop_other_cpus(struct vcpu *vcpu)
 {
@@ -155,12 +154,6 @@ __attribute__((weak)) void intercept_msrs(u32 first, u32 last, unsigned accesses
 void *frame_pointer(u64 physical)
 {
     return guest_ram(physical, 1);
-}
-
-bool test_aids_repair(u64 physical)
-{
-    (void)physical;
-    return false;
 }
 
 /* The last page of guest RAM is Tally's. */
