@@ -19,6 +19,8 @@ enum access_type { MOV_TO_CR, MOV_FROM_CR, TYPE_CLTS, TYPE_LMSW };
     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD |     \
      CR0_PG)
 #define CR0_LMSW (CR0_PE | CR0_MP | CR0_EM | CR0_TS)
+/* Bits of which no rule speaks, and nothing but the guest's own code depends on. */
+#define CR0_PLAIN (CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_AM)
 
 /* What must be 1 in the real registers of an unrestricted guest. */
 #define CR0_REQUIRED CR0_NE
@@ -35,19 +37,18 @@ enum access_type { MOV_TO_CR, MOV_FROM_CR, TYPE_CLTS, TYPE_LMSW };
 
 /* What the guest has, read once: nested, a VMREAD may be an exit of its own. */
 struct state {
-    u64 cr0, cr4, efer;
+    u64 cr0, cr4;
     bool long_mode, code_64bit;
 };
 
 static struct state read_state(const struct vcpu *vcpu)
 {
-    u64 efer = vmread(GUEST_IA32_EFER);
+    bool long_mode = vcpu->controls.entry & ENTRY_IA32E_MODE_GUEST; /* EFER.LMA */
     return (struct state){
         .cr0 = guest_visible_cr0(vcpu),
         .cr4 = guest_visible_cr4(vcpu),
-        .efer = efer,
-        .long_mode = efer & EFER_LMA,
-        .code_64bit = (efer & EFER_LMA) && (vmread(GUEST_CS_ACCESS_RIGHTS) & AR_L),
+        .long_mode = long_mode,
+        .code_64bit = long_mode && (vmread(GUEST_CS_ACCESS_RIGHTS) & AR_L),
     };
 }
 
@@ -68,7 +69,7 @@ static bool cr0_allowed(const struct state *now, u64 new)
         return false;
     if ((new &CR0_NW) && !(new &CR0_CD))
         return false;
-    if ((set & CR0_PG) && (now->efer & EFER_LME) && !may_enter_long_mode(now->cr4))
+    if ((set & CR0_PG) && (vmread(GUEST_IA32_EFER) & EFER_LME) && !may_enter_long_mode(now->cr4))
         return false;
     if ((cleared & CR0_PG) && (now->code_64bit || (now->cr4 & CR4_PCIDE)))
         return false;
@@ -76,38 +77,41 @@ static bool cr0_allowed(const struct state *now, u64 new)
 }
 
 /* PG with EFER.LME set enters and leaves IA-32e mode; VM entry wants both places to agree. */
-static void set_long_mode(struct vcpu *vcpu, u64 efer, bool on)
+static void set_long_mode(struct vcpu *vcpu, bool on)
 {
     u32 entry = vcpu->controls.entry & ~(u32)ENTRY_IA32E_MODE_GUEST;
-    vmwrite(GUEST_IA32_EFER, (efer & ~EFER_LMA) | (on ? EFER_LMA : 0));
+    vmwrite(GUEST_IA32_EFER, (vmread(GUEST_IA32_EFER) & ~EFER_LMA) | (on ? EFER_LMA : 0));
     vcpu->controls.entry = entry | (on ? ENTRY_IA32E_MODE_GUEST : 0);
     vmwrite(VM_ENTRY_CONTROLS, vcpu->controls.entry);
 }
 
-static void set_cr0(u64 value)
+static enum exit_action set_cr0(u64 value)
 {
     vmwrite(CR0_READ_SHADOW, value);
     vmwrite(GUEST_CR0, value | CR0_REQUIRED);
-    live_set_cache_bits(value);
+    return EXIT_ADVANCE;
 }
 
 static enum exit_action write_guest_cr0(struct vcpu *vcpu, const struct state *now, u64 value)
 {
     u64 new = (value & (CR0_DEFINED | ~0ull << 32)) | CR0_ET;
     u64 changed = now->cr0 ^ new;
-    bool long_mode = (new &CR0_PG) && (now->efer & EFER_LME);
+    if (likely(!(changed & ~CR0_PLAIN) && !(new &CR0_CD)))
+        return set_cr0(new);
+
+    bool long_mode = (new &CR0_PG) && (vmread(GUEST_IA32_EFER) & EFER_LME);
     bool pae = (new &CR0_PG) && !long_mode && (now->cr4 & CR4_PAE);
 
     if (!cr0_allowed(now, new))
         return inject_gp(vcpu, 0);
     if (pae && (changed & CR0_RELOADS_PDPTES) && !guest_load_pdptes(vmread(GUEST_CR3)))
         return inject_gp(vcpu, 0);
-    set_cr0(new);
+    live_set_cache_bits(new);
     if (long_mode != now->long_mode)
-        set_long_mode(vcpu, now->efer, long_mode);
+        set_long_mode(vcpu, long_mode);
     if (changed & CR0_PG)
         flush_guest_tlb(vcpu);
-    return EXIT_ADVANCE;
+    return set_cr0(new);
 }
 
 static bool cr4_allowed(const struct vcpu *vcpu, const struct state *now, u64 new)

@@ -56,8 +56,9 @@ void dispatch_exit(struct vcpu *vcpu)
         row = word & EXIT_REASON_ENTRY_FAILURE ? ROW_ENTRY_FAILED : slot;
     }
     vcpu->exit_reason = (u32)word;
-    vcpu->counter = &vcpu->stats.reason[slot];
-    vcpu->counter->count++;
+    struct reason_counter *counter = &vcpu->stats.reason[slot];
+    counter->count++;
+    vcpu->counter = counter;
 
     enum exit_action action = handlers[row](vcpu);
     if (likely(action == EXIT_ADVANCE))

@@ -13,11 +13,11 @@ enum exit_action exit_hlt(struct vcpu *vcpu)
     u64 rflags = advance_rip();
     if (unlikely(vcpu->interrupt_waits) && deliver_waiting_interrupt(vcpu))
         return EXIT_RETRY;
-    if ((rflags & RFLAGS_TF) && (vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS))
+    if (unlikely(rflags & RFLAGS_TF) && (vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS))
         return EXIT_RETRY; /* the single-step trap of this HLT wakes it at once */
     vcpu->halted = true;
-    vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
-    if (rflags & RFLAGS_IF)
+    vmwrite_unchecked(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
+    if (likely(rflags & RFLAGS_IF))
         return EXIT_RETRY;
     __atomic_store_n(&vcpu->parked, true, __ATOMIC_SEQ_CST);
     return all_asleep(vcpu) ? EXIT_STOP : EXIT_RETRY;

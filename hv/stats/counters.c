@@ -49,6 +49,7 @@ static u64 total_of(size_t word)
     for (unsigned vcpu = 0; vcpu < registered_count; vcpu++) {
         const char *at = (const char *)registered[vcpu]->reason + word;
         const char *end = at + sizeof(registered[vcpu]->reason);
+#pragma GCC unroll 4
         for (; at < end; at += sizeof(struct reason_counter))
             sum += *(const volatile u64 *)at;
     }
