@@ -6,6 +6,7 @@
 #include "smp/kick.h"
 #include "vmx/live_state.h"
 #include "smp/startup.h"
+#include "lib/atomic.h"
 
 /* The exit came before these were updated. SDM vol. 3, 'Debug Exceptions'. */
 static void update_debug_registers(u64 qualification)
@@ -43,7 +44,7 @@ static enum exit_action reflect_hardware_exception(struct vcpu *vcpu, unsigned v
 
 static enum exit_action reflect_nmi(struct vcpu *vcpu)
 {
-    __atomic_fetch_add(&vcpu->nmis, 1, __ATOMIC_SEQ_CST);
+    atomic_add(&vcpu->nmis, 1);
     unblock_nmi();
     take_nmis(vcpu);
     sleep_on(vcpu);

@@ -2,6 +2,7 @@
 #include "emulate/handlers.h"
 #include "vmx/advance.h"
 #include "smp/startup.h"
+#include "lib/atomic.h"
 
 /*
  * The vCPU sleeps in activity state HLT until an event wakes it, in hardware. RIP moves first: the
@@ -19,6 +20,6 @@ enum exit_action exit_hlt(struct vcpu *vcpu)
     vmwrite_unchecked(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
     if (likely(rflags & RFLAGS_IF))
         return EXIT_RETRY;
-    __atomic_store_n(&vcpu->parked, true, __ATOMIC_SEQ_CST);
+    atomic_store(&vcpu->parked, true);
     return all_asleep(vcpu) ? EXIT_STOP : EXIT_RETRY;
 }

@@ -6,6 +6,7 @@
 #include "vmx/access.h"
 #include "smp/kick.h"
 #include "memory/memory.h"
+#include "lib/atomic.h"
 
 static unsigned formats;
 static struct vcpu *stopper; /* the CPU that ends the run */
@@ -50,8 +51,7 @@ bool stop_other_cpus(struct vcpu *vcpu)
 {
     static bool all_stopped;
     struct vcpu *nobody = NULL;
-    if (__atomic_compare_exchange_n(&stopper, &nobody, vcpu, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_SEQ_CST))
+    if (atomic_replace(&stopper, &nobody, vcpu))
         all_stopped = stop_others(vcpu);
     else if (nobody != vcpu)
         for (;;) /* another CPU was first; its kick ends this one */

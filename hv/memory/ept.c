@@ -1,4 +1,5 @@
 #include "memory/ept.h"
+#include "lib/atomic.h"
 
 #include "lib/string.h"
 #include "host/frames.h"
@@ -41,7 +42,7 @@ static u64 page_entry(u64 address, unsigned level, u8 type)
 /* Other CPUs may be walking: an entry changes at once, after what it points at. */
 static void store(u64 *entry, u64 value)
 {
-    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+    atomic_store(entry, value);
 }
 
 static unsigned largest_level(u64 caps)

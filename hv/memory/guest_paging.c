@@ -5,6 +5,7 @@
 #include "memory/guest_memory.h"
 #include "vmx/guest_state.h"
 #include "vmx/live_state.h"
+#include "lib/atomic.h"
 
 #define ENTRY_PRESENT BIT(0)
 #define ENTRY_WRITE BIT(1)
@@ -226,10 +227,8 @@ static bool mark_entry(const struct step *step, unsigned size, u64 bits)
     if (!memory || (step->entry & bits) == bits)
         return true;
     if (size == 4)
-        return __atomic_compare_exchange_n((u32 *)memory, &old32, old32 | (u32)bits, false,
-                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    return __atomic_compare_exchange_n((u64 *)memory, &old64, old64 | bits, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
+        return atomic_replace((u32 *)memory, &old32, old32 | (u32)bits);
+    return atomic_replace((u64 *)memory, &old64, old64 | bits);
 }
 
 /* SDM vol. 3, 'Accessed and Dirty Flags'. */

@@ -1,5 +1,5 @@
 #include "memory/memory.h"
-#include "lib/spinlock.h"
+#include "lib/atomic.h"
 #include "lib/string.h"
 #include "host/frames.h"
 #include "host/paging.h"

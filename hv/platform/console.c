@@ -4,6 +4,7 @@
 #include "platform/serial_filter.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
+#include "lib/atomic.h"
 
 /* Registers of a 16550, from COM1 on. */
 enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UART_SCRATCH };
@@ -64,8 +65,7 @@ static void own_line(u64 self)
 {
     u64 free = 0;
     for (unsigned i = 0; line_owner != self && i < 100000000; i++, free = 0)
-        if (__atomic_compare_exchange_n(&line_owner, &free, self, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_RELAXED))
+        if (atomic_replace(&line_owner, &free, self))
             return;
     line_owner = self;
 }
@@ -91,7 +91,7 @@ static void console_put(char c)
     }
     put(c);
     if (c == '\n')
-        __atomic_store_n(&line_owner, 0, __ATOMIC_SEQ_CST);
+        atomic_store(&line_owner, 0);
 }
 
 static bool probe_uart(void)

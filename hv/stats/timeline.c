@@ -1,6 +1,6 @@
 #include "stats/timeline.h"
 #include "lib/print.h"
-#include "lib/spinlock.h"
+#include "lib/atomic.h"
 #include "lib/string.h"
 #include "stats/counters.h"
 #include "stats/leaves.h"

@@ -10,6 +10,7 @@
 #include "vmx/invalidate.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
+#include "lib/atomic.h"
 
 #define CPUID_1_ECX_VMX BIT(5)
 
@@ -222,5 +223,5 @@ void vmcs_set_init_state(struct vcpu *vcpu)
     vcpu->gprs_changed = true;
     vcpu->gpr[RDX] = cpuid(1, 0).eax;
     vcpu->halted = vcpu->parked = false;
-    __atomic_store_n(&vcpu->presence, WAITS_FOR_SIPI, __ATOMIC_SEQ_CST);
+    atomic_store(&vcpu->presence, WAITS_FOR_SIPI);
 }
