@@ -78,15 +78,12 @@ struct vcpu {
     u32 chores;         /* enum vcpu_chore; set by vcpu_add_chore() */
     u32 presence;       /* enum vcpu_presence; others read it */
     u32 ept_generation; /* of kick.c, as far as this CPU has flushed; others read it */
-    u32 held;           /* hold_generation of kick.c that has this CPU; others read it */
     bool parked;        /* in HLT with IF = 0, where only an NMI or INIT wakes it; others read it */
     bool halted;        /* activity HLT was asked for and no event has been injected since */
     bool interrupt_waits; /* in the PIC or APIC until the guest can take it: take_interrupt() */
     bool init_unfinished; /* the state after INIT is still to be set: take_init() */
     bool shut_down;       /* by a triple fault that an emulated delivery ended in */
     u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
-    u64 exits_at_sipi;    /* how many there had been when a SIPI started the vCPU */
-    u64 sipi_tsc;         /* and when that was */
     struct controls controls;
     struct cpuid_cache cpuid_cache;
     struct statistics stats; /* others read them */

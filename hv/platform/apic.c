@@ -23,65 +23,63 @@ enum apic_register {
 #define ICR_INIT 0x00004500
 #define ICR_STARTUP 0x00004600
 #define ICR_BUSY BIT(12)
-#define ICR_ALL_BUT_SELF 0x000C0000
-#define ICR_WHAT_AND_WHERE 0x000C07FF /* vector, delivery mode, destination shorthand */
 #define XAPIC_BROADCAST 0xFF
 #define LVT_MASKED BIT(16)
 
-static bool is_x2apic(void)
+static bool x2apic_mode(void)
 {
     return rdmsr(IA32_APIC_BASE) & APIC_BASE_X2APIC;
 }
 
-static volatile u32 *xapic(u32 offset)
+static volatile u32 *xapic_register(u32 offset)
 {
     u64 page = rdmsr(IA32_APIC_BASE) & 0xFFFFFF000ull;
     return physical(page + offset);
 }
 
-static u32 read(enum apic_register offset)
+static u32 apic_read(enum apic_register offset)
 {
-    return is_x2apic() ? (u32)rdmsr(X2APIC_FIRST + offset / 16) : *xapic(offset);
+    return x2apic_mode() ? (u32)rdmsr(X2APIC_FIRST + offset / 16) : *xapic_register(offset);
 }
 
-static void write(enum apic_register offset, u32 value)
+static void apic_write(enum apic_register offset, u32 value)
 {
-    if (is_x2apic())
+    if (x2apic_mode())
         wrmsr(X2APIC_FIRST + offset / 16, value);
     else
-        *xapic(offset) = value;
+        *xapic_register(offset) = value;
 }
 
 u32 apic_id(void)
 {
-    u32 id = read(APIC_ID);
-    return is_x2apic() ? id : id >> 24;
+    u32 id = apic_read(APIC_ID);
+    return x2apic_mode() ? id : id >> 24;
 }
 
 bool apic_reaches(u32 id)
 {
-    return is_x2apic() || id < XAPIC_BROADCAST;
+    return x2apic_mode() || id < XAPIC_BROADCAST;
 }
 
 static void wait_until_sent(void)
 {
-    for (unsigned i = 0; i < 100000 && (*xapic(APIC_ICR_LOW) & ICR_BUSY); i++)
+    for (unsigned i = 0; i < 100000 && (*xapic_register(APIC_ICR_LOW) & ICR_BUSY); i++)
         pause();
 }
 
 /* The guest may be between its writes to the two halves: the high one is put back. */
-static void send(u32 destination, u32 command)
+static void send_command(u32 destination, u32 command)
 {
-    if (is_x2apic()) {
+    if (x2apic_mode()) {
         wrmsr(X2APIC_ICR, (u64)destination << 32 | command);
         return;
     }
-    u32 high = *xapic(APIC_ICR_HIGH);
+    u32 high = *xapic_register(APIC_ICR_HIGH);
     wait_until_sent(); /* what the guest began */
-    *xapic(APIC_ICR_HIGH) = destination << 24;
-    *xapic(APIC_ICR_LOW) = command;
+    *xapic_register(APIC_ICR_HIGH) = destination << 24;
+    *xapic_register(APIC_ICR_LOW) = command;
     wait_until_sent();
-    *xapic(APIC_ICR_HIGH) = high;
+    *xapic_register(APIC_ICR_HIGH) = high;
 }
 
 /* SDM vol. 3, 'Local APIC State After Power-Up or Reset' and 'After an INIT Reset'. */
@@ -90,43 +88,41 @@ void apic_reset(void)
     if (!(rdmsr(IA32_APIC_BASE) & APIC_BASE_ENABLE))
         return;
     for (u32 word = 0; word < 8; word++)
-        for (u32 in_service = read(APIC_ISR + word * 0x10); in_service;
+        for (u32 in_service = apic_read(APIC_ISR + word * 0x10); in_service;
              in_service &= in_service - 1)
-            write(APIC_EOI, 0);
-    write(APIC_INITIAL_COUNT, 0);
+            apic_write(APIC_EOI, 0);
+    apic_write(APIC_INITIAL_COUNT, 0);
     for (u32 lvt = APIC_LVT_TIMER; lvt <= APIC_LVT_ERROR; lvt += 0x10)
-        write(lvt, LVT_MASKED);
-    write(APIC_TPR, 0);
-    write(APIC_SPURIOUS, 0xFF);
-    if (!is_x2apic()) {
-        write(APIC_LDR, 0);
-        write(APIC_DFR, ~0u);
+        apic_write(lvt, LVT_MASKED);
+    apic_write(APIC_TPR, 0);
+    apic_write(APIC_SPURIOUS, 0xFF);
+    if (!x2apic_mode()) {
+        apic_write(APIC_LDR, 0);
+        apic_write(APIC_DFR, ~0u);
     }
 }
 
 void apic_send_nmi(u32 destination)
 {
-    send(destination, ICR_NMI);
+    send_command(destination, ICR_NMI);
 }
 
 void apic_send_init(u32 destination)
 {
-    send(destination, ICR_INIT);
+    send_command(destination, ICR_INIT);
 }
 
 void apic_send_sipi(u32 destination, u8 page)
 {
-    send(destination, ICR_STARTUP | page);
+    send_command(destination, ICR_STARTUP | page);
 }
 
 u32 apic_last_command(void)
 {
-    return read(APIC_ICR_LOW);
+    return apic_read(APIC_ICR_LOW);
 }
 
-void apic_repeat_sipi_to_others(u32 last_command, u8 page)
+void apic_send_again(u32 last_command)
 {
-    u32 wanted = ICR_ALL_BUT_SELF | (ICR_STARTUP & ICR_WHAT_AND_WHERE) | page;
-    if ((last_command & ICR_WHAT_AND_WHERE) == wanted)
-        send(0, last_command);
+    send_command(0, last_command);
 }

@@ -19,8 +19,8 @@ void apic_reset(void);
 /* The CPU starts in real mode at `page` << 12 if it waits for a SIPI. */
 void apic_send_sipi(u32 apic_id, u8 page);
 
-/* What was last sent from here. If it was a SIPI for `page` to all others, sends it once more. */
+/* What was last sent from here, by the guest or by Tally: the low half of the command register. */
 u32 apic_last_command(void);
-void apic_repeat_sipi_to_others(u32 last_command, u8 page);
+void apic_send_again(u32 last_command);
 
 #endif

@@ -9,7 +9,7 @@
 
 enum kick {
     KICK_FLUSH_EPT = 1 << 0, /* the EPT lost entries */
-    KICK_HOLD = 1 << 1,      /* stay in Tally until let_others_go() */
+    KICK_ERRAND = 1 << 1,    /* run the function that send_errand() was given */
     KICK_STOP = 1 << 2,      /* the run is over: halt here */
 };
 
@@ -29,6 +29,13 @@ void take_nmis(struct vcpu *vcpu);
  */
 void flush_ept_everywhere(struct vcpu *self);
 
+/*
+ * Has each other CPU run `errand` on itself, in Tally. Returns when `done` holds for all of them
+ * that run the guest; false if one does not answer. One errand at a time: the caller sees to that.
+ */
+bool send_errand(struct vcpu *self, void (*errand)(struct vcpu *other),
+                 bool (*done)(const struct vcpu *other));
+
 /* Has all other CPUs stop for good. Returns when their counters no longer change; false if some CPU
  * does not answer. */
 bool stop_others(struct vcpu *self);
@@ -41,14 +48,5 @@ __attribute__((noreturn)) void stay_in_tally(void);
  * Many ways to reset a machine are an INIT to all its CPUs.
  */
 void let_all_leave(const struct vcpu *self);
-
-/* Between these two, no other CPU runs the guest. Whoever comes second waits. At the end, each CPU
- * that was held calls `parting`, with what the guest had last sent from its APIC. False: some CPU
- * does not answer, and none is held. */
-bool hold_others(struct vcpu *self);
-void let_others_go(void (*parting)(u32 last_command));
-
-/* While it is held, the boot CPU runs `errand`, once. */
-void give_errand_to_boot_cpu(void (*errand)(void));
 
 #endif

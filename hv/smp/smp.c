@@ -1,3 +1,19 @@
+/*
+ * How another CPU starts, one after the other:
+ *
+ *   the boot CPU                             the CPU that comes
+ *   ---------------------------------------  ------------------------------------------------------
+ *   puts ap.asm into the real-mode page
+ *   puts the CPU's block into `ap_mailbox`
+ *   INIT, SIPI, and a second SIPI if the
+ *   mailbox is full 200 us later             ap.asm: from real to 64-bit mode; takes the block out
+ * of the mailbox, which makes it the owner, and its stack mailbox empty: no SIPI will follow; says
+ * so in `released`                    leaves the tables that map the page; VMX; cpu_is_ready()
+ *   waits until it is ready                  enters its vCPU, which waits for the guest's SIPI
+ *   or takes the block back: it will not
+ *   start; should it come late, it finds
+ *   the mailbox empty and halts
+ */
 #include "smp/smp.h"
 #include "lib/fatal.h"
 #include "lib/print.h"
@@ -9,6 +25,7 @@
 #include "platform/mp_table.h"
 #include "platform/tsc.h"
 #include "x86/instructions.h"
+#include "lib/atomic.h"
 
 /* SDM vol. 3, 'Typical BSP Initialization Sequence'. */
 #define AFTER_INIT_US 10000
@@ -31,14 +48,14 @@ static struct cpu *ready; /* the last CPU that was */
 
 void cpu_is_ready(struct cpu *cpu)
 {
-    __atomic_store_n(&ready, cpu, __ATOMIC_SEQ_CST);
+    atomic_store(&ready, cpu);
 }
 
 /* What is wrong with it should be said before the guest speaks. */
 static void wait_until_ready(const struct cpu *cpu)
 {
     for (u32 waited = 0; waited < WAIT_US; waited += 10) {
-        if (__atomic_load_n(&ready, __ATOMIC_SEQ_CST) == cpu)
+        if (atomic_load(&ready) == cpu)
             return;
         tsc_wait_us(10);
     }
@@ -48,43 +65,43 @@ static void wait_until_ready(const struct cpu *cpu)
 void ap_main(struct cpu *cpu)
 {
     cpu_load_tables(cpu);
-    while (__atomic_load_n(&released, __ATOMIC_SEQ_CST) != cpu)
+    while (atomic_load(&released) != cpu)
         pause();
     write_cr3(own_cr3()); /* away from the tables that map the real-mode page */
     enter_guest(cpu);
 }
 
-static void patch(u8 *code, const u32 *place, u32 value)
+static void patch_code(u8 *code, const u32 *place, u32 value)
 {
     memcpy(code + ((const char *)place - ap_start), &value, sizeof(value));
 }
 
 /* What the guest has in the page meanwhile. */
-static u8 saved[PAGE_SIZE];
+static u8 saved_page[PAGE_SIZE];
 
 static void place_code(void)
 {
     u64 page = start_page;
     u8 *code = physical(page);
-    memcpy(saved, code, PAGE_SIZE);
+    memcpy(saved_page, code, PAGE_SIZE);
     memcpy(code, ap_start, (size_t)(ap_end - ap_start));
-    patch(code, &ap_gdt, (u32)page + ap_offset_gdt);
-    patch(code, &ap_to_32, (u32)page + ap_offset_32);
-    patch(code, &ap_to_64, (u32)page + ap_offset_64);
-    patch(code, &ap_page, (u32)page);
-    patch(code, &ap_cr3, (u32)start_cr3);
+    patch_code(code, &ap_gdt, (u32)page + ap_offset_gdt);
+    patch_code(code, &ap_to_32, (u32)page + ap_offset_32);
+    patch_code(code, &ap_to_64, (u32)page + ap_offset_64);
+    patch_code(code, &ap_page, (u32)page);
+    patch_code(code, &ap_cr3, (u32)start_cr3);
 }
 
 static void remove_code(void)
 {
-    memcpy(physical(start_page), saved, PAGE_SIZE);
+    memcpy(physical(start_page), saved_page, PAGE_SIZE);
 }
 
 /* Whether the CPU that comes next has taken its block, waiting for it at most so long. */
 static bool came_within(u32 microseconds)
 {
     for (u32 waited = 0; waited < microseconds; waited += 10) {
-        if (!__atomic_load_n(&ap_mailbox, __ATOMIC_SEQ_CST))
+        if (!atomic_load(&ap_mailbox))
             return true;
         tsc_wait_us(10);
     }
@@ -96,17 +113,17 @@ static void send_sipi(u32 id)
     apic_send_sipi(id, (u8)(start_page / PAGE_SIZE));
 }
 
-static bool start(u32 id)
+static bool start_cpu(u32 id)
 {
     struct cpu *cpu = cpu_allocate(id);
-    __atomic_store_n(&ap_mailbox, cpu, __ATOMIC_SEQ_CST);
+    atomic_store(&ap_mailbox, cpu);
     apic_send_init(id);
     tsc_wait_us(AFTER_INIT_US);
     send_sipi(id);
     if (!came_within(AFTER_SIPI_US))
         send_sipi(id);
-    if (came_within(WAIT_US) || !__atomic_exchange_n(&ap_mailbox, NULL, __ATOMIC_SEQ_CST)) {
-        __atomic_store_n(&released, cpu, __ATOMIC_SEQ_CST);
+    if (came_within(WAIT_US) || !atomic_exchange(&ap_mailbox, NULL)) {
+        atomic_store(&released, cpu);
         wait_until_ready(cpu);
         return true;
     }
@@ -137,7 +154,7 @@ void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 p
         if (apic_ids[i] == self)
             continue;
         check_reach(apic_ids[i]);
-        if (!start(apic_ids[i]) || cpu_count > limit) {
+        if (!start_cpu(apic_ids[i]) || cpu_count > limit) {
             acpi_hide_cpu(apic_ids[i]);
             mp_table_hide_cpu(apic_ids[i]);
         }
@@ -146,26 +163,17 @@ void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 p
     remove_code();
 }
 
-void start_again(struct cpu *cpu, void (*enter)(struct cpu *cpu))
+u8 lend_start_page(struct cpu *cpu, void (*enter)(struct cpu *cpu))
 {
     enter_guest = enter;
-    released = NULL;
     place_code();
-    __atomic_store_n(&ap_mailbox, cpu, __ATOMIC_SEQ_CST);
-    do
-        send_sipi(cpu->vcpu.apic_id); /* one that still runs takes no notice */
-    while (!came_within(AFTER_SIPI_US));
-    __atomic_store_n(&released, cpu, __ATOMIC_SEQ_CST);
+    atomic_store(&released, cpu);
+    atomic_store(&ap_mailbox, cpu);
+    return (u8)(start_page / PAGE_SIZE);
+}
+
+void give_start_page_back(void)
+{
+    atomic_store(&ap_mailbox, NULL);
     remove_code();
-}
-
-void wait_for_start_again(void)
-{
-    while (!__atomic_load_n(&ap_mailbox, __ATOMIC_SEQ_CST))
-        pause();
-}
-
-void cancel_start_again(void)
-{
-    __atomic_store_n(&ap_mailbox, NULL, __ATOMIC_SEQ_CST);
 }

@@ -19,12 +19,10 @@ void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 p
 void cpu_is_ready(struct cpu *cpu);
 
 /*
- * Starting a CPU again that INIT stopped: the CPU calls wait_for_start_again() before, another one
- * start_again(), which has it go on in `enter` on an empty stack. The CPU that was not stopped
- * after all calls cancel_start_again(). One CPU at a time, while no guest runs.
+ * Between these two, a CPU that waits for a SIPI and gets one for the page that comes back starts
+ * as `cpu`, in `enter`, on an empty stack. One CPU at a time, while no guest runs: the page is its.
  */
-void start_again(struct cpu *cpu, void (*enter)(struct cpu *cpu));
-void wait_for_start_again(void);
-void cancel_start_again(void);
+u8 lend_start_page(struct cpu *cpu, void (*enter)(struct cpu *cpu));
+void give_start_page_back(void);
 
 #endif

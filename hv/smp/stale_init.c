@@ -1,24 +1,61 @@
+/*
+ * How a stale INIT is dropped:
+ *
+ *   the CPU that has it                      the others; the boot CPU is one of them
+ *   ---------------------------------------  ------------------------------------------------------
+ *   gives `hold` a number, sends an errand   be_held(): each says in `held` which hold it is in,
+ * and waits until all are held                 stays: a SIPI of the guest's could start the CPU
+ * below while it is outside VMX operation makes its code ready in the real-mode page, sets
+ * `wants_sipi` VMCLEAR, VMXOFF: now the INIT comes,     the boot CPU sends one SIPI after the other
+ *   and a SIPI brings the CPU back by ap.asm
+ *   come_back(): VMXON, and the vCPU is as
+ *   the guest's SIPI left it
+ *   -- or no INIT comes: it was a new one.
+ *   VMXON, and the vCPU waits for a SIPI --
+ *   clears `wants_sipi`; the page and its
+ *   content are the guest's again
+ *   clears `hold`, enters the guest          go on; one whose guest had sent a SIPI to all repeats
+ * it
+ */
 #include "smp/stale_init.h"
 #include "host/cpu.h"
-#include "smp/smp.h"
+#include "lib/atomic.h"
 #include "platform/apic.h"
 #include "platform/tsc.h"
+#include "smp/kick.h"
+#include "smp/smp.h"
 #include "vmx/access.h"
 #include "vmx/capabilities.h"
 #include "vmx/invalidate.h"
-#include "smp/kick.h"
 #include "vmx/vmcs.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 
 #define INIT_COMES_WITHIN_US 100
+#define BETWEEN_SIPIS_US 200
 
-static struct cpu *restarting; /* while all others are held */
-static void (*enter_guest)(struct vcpu *vcpu);
-static u64 apic_base;
-static u8 sipi_page;
+/* In the APIC's command: delivery mode, destination shorthand and vector. */
+#define COMMAND_MASK 0xC07FF
+#define SIPI_TO_OTHERS(page) (0xC0600u | (page))
 
-static u64 exits(const struct vcpu *vcpu)
+/* The restart in progress. */
+static struct restart {
+    u32 hold;         /* its number; 0: there is none */
+    struct vcpu *who; /* NULL outside a hold */
+    bool wants_sipi;
+    u8 own_page, guest_page; /* of Tally's SIPI, and of the guest's that started the vCPU */
+    u64 apic_base;
+    void (*enter)(struct vcpu *vcpu);
+} restart;
+
+static u32 held[CPUS_MAX]; /* the hold that each CPU is in */
+
+/* When each vCPU was started, and how many exits it had had. */
+static struct {
+    u64 tsc, exits;
+} sipi[CPUS_MAX];
+
+static u64 count_exits(const struct vcpu *vcpu)
 {
     u64 sum = 0;
     for (unsigned i = 0; i < REASON_SLOTS; i++)
@@ -26,31 +63,59 @@ static u64 exits(const struct vcpu *vcpu)
     return sum;
 }
 
-void note_sipi(struct vcpu *vcpu)
+void stale_init_note_sipi(const struct vcpu *vcpu)
 {
-    vcpu->exits_at_sipi = exits(vcpu);
-    vcpu->sipi_tsc = rdtsc();
+    sipi[vcpu->index].exits = count_exits(vcpu);
+    sipi[vcpu->index].tsc = rdtsc();
 }
 
-bool is_stale_init(const struct vcpu *vcpu)
+static void be_held(struct vcpu *vcpu)
 {
-    return exits(vcpu) <= vcpu->exits_at_sipi + 2 && vmread(GUEST_RIP) == 0;
+    u32 hold = atomic_load(&restart.hold), command = apic_last_command();
+    if (!hold || restart.who == vcpu)
+        return;
+    atomic_store(&held[vcpu->index], hold);
+    while (atomic_load(&restart.hold) == hold) {
+        if (atomic_load(&vcpu->kick) & KICK_STOP)
+            take_kicks(vcpu); /* and does not come back */
+        if (vcpu->index == 0 && atomic_load(&restart.wants_sipi)) {
+            apic_send_sipi(restart.who->apic_id, restart.own_page); /* lost on one that runs */
+            tsc_wait_us(BETWEEN_SIPIS_US);
+        }
+        pause();
+    }
+    /* Where an INIT stays pending, a SIPI to all reaches only the first CPU that waits for one. */
+    if ((command & COMMAND_MASK) == SIPI_TO_OTHERS(restart.guest_page))
+        apic_send_again(command);
 }
 
-bool is_late_init(const struct vcpu *vcpu)
+static bool is_held(const struct vcpu *other)
 {
-    u64 ticks = (u64)tsc_khz() * INIT_COMES_WITHIN_US / 1000;
-    return exits(vcpu) == vcpu->exits_at_sipi + 1 && vmread(GUEST_RIP) == 0 &&
-           vcpu->exit_tsc - vcpu->sipi_tsc < ticks;
+    return atomic_load(&held[other->index]) == atomic_load(&restart.hold);
 }
 
-/* Where an INIT stays pending, a SIPI to all reaches only the first CPU that waits for one. */
-static void repeat_sipi(u32 last_command)
+static void let_others_go(void)
 {
-    apic_repeat_sipi_to_others(last_command, sipi_page);
+    restart.who = NULL;
+    atomic_store(&restart.hold, 0);
 }
 
-/* In place of vmx/entry.asm, which this exit does not pass again. */
+/* From now on no other CPU runs the guest. Whoever comes second is held by the first. False: some
+ * CPU does not answer, and none is held. */
+static bool hold_others(struct vcpu *self)
+{
+    static u32 holds;
+    u32 hold = atomic_add(&holds, 1) + 1;
+    for (u32 none = 0; !atomic_replace(&restart.hold, &none, hold); none = 0)
+        take_kicks(self);
+    restart.who = self;
+    if (send_errand(self, be_held, is_held))
+        return true;
+    let_others_go();
+    return false;
+}
+
+/* In place of exits/entry.asm, which this exit does not pass again. */
 static void count_cycles(const struct vcpu *vcpu)
 {
     u64 cycles = rdtsc() - vcpu->exit_tsc;
@@ -58,47 +123,58 @@ static void count_cycles(const struct vcpu *vcpu)
     counter_add(vcpu->counter, &part);
 }
 
-static void go_on(struct cpu *cpu)
+static void enter_again(struct vcpu *vcpu)
 {
-    flush_guest_tlb(&cpu->vcpu);
-    let_others_go(repeat_sipi);
-    count_cycles(&cpu->vcpu);
-    take_nmis(&cpu->vcpu);
-    enter_guest(&cpu->vcpu);
+    void (*enter)(struct vcpu *) = restart.enter;
+    atomic_store(&restart.wants_sipi, false);
+    give_start_page_back();
+    flush_guest_tlb(vcpu);
+    let_others_go();
+    count_cycles(vcpu);
+    take_nmis(vcpu);
+    enter(vcpu);
 }
 
-/* Where the CPU comes back from real mode. */
+/* On an empty stack, from real mode. */
 static void come_back(struct cpu *cpu)
 {
-    wrmsr(IA32_APIC_BASE, apic_base); /* INIT leaves it alone, Bochs does not */
-    cpu->vcpu.nmis = 0;               /* any other is gone */
+    wrmsr(IA32_APIC_BASE, restart.apic_base); /* INIT leaves it alone, Bochs does not */
+    cpu->vcpu.nmis = 0;                       /* any other is gone */
     cpu->vcpu.kick_nmi = false;
     vmx_enable(cpu, &vmx_capabilities);
     vcpu_drop_chores(&cpu->vcpu, CHORE_SMI_BLOCKING);
     vmwrite(GUEST_INTERRUPTIBILITY, 0);
-    go_on(cpu);
+    enter_again(&cpu->vcpu);
 }
 
-static void start_it_again(void)
+/* Returns only if another CPU does not answer; nothing has been done then. */
+static void drop_stale_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
 {
-    start_again(restarting, come_back);
-}
-
-void drop_stale_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
-{
-    if (!hold_others(vcpu)) /* a SIPI of the guest's could start the CPU outside VMX operation */
+    struct cpu *cpu = cpus[vcpu->index];
+    if (!hold_others(vcpu))
         return;
-    restarting = cpus[vcpu->index];
-    enter_guest = enter;
-    apic_base = rdmsr(IA32_APIC_BASE);
-    sipi_page = (u8)(vmread(GUEST_CS_SELECTOR) >> 8);
-    give_errand_to_boot_cpu(start_it_again);
-    wait_for_start_again();
-    vmx_disable(restarting);
+    restart.enter = enter;
+    restart.apic_base = rdmsr(IA32_APIC_BASE);
+    restart.guest_page = (u8)(vmread(GUEST_CS_SELECTOR) >> 8);
+    restart.own_page = lend_start_page(cpu, come_back);
+    atomic_store(&restart.wants_sipi, true);
+    vmx_disable(cpu);
     tsc_wait_us(INIT_COMES_WITHIN_US);
 
-    cancel_start_again(); /* still here: no INIT was pending */
-    vmx_enable(restarting, &vmx_capabilities);
+    atomic_store(&restart.wants_sipi, false); /* still here: no INIT was pending */
+    vmx_enable(cpu, &vmx_capabilities);
     vmcs_set_init_state(vcpu);
-    go_on(restarting);
+    enter_again(vcpu);
+}
+
+bool stale_init_passed_over(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
+{
+    u64 soon = (u64)tsc_khz() * INIT_COMES_WITHIN_US / 1000;
+    u64 exits_since = count_exits(vcpu) - sipi[vcpu->index].exits; /* this one among them */
+    if (vmread(GUEST_RIP) != 0 || exits_since > 2)
+        return false;
+    if (exits_since == 1 && vcpu->exit_tsc - sipi[vcpu->index].tsc < soon)
+        return true;
+    drop_stale_init(vcpu, enter);
+    return false;
 }

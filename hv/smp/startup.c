@@ -10,6 +10,7 @@
 #include "vmx/live_state.h"
 #include "smp/stale_init.h"
 #include "vmx/vmcs.h"
+#include "lib/atomic.h"
 
 #define ON_ITS_WAY_US 1000 /* more than an IPI and the exit that it makes take */
 
@@ -40,7 +41,7 @@ static void wait_for_sipi(struct vcpu *vcpu)
     vmwrite(VM_ENTRY_INTERRUPTION_INFO, 0);
     vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
     vcpu->halted = vcpu->parked = false;
-    __atomic_store_n(&vcpu->presence, WAITS_FOR_SIPI, __ATOMIC_SEQ_CST);
+    atomic_store(&vcpu->presence, WAITS_FOR_SIPI);
 }
 
 /*
@@ -51,10 +52,8 @@ enum exit_action take_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
 {
     if (vcpu->index == 0)
         return EXIT_STOP;
-    if (is_late_init(vcpu))
+    if (stale_init_passed_over(vcpu, enter))
         return EXIT_RETRY;
-    if (is_stale_init(vcpu))
-        drop_stale_init(vcpu, enter);
     forget_events(vcpu);
     wait_for_sipi(vcpu);
     vcpu->init_unfinished = true;
@@ -85,16 +84,15 @@ void take_sipi(struct vcpu *vcpu, u8 vector)
     vmwrite(GUEST_CS_BASE, (u64)vector << 12);
     vmwrite(GUEST_RIP, 0);
     vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
-    note_sipi(vcpu);
+    stale_init_note_sipi(vcpu);
     vcpu->deaf = false; /* it has heard this */
-    __atomic_store_n(&vcpu->presence, RUNS, __ATOMIC_SEQ_CST);
+    atomic_store(&vcpu->presence, RUNS);
     take_kicks(vcpu); /* for which nobody sent an NMI */
 }
 
 static bool is_asleep(const struct vcpu *vcpu)
 {
-    return __atomic_load_n(&vcpu->presence, __ATOMIC_SEQ_CST) == WAITS_FOR_SIPI ||
-           __atomic_load_n(&vcpu->parked, __ATOMIC_SEQ_CST);
+    return atomic_load(&vcpu->presence) == WAITS_FOR_SIPI || atomic_load(&vcpu->parked);
 }
 
 static bool all_parked(void)

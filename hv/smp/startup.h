@@ -5,7 +5,7 @@
 #include "vcpu.h"
 
 /* INIT reached the vCPU. The boot CPU starts again at the reset vector, which ends the run. `enter`
- * is the first entry of a VMCS that was cleared, see drop_stale_init(). */
+ * is the first entry of a VMCS that was cleared, see smp/stale_init.h. */
 enum exit_action take_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu));
 
 /* SIPI reached it in wait-for-SIPI: it starts in real mode at `vector` << 12. */

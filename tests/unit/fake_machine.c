@@ -28,10 +28,8 @@ void take_kicks(struct vcpu *vcpu);
 void take_nmis(struct vcpu *vcpu);
 void apic_reset(void);
 void tsc_wait_us(u32 microseconds);
-void note_sipi(struct vcpu *vcpu);
-bool is_stale_init(const struct vcpu *vcpu);
-bool is_late_init(const struct vcpu *vcpu);
-void drop_stale_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu));
+void stale_init_note_sipi(const struct vcpu *vcpu);
+bool stale_init_passed_over(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu));
 void unblock_nmi(void);
 int acknowledge_interrupt(void);
 bool power_filter_out(u16 port, unsigned size, u32 value);
@@ -102,26 +100,15 @@ void tsc_wait_us(u32 microseconds)
     (void)microseconds;
 }
 
-void note_sipi(struct vcpu *vcpu)
+void stale_init_note_sipi(const struct vcpu *vcpu)
 {
     (void)vcpu;
 }
 
-bool is_stale_init(const struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return false;
-}
-
-bool is_late_init(const struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return false;
-}
-
-void drop_stale_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
+bool stale_init_passed_over(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
 {
     (void)vcpu, (void)enter;
+    return false;
 }
 
 void unblock_nmi(void)

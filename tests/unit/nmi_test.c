@@ -7,6 +7,7 @@
 
 #include "host/cpu.h"
 #include "host/traps.h"
+#include "lib/atomic.h"
 #include "platform/apic.h"
 #include "platform/tsc.h"
 #include "vmx/events.h"
@@ -38,11 +39,6 @@ void apic_send_sipi(u32 apic_id, u8 page)
 void vmxoff_safe(void)
 {
     left++;
-}
-
-u32 apic_last_command(void)
-{
-    return 0;
 }
 
 void flush_ept(void)
@@ -226,65 +222,58 @@ static void a_deaf_cpu_is_not_waited_for(void **state)
     assert_int_equal(sent, 2);
 }
 
-static void a_deaf_cpu_cannot_be_held(void **state)
+static unsigned errands; /* that the target ran */
+
+static void run_errand(struct vcpu *vcpu)
+{
+    if (vcpu == target)
+        atomic_add(&errands, 1);
+}
+
+static bool errand_is_done(const struct vcpu *other)
+{
+    (void)other;
+    return atomic_load(&errands) > 0;
+}
+
+static void a_deaf_cpu_runs_its_errand_later(void **state)
 {
     (void)state;
-    assert_false(hold_others(sender));
-    arrive(0); /* held by nobody any more */
-    assert_int_equal(target->held, 0);
-    assert_false(hold_others(sender));
+    errands = 0;
+    assert_false(send_errand(sender, run_errand, errand_is_done));
+    assert_true(target->deaf);
+    assert_int_equal(errands, 0);
+    arrive(0);
+    assert_int_equal(errands, 1);
+    assert_true(send_errand(sender, run_errand, errand_is_done)); /* done already, as it says */
 }
 
-static unsigned errands, partings;
 static bool over;
-
-static void errand(void)
-{
-    __atomic_fetch_add(&errands, 1, __ATOMIC_SEQ_CST);
-}
-
-static void part(u32 last_command)
-{
-    (void)last_command;
-    __atomic_fetch_add(&partings, 1, __ATOMIC_SEQ_CST);
-}
 
 static void *run_target(void *nothing)
 {
-    while (!__atomic_load_n(&over, __ATOMIC_SEQ_CST)) {
+    while (!atomic_load(&over)) {
         take_kicks(target);
         tsc_wait_us(1);
     }
     return nothing;
 }
 
-/* Held, the target goes on only when let go; the boot CPU runs errands meanwhile. */
-static void hold(unsigned round)
-{
-    target->index = !(round % 2);
-    give_errand_to_boot_cpu(errand);
-    assert_true(hold_others(sender));
-    while (__atomic_load_n(&errands, __ATOMIC_SEQ_CST) < (round + 1) / 2)
-        tsc_wait_us(10);
-    assert_int_equal(partings, round);
-    let_others_go(part);
-    while (__atomic_load_n(&partings, __ATOMIC_SEQ_CST) == round)
-        tsc_wait_us(10);
-    assert_int_equal(errands, (round + 1) / 2);
-}
-
-static void who_answers_is_held_and_let_go(void **state)
+static void who_answers_is_waited_for(void **state)
 {
     (void)state;
     pthread_t thread;
     concurrent = true;
     assert_int_equal(pthread_create(&thread, NULL, run_target, NULL), 0);
-    for (unsigned round = 0; round < 4; round++)
-        hold(round);
+    for (unsigned round = 0; round < 4; round++) {
+        errands = 0;
+        assert_true(send_errand(sender, run_errand, errand_is_done));
+        assert_int_equal(errands, 1);
+    }
     flush_ept_everywhere(sender);
     assert_int_equal(target->ept_generation, sender->ept_generation);
     assert_false(target->deaf);
-    __atomic_store_n(&over, true, __ATOMIC_SEQ_CST);
+    atomic_store(&over, true);
     pthread_join(thread, NULL);
     concurrent = false;
 }
@@ -355,8 +344,8 @@ int main(void)
         TEST(an_event_of_the_entry_goes_first),
         TEST(nothing_is_injected_while_a_sipi_is_awaited),
         TEST(a_deaf_cpu_is_not_waited_for),
-        TEST(a_deaf_cpu_cannot_be_held),
-        TEST(who_answers_is_held_and_let_go),
+        TEST(a_deaf_cpu_runs_its_errand_later),
+        TEST(who_answers_is_waited_for),
         TEST(stop_is_for_good),
         TEST(who_does_not_stop_is_not_waited_for),
         TEST(who_has_stopped_leaves_vmx_operation_when_told),

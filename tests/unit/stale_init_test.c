@@ -2,9 +2,14 @@
 // link: hv/vmx/vcpu.c hv/smp/stale_init.c hv/smp/startup.c tests/unit/fake_vmcs*.c
 #include "fake_vmcs.h"
 
+#include <pthread.h>
+#include <setjmp.h>
+#include <time.h>
+
 #include "host/cpu.h"
 #include "smp/smp.h"
 #include "host/traps.h"
+#include "lib/atomic.h"
 #include "platform/apic.h"
 #include "platform/tsc.h"
 #include "vmx/capabilities.h"
@@ -14,21 +19,86 @@
 #include "smp/stale_init.h"
 #include "smp/startup.h"
 #include "vmx/vmcs.h"
+#include "x86/msr.h"
 
 #define KHZ 1000000u
 
 unsigned cpu_count, vcpu_count;
 struct cpu *cpus[CPUS_MAX];
-static struct vcpu *const vcpu = &fake_vcpu;
+static struct cpu starting, boot; /* the one that has the INIT, and the one that is held */
+static struct vcpu *const vcpu = &starting.vcpu;
 static unsigned holds;
 struct vmx_capabilities vmx_capabilities;
 
-/* None answers, so that drop_stale_init() comes back at once. */
-bool hold_others(struct vcpu *self)
+static void (*errand)(struct vcpu *other);
+static bool others_answer, boot_is_held, left_vmx, init_comes;
+static unsigned enabled, started_anew;
+static pthread_t thread;
+static unsigned sipis, sipis_repeated;
+static jmp_buf entered;
+
+static void *run_errand(void *nothing)
 {
-    (void)self;
+    errand(&boot.vcpu);
+    atomic_store(&boot_is_held, false);
+    return nothing;
+}
+
+/* The boot CPU is a thread, if it answers at all. */
+bool send_errand(struct vcpu *self, void (*what)(struct vcpu *other),
+                 bool (*done)(const struct vcpu *other))
+{
+    assert_ptr_equal(self, vcpu);
     holds++;
-    return false;
+    if (!others_answer)
+        return false;
+    errand = what;
+    boot_is_held = true;
+    assert_false(done(&boot.vcpu));
+    assert_int_equal(pthread_create(&thread, NULL, run_errand, NULL), 0);
+    while (!done(&boot.vcpu))
+        ;
+    return true;
+}
+
+void vmx_disable(struct cpu *cpu)
+{
+    assert_ptr_equal(cpu, &starting);
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* time to go, if it could */
+    assert_true(atomic_load(&boot_is_held));
+    left_vmx = true;
+}
+
+static void (*come_back)(struct cpu *cpu);
+
+u8 lend_start_page(struct cpu *cpu, void (*enter)(struct cpu *cpu))
+{
+    assert_ptr_equal(cpu, &starting);
+    come_back = enter;
+    return 7;
+}
+
+void give_start_page_back(void)
+{
+    assert_true(atomic_load(&boot_is_held));
+}
+
+void apic_send_sipi(u32 apic_id, u8 page)
+{
+    assert_int_equal(apic_id, 1);
+    assert_int_equal(page, 7);
+    atomic_add(&sipis, 1);
+}
+
+u32 apic_last_command(void)
+{
+    return 0xC0608; /* a SIPI to all others, page 8 */
+}
+
+void apic_send_again(u32 last_command)
+{
+    assert_int_equal(last_command, 0xC0608);
+    atomic_add(&sipis_repeated, 1);
 }
 
 u32 tsc_khz(void)
@@ -40,6 +110,12 @@ u32 tsc_khz(void)
 void tsc_wait_us(u32 microseconds)
 {
     (void)microseconds;
+    if (!left_vmx || !init_comes)
+        return;
+    left_vmx = false;
+    while (!atomic_load(&sipis))
+        ;
+    come_back(&starting);
 }
 
 void take_kicks(struct vcpu *v)
@@ -69,54 +145,23 @@ void unblock_nmi(void)
 void vmcs_set_init_state(struct vcpu *v)
 {
     (void)v;
+    started_anew++;
 }
 
 void apic_reset(void)
 {
 }
 
-void apic_repeat_sipi_to_others(u32 last_command, u8 page)
-{
-    (void)last_command, (void)page;
-}
-
-void let_others_go(void (*what)(u32 last_command))
-{
-    (void)what;
-}
-
-void give_errand_to_boot_cpu(void (*errand)(void))
-{
-    (void)errand;
-}
-
 void vmx_enable(struct cpu *cpu, const struct vmx_capabilities *c)
 {
     (void)cpu, (void)c;
-}
-
-void vmx_disable(struct cpu *cpu)
-{
-    (void)cpu;
-}
-
-void start_again(struct cpu *cpu, void (*enter)(struct cpu *cpu))
-{
-    (void)cpu, (void)enter;
-}
-
-void wait_for_start_again(void)
-{
-}
-
-void cancel_start_again(void)
-{
+    enabled++;
 }
 
 static void enter(struct vcpu *v)
 {
-    (void)v;
-    __builtin_trap();
+    assert_ptr_equal(v, vcpu);
+    longjmp(entered, 1);
 }
 
 void counter_add(struct reason_counter *to, const struct reason_counter *part)
@@ -124,12 +169,14 @@ void counter_add(struct reason_counter *to, const struct reason_counter *part)
     (void)to, (void)part;
 }
 
+static u64 later; /* ticks between the SIPI and what follows */
+
 /* What dispatch_exit() does before the handler. */
 static void leave(u32 reason, u64 rip)
 {
     fake_exit(reason, 0, 0);
     fake_set(GUEST_RIP, rip);
-    vcpu->exit_tsc = rdtsc();
+    vcpu->exit_tsc = rdtsc() + later;
     vcpu->stats.reason[reason].count++;
 }
 
@@ -144,8 +191,13 @@ static int sipi(void **state)
     (void)state;
     fake_reset();
     vcpu->stats = (struct statistics){0};
-    vcpu->index = 1;
-    holds = 0;
+    vcpu->index = vcpu->apic_id = 1;
+    fake_msr(IA32_APIC_BASE, 0xFEE00800);
+    cpus[0] = &boot;
+    cpus[1] = &starting;
+    holds = enabled = started_anew = sipis = sipis_repeated = 0;
+    later = 0;
+    others_answer = left_vmx = init_comes = vcpu->init_unfinished = false;
     leave(EXIT_SIPI, 0);
     take_sipi(vcpu, 8);
     return 0;
@@ -168,10 +220,45 @@ static void the_second_is_dropped(void **state)
     assert_int_equal(holds, 1);
 }
 
+/* Two exits by INIT, the second with others that can be held. */
+static void restart(void)
+{
+    init(0);
+    others_answer = true;
+    if (!setjmp(entered)) {
+        init(0);
+        fail_msg("nothing happened");
+    }
+    pthread_join(thread, NULL);
+    assert_false(boot_is_held);
+    assert_int_equal(holds, 1);
+    assert_int_equal(enabled, 1);
+    assert_int_equal(sipis_repeated, 1); /* the guest of the boot CPU had sent one to all */
+}
+
+static void the_cpu_comes_back_as_the_sipi_left_it(void **state)
+{
+    (void)state;
+    init_comes = true;
+    fake_set(GUEST_INTERRUPTIBILITY, BLOCKING_BY_SMI);
+    restart();
+    assert_true(sipis > 0);
+    assert_int_equal(started_anew, 0);
+    assert_int_equal(vcpu->presence, RUNS);
+    assert_int_equal(fake_get(GUEST_INTERRUPTIBILITY), 0);
+}
+
+static void where_no_init_is_pending_it_was_a_new_one(void **state)
+{
+    (void)state;
+    restart();
+    assert_int_equal(started_anew, 1);
+}
+
 static void one_that_comes_later_counts(void **state)
 {
     (void)state;
-    vcpu->sipi_tsc = rdtsc() - KHZ; /* a millisecond */
+    later = KHZ; /* a millisecond */
     init(0);
     assert_int_equal(holds, 1); /* it might be Bochs' all the same */
     assert_int_equal(vcpu->presence, WAITS_FOR_SIPI);
@@ -196,6 +283,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_first_is_passed_over),
         TEST(the_second_is_dropped),
+        TEST(the_cpu_comes_back_as_the_sipi_left_it),
+        TEST(where_no_init_is_pending_it_was_a_new_one),
         TEST(one_that_comes_later_counts),
         TEST(one_to_a_running_guest_counts),
     };
