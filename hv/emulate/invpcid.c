@@ -48,6 +48,8 @@ enum exit_action exit_invpcid(struct vcpu *vcpu)
     struct guest_fault fault;
     u64 type = vcpu_gpr(vcpu, vmread(VM_EXIT_INSTRUCTION_INFO) >> 28 & 15);
 
+    if (guest_cpl() != 0) /* some CPUs leave the privilege check to the hypervisor */
+        return inject_gp(vcpu, 0);
     if (!guest_64bit_code())
         type = (u32)type;
     if (!read_descriptor(vcpu, &descriptor, &fault))

@@ -168,8 +168,6 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
     unsigned batch = debugged ? 1 : STRING_BATCH;
     enum element element = ELEMENT_DONE;
     struct guest_fault fault;
-    if (!s->count)
-        return EXIT_ADVANCE;
     for (unsigned done; s->count && batch && element == ELEMENT_DONE; batch -= done)
         element = some_elements(s, batch, &done, &fault);
     store_progress(vcpu, s);

@@ -152,6 +152,14 @@ static void rep_of_zero(void **state)
     assert_int_equal(io(GUEST_32BIT, QUALIFICATION(0x80, 1, STRING | REP), "\xF3\x6E", 2),
                      EXIT_ADVANCE);
     assert_int_equal(fake_cpu.port_accesses, 0);
+    /* 32-bit addresses: the upper halves go though nothing else is done, as on hardware. */
+    fake_vcpu.gpr[RSI] = 0x8000000000009762;
+    fake_vcpu.gpr[RCX] = 0xFFFFFFFF00000000;
+    assert_int_equal(io(GUEST_64BIT, QUALIFICATION(0x80, 1, STRING | REP), "\x67\xF3\x6E", 3),
+                     EXIT_ADVANCE);
+    assert_int_equal(fake_cpu.port_accesses, 0);
+    assert_int_equal(fake_vcpu.gpr[RSI], 0x9762);
+    assert_int_equal(fake_vcpu.gpr[RCX], 0);
 }
 
 static void rep_ins_backwards(void **state)

@@ -156,6 +156,10 @@ static void invpcid_types(void **state)
     fake_guest(GUEST_32BIT);
     assert_int_equal(invpcid(BIT(32) | 2, 0, 0), EXIT_ADVANCE);
     assert_int_equal(fake_flushes.all, 1);
+    fake_guest(GUEST_64BIT_USER);
+    assert_int_equal(invpcid(2, 0, 0), EXIT_RETRY);
+    assert_int_equal(fake_event.vector, VECTOR_GP);
+    assert_int_equal(fake_flushes.all, 0);
 }
 
 #define TO(dr, gpr) ((dr) | (u64)(gpr) << 8)
