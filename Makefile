@@ -68,11 +68,11 @@ FOR_SPEED    := -O2
 FOR_SIZE     := -Os
 # Without vector registers nothing needs a stack aligned to 16.
 STACK_BY_8   := $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=3)
-CFLAGS_tally := $(CFLAGS_COMMON) $(STACK_BY_8) -mcmodel=kernel -Ihv
+CFLAGS_tally := $(CFLAGS_COMMON) $(STACK_BY_8) -mcmodel=kernel -iquote hv
 CFLAGS_tally += $(if $(COUNT_ACCESSES),-DTALLY_COUNT_ACCESSES)
 CFLAGS_guest := $(CFLAGS_COMMON) -Iguest
 CFLAGS_host  := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARNINGS) \
-    -DTALLY_HOST -DTALLY_VERSION='"test"' -Iinclude -Ihv -Itests/unit
+    -DTALLY_HOST -DTALLY_VERSION='"test"' -Iinclude -iquote hv -Itests/unit
 NASMFLAGS    := -f elf64 -g -F dwarf -Iinclude/ -I$(B)/
 LDFLAGS      := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --build-id=none
 
@@ -84,7 +84,7 @@ GUEST_C   := $(sort $(shell find guest -name '*.c' ! -path 'guest/linux/*'))
 GUEST_ASM := $(sort $(shell find guest -name '*.asm'))
 # What most exits run through is compiled for speed, all the rest for size.
 TALLY_FAST := hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/dispatch.c hv/exits/events.c hv/exits/hlt.c \
-    hv/exits/instructions.c hv/exits/io.c hv/emulate/port.c hv/exits/msr.c hv/exits/msr_access.c hv/exits/msr_rules.c hv/stats/counters.c hv/vmx/events.c
+    hv/exits/instructions.c hv/exits/io.c hv/emulate/port.c hv/exits/msr.c hv/exits/msr_access.c hv/stats/counters.c hv/vmx/events.c
 TALLY_OBJECTS := $(addprefix $(B)/,$(TALLY_ASM:.asm=.asm.o) $(TALLY_C:.c=.o))
 TEST_OBJECTS  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard hv/test/*.c)))
 GUEST_OBJECTS := $(addprefix $(B)/,$(GUEST_ASM:.asm=.asm.o) $(GUEST_C:.c=.o))

@@ -5,6 +5,7 @@
 #include "exits/entry.h"
 #include "exits/msr.h"
 #include "exits/stop.h"
+#include "features.h"
 #include "lib/fatal.h"
 #include "lib/string.h"
 #include "load/bios_memory.h"
@@ -93,6 +94,7 @@ static void look_at_vmx(void)
     if (problem)
         fatal("%s", problem);
     vmx_capabilities_read(&vmx_capabilities, rdmsr, cpuid(0x80000008, 0).eax);
+    features_init();
     problem =
         controls_negotiate(&vmx_capabilities, options.profile, &controls, error, sizeof(error));
     if (options.caps)
@@ -150,8 +152,9 @@ static void prepare_the_exits(void)
 {
     guest_memory_init(vmx_capabilities.ept_vpid, top, own.base, own.size);
     vcpu_set_exit_entries(vmx_exit, vmx_exit_observed);
-    bitmaps_init(options.profile == PROFILE_KVM);
-    msr_intercept(options.profile);
+    features_need(controls.proc2, controls.proc3);
+    bitmaps_init();
+    msr_init(options.profile, options.msr);
     power_watched_ports(intercept_port);
     a20_watched_ports(intercept_port);
     serial_filter_watch(intercept_port);

@@ -1,4 +1,5 @@
 #include "options.h"
+#include "exits/msr.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "stats/report.h"
@@ -32,6 +33,9 @@ static const struct choice profiles[] = {
 static const struct choice reports[] = {
     {"table", REPORT_TABLE}, {"json", REPORT_JSON}, {"none", 0}, {"percpu", REPORT_PER_CPU}, {0},
 };
+static const struct choice policies[] = {
+    {"drop", MSR_DROP}, {"fault", MSR_FAULT}, {"open", MSR_OPEN}, {0},
+};
 static const struct choice yes_no[] = {
     {"yes", true}, {"no", false}, {0},
 };
@@ -39,6 +43,7 @@ static const struct choice yes_no[] = {
 static const struct option option_table[] = {
     {"exits",    ONE,    offsetof(struct options, profile),   .choices = profiles},
     {"stats",    SET,    offsetof(struct options, report),    .choices = reports},
+    {"msr",      ONE,    offsetof(struct options, msr),       .choices = policies},
     {"announce", ONE,    offsetof(struct options, announce),  .choices = yes_no},
     {"caps",     FLAG,   offsetof(struct options, caps),      NULL, 0},
     {"cpus",     NUMBER, offsetof(struct options, cpus),      .max = 256},

@@ -16,6 +16,7 @@ extern const struct choice test_aids[] __attribute__((weak));
 struct options {
     u32 profile;   /* exits=minimal|kvm|all, default kvm: enum tally_profile */
     u32 report;    /* stats=table|json|none, or several with commas: enum report_format */
+    u32 msr;       /* msr=drop|fault|open, default drop: enum msr_policy */
     u32 announce;  /* announce=yes|no: show a hypervisor in CPUID; 1 or 0 */
     u32 caps;      /* caps: print the VMX capabilities and stop; 1 or 0 */
     u32 cpus;      /* cpus=N: at most so many; 0 = all */

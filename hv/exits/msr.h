@@ -1,23 +1,22 @@
-/* What becomes of the guest's RDMSR and WRMSR: one table for the bitmap and for the handlers. */
+/* Access to MSRs, by whatever instruction. What each MSR is to the guest stands in features.c. */
 #ifndef TALLY_EXITS_MSR_H
 #define TALLY_EXITS_MSR_H
 
 #include "tally.h"
 #include "vcpu.h"
 
-/* One or more MSRs that are not simply the hardware's. The functions carry an access out; false
- * is #GP(0). */
-struct msr_rule {
-    u32 first, last;
-    bool (*read)(u32 msr, u64 *value);
-    bool (*write)(struct vcpu *vcpu, u32 msr, u64 value);
-    enum { IF_INTERCEPTED, ALWAYS, ALWAYS_WRITE } when; /* in profiles that pass MSRs through */
-};
+/* What becomes of a write to an MSR that the machine has and features.c does not know: it is
+ * swallowed, a #GP, or let through. A line tells the first one to each MSR. */
+enum msr_policy { MSR_DROP, MSR_FAULT, MSR_OPEN };
 
-/* Never NULL: an MSR without a row of its own is the hardware's, which judges each access. */
-const struct msr_rule *msr_rule_of(u32 msr);
+/* Before the guest starts: intercepts what the profile wants to see and what must not pass. */
+void msr_init(enum tally_profile profile, enum msr_policy unknown);
 
-/* Intercepts what the profile asks for in the MSR bitmap. */
-void msr_intercept(enum tally_profile profile);
+/* A write to an MSR that features.c does not know, or knows as dangerous; false: #GP(0). */
+bool write_unlisted(const struct vcpu *vcpu, u32 msr, u64 value, bool dangerous);
+
+/* Carry an access out; false: #GP(0). In exits/msr_access.c. */
+bool msr_read(u32 msr, u64 *value);
+bool msr_write(struct vcpu *vcpu, u32 msr, u64 value);
 
 #endif

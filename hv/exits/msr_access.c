@@ -1,51 +1,17 @@
-/* How accesses to MSRs are carried out that are not simply the hardware's. */
-#include "exits/msr_access.h"
-#include "lib/safe.h"
-#include "exits/cpuid.h"
+/* Access to MSRs, by their kinds in features.h. */
 #include "emulate/handlers.h"
-#include "vmx/entry_checks.h"
+#include "exits/cpuid.h"
+#include "exits/msr.h"
+#include "features.h"
+#include "lib/safe.h"
 #include "memory/memory.h"
-#include "x86/instructions.h"
+#include "vmx/entry_checks.h"
 #include "x86/msr.h"
 
-bool read_hardware(u32 msr, u64 *value)
-{
-    return rdmsr_safe(msr, value);
-}
-
-bool write_hardware(struct vcpu *vcpu, u32 msr, u64 value)
-{
-    (void)vcpu;
-    return wrmsr_safe(msr, value);
-}
-
-bool read_fault(u32 msr, u64 *value)
-{
-    (void)msr, (void)value;
-    return false;
-}
-
-bool write_fault(struct vcpu *vcpu, u32 msr, u64 value)
-{
-    (void)vcpu, (void)msr, (void)value;
-    return false;
-}
-
-/* A microcode update would read its data from Tally's address space; the guest keeps what it has,
- * as under other hypervisors. */
-bool write_ignored(struct vcpu *vcpu, u32 msr, u64 value)
-{
-    (void)vcpu, (void)msr, (void)value;
-    return true;
-}
-
-/* Locked with VMX and SMX off: what software on a CPU without them expects to find. */
-bool read_feature_control(u32 msr, u64 *value)
-{
-    (void)msr;
-    *value = FEATURE_CONTROL_LOCK;
-    return true;
-}
+#define CORE_CAPABILITIES_SHOWN (BIT(0) | BIT(3) | BIT(5)) /* no remote action requests */
+#define MISC_ENABLE_MONITOR BIT(18)
+#define MISC_ENABLE_XD_DISABLE BIT(34)
+#define TEST_CTRL_SPLIT_LOCK BIT(29) /* #AC; Tally has none */
 
 static enum vmcs_field field_of(u32 msr)
 {
@@ -61,46 +27,42 @@ static enum vmcs_field field_of(u32 msr)
     }
 }
 
-bool read_vmcs(u32 msr, u64 *value)
+bool msr_read(u32 msr, u64 *value)
 {
-    *value = vmread(field_of(msr));
+    switch ((enum msr_read_kind)msr_kind(msr).read) {
+    case READ_HARDWARE: return rdmsr_safe(msr, value);
+    case READ_FAULT: return false;
+    case READ_VMCS: *value = vmread(field_of(msr)); return true;
+    case READ_FEATURE_CONTROL: /* as on a CPU without VMX and SMX */
+        *value = FEATURE_CONTROL_LOCK;
+        return true;
+    default: break;
+    }
+    if (!rdmsr_safe(msr, value)) /* the CPU may lack it */
+        return false;
+    switch ((enum msr_read_kind)msr_kind(msr).read) {
+    case READ_DEBUGCTL: *value = vmread(GUEST_IA32_DEBUGCTL); break;
+    case READ_CORE_CAPABILITIES: *value &= CORE_CAPABILITIES_SHOWN; break;
+    default: *value &= ~MISC_ENABLE_MONITOR; /* as in CPUID */
+    }
     return true;
 }
 
-/* Where the CPU may lack the MSR although the VMCS has the field. */
-bool read_if_there(u32 msr, u64 *value)
+static bool write_field(enum vmcs_field field, u64 value, bool legal)
 {
-    return rdmsr_safe(msr, value) && read_vmcs(msr, value);
-}
-
-bool write_vmcs_32(struct vcpu *vcpu, u32 msr, u64 value)
-{
-    (void)vcpu;
-    vmwrite(field_of(msr), (u32)value);
-    return true;
+    if (legal)
+        vmwrite(field, value);
+    return legal;
 }
 
 /*
  * The guest's value lives in the VMCS while Tally's own is in the register, which must keep it: an
  * NMI that comes to Tally finds its vCPU by IA32_GS_BASE.
  */
-bool write_canonical(struct vcpu *vcpu, u32 msr, u64 value)
+static bool is_canonical(u64 value)
 {
-    (void)vcpu;
     const struct entry_check k = {.cpu = &vmx_capabilities};
-    if (!canonical(&k, value))
-        return false;
-    vmwrite(field_of(msr), value);
-    return true;
-}
-
-bool write_pat(struct vcpu *vcpu, u32 msr, u64 value)
-{
-    (void)vcpu, (void)msr;
-    if (!legal_pat(value))
-        return false;
-    vmwrite(GUEST_IA32_PAT, value);
-    return true;
+    return canonical(&k, value);
 }
 
 /*
@@ -108,35 +70,30 @@ bool write_pat(struct vcpu *vcpu, u32 msr, u64 value)
  * debug store it must not take, for a branch in Tally would be stored, to an address of the
  * guest's.
  */
-bool write_debugctl(struct vcpu *vcpu, u32 msr, u64 value)
+static bool write_debugctl(u64 value)
 {
-    (void)vcpu;
     u64 own;
-    if ((value & DEBUGCTL_TRACES) || !rdmsr_safe(msr, &own) || !wrmsr_safe(msr, value))
+    if ((value & DEBUGCTL_TRACES) || !rdmsr_safe(IA32_DEBUGCTL, &own) ||
+        !wrmsr_safe(IA32_DEBUGCTL, value))
         return false;
-    value = rdmsr(msr);
-    wrmsr(msr, own);
+    value = rdmsr(IA32_DEBUGCTL);
+    wrmsr(IA32_DEBUGCTL, own);
     vmwrite(GUEST_IA32_DEBUGCTL, value);
     return true;
 }
 
 /* LME cannot change with paging on, LMA not at all. SDM vol. 3, 'Extended Feature Enable Register'.
  */
-bool write_efer(struct vcpu *vcpu, u32 msr, u64 value)
+static bool write_efer(u64 value)
 {
-    (void)vcpu, (void)msr;
     u64 known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE; /* Tally runs with all of them */
     u64 old = vmread(GUEST_IA32_EFER);
-    if (value & ~known)
-        return false;
-    if (((value ^ old) & EFER_LME) && (vmread(GUEST_CR0) & CR0_PG))
-        return false;
-    vmwrite(GUEST_IA32_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
-    return true;
+    bool legal = !(value & ~known) && !(((value ^ old) & EFER_LME) && (vmread(GUEST_CR0) & CR0_PG));
+    return write_field(GUEST_IA32_EFER, (value & ~EFER_LMA) | (old & EFER_LMA), legal);
 }
 
 /* Features come or go with it: CPUID's answers are asked for anew. */
-bool write_features(struct vcpu *vcpu, u32 msr, u64 value)
+static bool write_features(struct vcpu *vcpu, u32 msr, u64 value)
 {
     if (!wrmsr_safe(msr, value))
         return false;
@@ -144,17 +101,17 @@ bool write_features(struct vcpu *vcpu, u32 msr, u64 value)
     return true;
 }
 
-/* The page stays where Tally's page tables and EPT expect it; hardware judges the mode. */
-bool write_apic_base(struct vcpu *vcpu, u32 msr, u64 value)
+/* The page stays where Tally's page tables and EPT expect it; hardware judges the mode, and
+ * CPUID.1:EDX[9] follows the enable bit. */
+static bool write_apic_base(struct vcpu *vcpu, u64 value)
 {
     u64 flags = APIC_BASE_BSP | APIC_BASE_X2APIC | APIC_BASE_ENABLE;
-    if ((value ^ rdmsr(msr)) & ~flags)
-        return false;
-    return write_features(vcpu, msr, value); /* CPUID.1:EDX[9] follows the enable bit */
+    return !((value ^ rdmsr(IA32_APIC_BASE)) & ~flags) &&
+           write_features(vcpu, IA32_APIC_BASE, value);
 }
 
 /* The stamp of this exit moves along, or its cycles would be nonsense. */
-bool write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
+static bool write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
 {
     u64 before = rdtsc();
     if (!wrmsr_safe(msr, value))
@@ -164,7 +121,7 @@ bool write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
 }
 
 /* Under EPT its entries decide about memory types, the register itself does nothing. */
-bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
+static bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
 {
     if (!wrmsr_safe(msr, value))
         return false;
@@ -172,39 +129,44 @@ bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
     return true;
 }
 
-#define MISC_ENABLE_MONITOR BIT(18)
-#define MISC_ENABLE_XD_DISABLE BIT(34)
-
-/* MONITOR is hidden, in CPUID too. */
-bool read_misc_enable(u32 msr, u64 *value)
-{
-    if (!rdmsr_safe(msr, value))
-        return false;
-    *value &= ~MISC_ENABLE_MONITOR;
-    return true;
-}
-
 /* Without execute-disable Tally's own page tables and EFER would have reserved bits set. */
-bool write_misc_enable(struct vcpu *vcpu, u32 msr, u64 value)
+static bool write_misc_enable(struct vcpu *vcpu, u64 value)
 {
-    return !(value & MISC_ENABLE_XD_DISABLE) && write_features(vcpu, msr, value);
+    return !(value & MISC_ENABLE_XD_DISABLE) && write_features(vcpu, IA32_MISC_ENABLE, value);
 }
-
-#define TEST_CTRL_SPLIT_LOCK BIT(29) /* #AC; Tally has none */
 
 /* Another bit makes locked accesses to uncacheable memory fault, in Tally too, whose memory the
  * guest can make so by an MTRR. */
-bool write_test_ctrl(struct vcpu *vcpu, u32 msr, u64 value)
+static bool write_test_ctrl(u64 value)
 {
-    (void)vcpu;
     u64 old;
-    return rdmsr_safe(msr, &old) && !((value ^ old) & ~TEST_CTRL_SPLIT_LOCK) &&
-           wrmsr_safe(msr, value);
+    return rdmsr_safe(MSR_TEST_CTRL, &old) && !((value ^ old) & ~TEST_CTRL_SPLIT_LOCK) &&
+           wrmsr_safe(MSR_TEST_CTRL, value);
 }
 
-/* XRSTORS loads MSRs without an exit: those of processor trace write to physical memory. */
-bool write_xss(struct vcpu *vcpu, u32 msr, u64 value)
+bool msr_write(struct vcpu *vcpu, u32 msr, u64 value)
 {
-    (void)vcpu;
-    return !(value & XSS_HIDDEN) && wrmsr_safe(msr, value);
+    switch ((enum msr_write_kind)msr_kind(msr).write) {
+    case WRITE_HARDWARE: return wrmsr_safe(msr, value);
+    case WRITE_FAULT: return false;
+    case WRITE_UNKNOWN: return write_unlisted(vcpu, msr, value, false);
+    case WRITE_DANGEROUS: return write_unlisted(vcpu, msr, value, true);
+    /* A microcode update would read its data from Tally's address space; the guest keeps what it
+     * has, as under other hypervisors. */
+    case WRITE_IGNORED: return true;
+    case WRITE_FEATURES: return write_features(vcpu, msr, value);
+    case WRITE_APIC_BASE: return write_apic_base(vcpu, value);
+    case WRITE_MTRR: return write_mtrr(vcpu, msr, value);
+    case WRITE_MISC_ENABLE: return write_misc_enable(vcpu, value);
+    case WRITE_TEST_CTRL: return write_test_ctrl(value);
+    /* XRSTORS loads MSRs without an exit: those of processor trace write to physical memory. */
+    case WRITE_XSS: return !(value & ~features_bits(FEATURES_XSS)) && wrmsr_safe(msr, value);
+    case WRITE_TSC: return write_tsc(vcpu, msr, value);
+    case WRITE_VMCS_32: return write_field(field_of(msr), (u32)value, true);
+    case WRITE_CANONICAL: return write_field(field_of(msr), value, is_canonical(value));
+    case WRITE_PAT: return write_field(GUEST_IA32_PAT, value, legal_pat(value));
+    case WRITE_DEBUGCTL: return write_debugctl(value);
+    case WRITE_EFER: return write_efer(value);
+    }
+    return false;
 }

@@ -15,7 +15,7 @@
 static enum exit_action read_to(struct vcpu *vcpu, u32 msr, unsigned gpr)
 {
     u64 value;
-    if (!msr_rule_of(msr)->read(msr, &value))
+    if (!msr_read(msr, &value))
         return inject_gp(vcpu, 0);
     vcpu_set_gpr(vcpu, gpr, value);
     return EXIT_ADVANCE;
@@ -24,7 +24,7 @@ static enum exit_action read_to(struct vcpu *vcpu, u32 msr, unsigned gpr)
 static enum exit_action write_from(struct vcpu *vcpu, u32 msr, unsigned gpr)
 {
     u64 value = vcpu_gpr(vcpu, gpr);
-    return msr_rule_of(msr)->write(vcpu, msr, value) ? EXIT_ADVANCE : inject_gp(vcpu, 0);
+    return msr_write(vcpu, msr, value) ? EXIT_ADVANCE : inject_gp(vcpu, 0);
 }
 
 enum exit_action exit_rdmsr_immediate(struct vcpu *vcpu)
@@ -131,7 +131,7 @@ enum exit_action exit_rdmsrlist(struct vcpu *vcpu)
 
     if (!entry_read(vcpu->gpr[RSI], index, &msr, &fault))
         return inject_fault(vcpu, &fault);
-    if (msr >> 32 || !msr_rule_of((u32)msr)->read((u32)msr, &value))
+    if (msr >> 32 || !msr_read((u32)msr, &value))
         return inject_gp(vcpu, 0);
     if (!entry_write(vcpu->gpr[RDI], index, value, &fault))
         return inject_fault(vcpu, &fault);
@@ -147,7 +147,7 @@ enum exit_action exit_wrmsrlist(struct vcpu *vcpu)
     if (!entry_read(vcpu->gpr[RSI], index, &msr, &fault) ||
         !entry_read(vcpu->gpr[RDI], index, &value, &fault))
         return inject_fault(vcpu, &fault);
-    if (msr >> 32 || !msr_rule_of((u32)msr)->write(vcpu, (u32)msr, value))
+    if (msr >> 32 || !msr_write(vcpu, (u32)msr, value))
         return inject_gp(vcpu, 0);
     return one_done(vcpu);
 }

@@ -1,6 +1,7 @@
 /* XSETBV (exit 55): hardware judges which components go together. */
-#include "lib/safe.h"
 #include "emulate/handlers.h"
+#include "features.h"
+#include "lib/safe.h"
 
 enum exit_action exit_xsetbv(struct vcpu *vcpu)
 {
@@ -9,8 +10,8 @@ enum exit_action exit_xsetbv(struct vcpu *vcpu)
 
     if (!(guest_visible_cr4(vcpu) & CR4_OSXSAVE))
         return inject_ud(vcpu);
-    /* Some CPUs leave the privilege check to the hypervisor. APX is hidden. */
-    if (guest_cpl() != 0 || (value & XCR0_APX) || !xsetbv_safe(index, value))
+    /* Some CPUs leave the privilege check to the hypervisor. */
+    if (guest_cpl() != 0 || (value & ~features_bits(FEATURES_XCR0)) || !xsetbv_safe(index, value))
         return inject_gp(vcpu, 0);
     return EXIT_ADVANCE;
 }

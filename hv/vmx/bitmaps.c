@@ -1,52 +1,36 @@
 #include "vmx/bitmaps.h"
-#include "lib/string.h"
+#include "features.h"
 #include "host/frames.h"
 
-#define MSR_RANGE 0x2000u /* MSRs in each of the two ranges */
-#define MSR_HIGH 0xC0000000u
 #define MSR_WRITES (PAGE_SIZE / 2)
-#define MSR_HIGH_OFFSET (PAGE_SIZE / 4)
 
 static u8 *io_bitmap[2];
 static u8 *msr_bitmap;
 
-void bitmaps_init(bool all_msrs)
+void bitmaps_init(void)
 {
     io_bitmap[0] = frame_alloc();
     io_bitmap[1] = frame_alloc();
     msr_bitmap = frame_alloc();
-    if (all_msrs)
-        memset(msr_bitmap, 0xFF, PAGE_SIZE);
 }
 
-static void set_bit(u8 *bitmap, u32 bit, bool on)
+static void set_bit(u8 *bitmap, u32 bit)
 {
-    u8 mask = (u8)(1 << bit % 8);
-    bitmap[bit / 8] = on ? bitmap[bit / 8] | mask : bitmap[bit / 8] & (u8)~mask;
+    bitmap[bit / 8] |= (u8)(1 << bit % 8);
 }
 
 void intercept_port(u16 port)
 {
-    set_bit(io_bitmap[port >> 15], port & 0x7FFF, true);
+    set_bit(io_bitmap[port >> 15], port & 0x7FFF);
 }
 
-static void intercept_msr(u32 msr, unsigned accesses, bool on)
+void intercept_msr(u32 msr, unsigned accesses)
 {
-    u8 *part = msr_bitmap;
-    if (msr >= MSR_HIGH && msr < MSR_HIGH + MSR_RANGE)
-        part += MSR_HIGH_OFFSET;
-    else if (msr >= MSR_RANGE)
-        return;
+    u32 bit = msr < MSR_RANGE ? msr : msr - MSR_HIGH + MSR_RANGE;
     if (accesses & MSR_READ)
-        set_bit(part, msr % MSR_RANGE, on);
+        set_bit(msr_bitmap, bit);
     if (accesses & MSR_WRITE)
-        set_bit(part + MSR_WRITES, msr % MSR_RANGE, on);
-}
-
-void intercept_msrs(u32 first, u32 last, unsigned accesses, bool on)
-{
-    for (u32 msr = first; msr <= last; msr++)
-        intercept_msr(msr, accesses, on);
+        set_bit(msr_bitmap + MSR_WRITES, bit);
 }
 
 u64 io_bitmap_physical(unsigned half)

@@ -1,5 +1,6 @@
 #include "vmx/controls.h"
 
+#include "features.h"
 #include "lib/print.h"
 #include "vmx/access.h"
 
@@ -174,8 +175,8 @@ static void own_control_registers(const struct vmx_capabilities *c, const struct
     /* An unrestricted guest chooses PE and PG itself; other fixed bits are only shown to it. */
     u64 cr0_fixed = c->cr0_fixed0 & ~(CR0_PE | CR0_PG);
     out->cr0_mask = ~plan->cr0_guest | cr0_fixed;
-    out->cr4_mask = ~plan->cr4_guest | c->cr4_fixed0 | CR4_HIDDEN;
-    out->cr4_allowed = c->cr4_fixed1 & ~CR4_HIDDEN;
+    out->cr4_mask = ~plan->cr4_guest | c->cr4_fixed0 | ~features_bits(FEATURES_CR4);
+    out->cr4_allowed = c->cr4_fixed1 & features_bits(FEATURES_CR4);
 }
 
 const char *controls_negotiate(const struct vmx_capabilities *c, enum tally_profile profile,

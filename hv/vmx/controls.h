@@ -11,15 +11,6 @@
 #include "x86/registers.h"
 
 /*
- * CR4 bits of features that the guest does not see: VMX and SMX, whose instructions fault as on a
- * CPU without them; key locker, user interrupts and FRED, whose state VM exits do not preserve as
- * Tally is built; protection keys and LAM for supervisor addresses and LASS, which Tally's walk of
- * page tables does not know. CPUID must hide the same.
- */
-#define CR4_HIDDEN                                                                                 \
-    (CR4_VMXE | CR4_SMXE | CR4_KL | CR4_PKS | CR4_UINTR | CR4_LASS | CR4_LAM_SUP | CR4_FRED)
-
-/*
  * Fills `out`. Returns NULL, or `error` (size bytes) holding one line that names by its SDM name
  * the first control that Tally needs and the CPU lacks, or that the CPU forces and Tally cannot
  * use.

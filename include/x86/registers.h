@@ -93,9 +93,6 @@
 #define XCR0_AVX512 (7ull << 5)
 #define XCR0_APX BIT(19)
 
-/* Of IA32_XSS: state that the guest does not get: processor trace, user interrupts, LBRs. */
-#define XSS_HIDDEN (BIT(8) | BIT(14) | BIT(15))
-
 /* Exception vectors. */
 enum exception_vector {
     VECTOR_DE = 0,

@@ -8,19 +8,20 @@ most=27                                 # files in a room
 rooms='
 hv/lib
 hv/guest_start.h
+hv/features.h  hv/lib
 hv/stats     hv/lib
 hv/vcpu.h    hv/stats
 hv/host      hv/lib hv/vcpu.h
 hv/platform  hv/lib hv/host
 hv/load      hv/lib hv/host hv/platform hv/guest_start.h
 hv/options.h
-hv/vmx       hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/guest_start.h
-hv/smp       hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx
-hv/memory    hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp
-hv/emulate   hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory
-hv/exits     hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/emulate
-hv/test      hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/emulate hv/exits hv/options.h
-hv           hv/lib hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/load hv/exits hv/options.h
+hv/vmx       hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/guest_start.h
+hv/smp       hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx
+hv/memory    hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp
+hv/emulate   hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory
+hv/exits     hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/emulate
+hv/test      hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/emulate hv/exits hv/options.h
+hv           hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/load hv/exits hv/options.h
 boot         hv hv/host
 
 guest/kernel
@@ -36,8 +37,8 @@ guest/bench               guest/kernel guest/harness
 guest                     guest/kernel guest/harness guest/fuzz guest/bench guest/tests/events guest/tests/instructions guest/tests/memory guest/tests/registers guest/tests/smp guest/tests/statistics
 '
 
-# The room of a path: its folder, but a header of hv/ itself is a room.
-room='function room(path) { return path ~ /^hv\/[a-z_]*\.h$/ ? path : substr(path, 1, match(path, "/[^/]*$") - 1) }'
+# The room of a path: its folder, but a header of hv/ itself is a room, with the source beside it that the rooms use.
+room='function room(path) { sub(/^hv\/features\.[co]/, "hv/features.h", path); return path ~ /^hv\/[a-z_]*\.h$/ ? path : substr(path, 1, match(path, "/[^/]*$") - 1) }'
 
 # includes TREE - FROM TO FILE:LINE, for each header that a room includes from another
 includes() {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "exits/dump.h"
+#include "features.h"
 #include "vmx/entry_checks.h"
 #include "x86/msr.h"
 
@@ -34,6 +35,7 @@ u64 read_recorded(u32 number)
 const char *negotiate(enum tally_profile profile, struct vmx_capabilities *c, struct controls *out)
 {
     static char error[160];
+    features_init();
     vmx_capabilities_read(c, read_recorded, machine.address_sizes);
     return controls_negotiate(c, profile, out, error, sizeof(error));
 }

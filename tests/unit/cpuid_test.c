@@ -1,4 +1,4 @@
-// link: hv/stats/counters.c hv/stats/leaves.c hv/stats/timeline.c hv/lib/print.c
+// link: hv/stats/counters.c hv/stats/leaves.c hv/stats/timeline.c hv/lib/print.c hv/features.c
 /* What a guest learns from CPUID, on a CPU of the test's making. */
 #include "x86/instructions.h"
 
@@ -41,8 +41,7 @@ static int reset(void **state)
 {
     (void)state;
     memset(&vcpu, 0, sizeof(vcpu));
-    vcpu.controls.proc2 = ~0u;
-    vcpu.controls.proc3 = ~0ull;
+    features_init();
     guest_cr4 = ~0ull;
     highest_basic = 0x20;
     cpuid_announce(true);
@@ -72,6 +71,8 @@ static void answers(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
                  r.ecx, r.edx, eax, ebx, ecx, edx);
 }
 
+#define BITS(high, low) ((BIT((high) + 1 - (low)) - 1) << (low))
+
 static u32 all_but(u64 bits)
 {
     return (u32)~bits;
@@ -81,25 +82,32 @@ static void features_are_hidden(void **state)
 {
     (void)state;
     for (unsigned again = 0; again < 2; again++) { /* the second time from the cache */
-        answers(0x1, 0, ~0u, ~0u, all_but(0x7C | BIT(11)), all_but(BIT(21)));
-        answers(0x6, 0, all_but(BIT(19) | BIT(23)), ~0u, ~0u, 0);
-        answers(0x7, 0, ~0u, all_but(BIT(2) | BIT(25)),
-                all_but(BIT(13) | BIT(23) | BIT(29) | BIT(30) | BIT(31)),
-                all_but(BIT(5) | BIT(18) | BIT(19)));
-        answers(0x7, 1, all_but(BIT(6) | BIT(17) | BIT(26)), all_but(BIT(1)), ~0u,
-                all_but(BIT(21)));
-        answers(0x7, 2, ~0u, ~0u, ~0u, all_but(BIT(6)));
-        answers(0xD, 0, all_but(BIT(19)), ~0u, ~0u, ~0u);
-        answers(0xD, 1, ~0u, ~0u, all_but(BIT(8) | BIT(14) | BIT(15)), ~0u);
-        answers(0x80000001, 0, ~0u, ~0u, ~0u, ~0u);
+        answers(0x1, 0, ~0u, ~0u, all_but(0x7C | BIT(11) | BIT(16)),
+                all_but(BIT(10) | BIT(20) | BIT(21) | BIT(30)));
+        answers(0x6, 0, 0x0157EFF7, ~0u, 9, 0);
+        answers(0x7, 0, ~0u, all_but(BIT(2) | BIT(22) | BIT(25)),
+                all_but(BIT(13) | BIT(15) | BIT(23) | BIT(26) | BITS(31, 29)),
+                all_but(BIT(0) | BIT(1) | BITS(7, 5) | BIT(12) | BITS(19, 17) | BIT(21)));
+        answers(0x7, 1, 0xC8EC1DBF, BIT(0) | BIT(3), BIT(2) | BIT(5), 0x000CC530);
+        answers(0x7, 2, 0, 0, 0, 0xBF);
+        answers(0x7, 3, 0, 0, 0, 0);
+        answers(0xD, 0, 0x000602FF, ~0u, ~0u, 0);
+        answers(0xD, 1, 0x1F, ~0u, BITS(13, 11) | BIT(16), 0);
+        answers(0x80000001, 0, ~0u, ~0u, 0x121, 0x2C100800);
+        answers(0x80000007, 0, ~0u, ~0u, ~0u, BIT(8));
         answers(0x80000008, 0, 0x3930, 0, 0, 0); /* 48 of 52 bits */
     }
+    for (u32 component = 2; component < 64; component++) {
+        bool there = component < 32 && 0x00073AFC >> component & 1;
+        assert_int_equal(ask(0xD, component).eax, there ? ~0u : 0);
+    }
     highest_basic = 0x30;
-    static const u32 empty[] = {0x5, 0x12, 0x14, 0x19, 0x1B, 0x1C, 0x29};
+    static const u8 empty[] = {0x5,  0x8,  0xC,  0xE,  0x11, 0x12, 0x13, 0x14, 0x19, 0x1B,
+                               0x1C, 0x21, 0x22, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2F};
     for (unsigned i = 0; i < ARRAY_SIZE(empty); i++)
         for (u32 subleaf = 0; subleaf < 3; subleaf++)
             answers(empty[i], subleaf, 0, 0, 0, 0);
-    answers(0x23, 0, all_but(BIT(4) | BIT(5)), ~0u, ~0u, ~0u);
+    answers(0x23, 0, 0xF, ~0u, ~0u, ~0u);
     answers(0x23, 1, ~0u, ~0u, ~0u, ~0u);
     answers(0x2, 0, ~0u, ~0u, ~0u, ~0u); /* all else is the CPU's */
     answers(0x4, 3, ~0u, ~0u, ~0u, ~0u);
@@ -116,19 +124,17 @@ static void instructions_with_a_control_follow_it(void **state)
         {PROC2_ENABLE_RDTSCP, 7, 0, RCX, BIT(22)},
         {PROC2_ENABLE_RDTSCP, 0x80000001, 0, RDX, BIT(27)},
         {PROC2_ENABLE_XSAVES, 0xD, 1, RAX, BIT(3)},
-        {PROC2_ENABLE_XSAVES, 0xD, 1, RCX, BIT(9)},
-        {PROC2_ENABLE_XSAVES, 0xD, 1, RDX, BIT(31)},
+        {PROC2_ENABLE_XSAVES, 0xD, 1, RCX, BIT(11)},
     };
     for (unsigned on = 0; on < 2; on++) {
         reset(NULL);
-        vcpu.controls.proc2 = on ? 0 : ~0u;
-        vcpu.controls.proc3 = on ? PROC3_ENABLE_MSRLIST : ~PROC3_ENABLE_MSRLIST;
+        features_need(on ? 0 : ~0u, on ? PROC3_ENABLE_MSRLIST : ~PROC3_ENABLE_MSRLIST);
         assert_int_equal(ask(7, 1).eax >> 27 & 1, on);
     }
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
         for (unsigned on = 0; on < 2; on++) {
             reset(NULL);
-            vcpu.controls.proc2 = on ? rows[i].control : ~rows[i].control;
+            features_need(on ? rows[i].control : ~rows[i].control, 0);
             ask(rows[i].leaf, rows[i].subleaf);
             assert_int_equal(vcpu.gpr[rows[i].reg] & rows[i].bits, on ? rows[i].bits : 0);
         }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "features.h"
 #include "host/cpu.h"
 #include "host/frames.h"
 #include "recorded_caps.h"
@@ -34,7 +35,7 @@ void unblock_nmi(void);
 int acknowledge_interrupt(void);
 bool power_filter_out(u16 port, unsigned size, u32 value);
 void serial_filter_out(u16 port, u8 value);
-void intercept_msrs(u32 first, u32 last, unsigned accesses, bool on);
+void intercept_msr(u32 msr, unsigned accesses);
 bool is_own_memory(u64 physical);
 void guest_memory_deny(u64 physical, bool write);
 u64 guest_memory_denied(void);
@@ -133,9 +134,9 @@ void serial_filter_out(u16 port, u8 value)
     (void)port, (void)value;
 }
 
-__attribute__((weak)) void intercept_msrs(u32 first, u32 last, unsigned accesses, bool on)
+__attribute__((weak)) void intercept_msr(u32 msr, unsigned accesses)
 {
-    (void)first, (void)last, (void)accesses, (void)on;
+    (void)msr, (void)accesses;
 }
 
 void *frame_pointer(u64 physical)
@@ -277,9 +278,11 @@ void fake_machine(enum tally_profile profile)
         fake_msr(msrs[i], 0);
     vmx_capabilities_read(&fake_capabilities, read_recorded, tigerlake()->address_sizes);
     vmx_capabilities = fake_capabilities;
+    features_init();
     assert_null(
         controls_negotiate(&fake_capabilities, profile, &fake_vcpu.controls, error, sizeof(error)));
     controls_write(&fake_vcpu.controls);
+    features_need(fake_vcpu.controls.proc2, fake_vcpu.controls.proc3);
     /* What VMX fixes in CR4 and CPUID tells about paging, as on that machine. */
     paging_features.physical_address_width = fake_capabilities.physical_bits;
     paging_features.pages_1g = true;

@@ -1,5 +1,5 @@
 // MSRs that would reach into Tally, or around it, and those whose register must keep Tally's value.
-// link: HANDLERS hv/vmx/breakpoints.c hv/vmx/capabilities.c hv/vmx/controls.c
+// link: hv/features.c HANDLERS hv/vmx/breakpoints.c hv/vmx/capabilities.c hv/vmx/controls.c
 // link: hv/exits/dump.c hv/vmx/entry_checks*.c hv/vmx/events.c hv/memory/guest_memory.c
 // link: hv/memory/guest_paging.c hv/emulate/prefixes.c hv/emulate/segments.c hv/smp/startup.c hv/vmx/vcpu.c
 // link: hv/vmx/vmcs.c hv/stats/counters.c hv/platform/a20.c hv/stats/leaves.c hv/stats/timeline.c
@@ -50,9 +50,15 @@ static void reads_as(u32 msr, u64 value)
     assert_int_equal(fake_vcpu.gpr[RDX], value >> 32);
 }
 
+static void no_output(char c)
+{
+    (void)c;
+}
+
 static int setup(void **state)
 {
     (void)state;
+    print_sink = no_output;
     fake_machine(PROFILE_ALL);
     return 0;
 }
@@ -97,6 +103,7 @@ static void what_reaches_memory_without_an_exit_faults(void **state)
         {IA32_SMM_MONITOR_CTL, IA32_SMM_MONITOR_CTL, false},
         {IA32_SMBASE, IA32_SMBASE, false},
         {IA32_VMX_BASIC, IA32_VMX_EXIT_CTLS2, false},
+        {0xED, 0xF0, false}, /* remote action requests */
         {IA32_DEBUG_INTERFACE, IA32_DEBUG_INTERFACE, true},
         {IA32_SMRR_PHYSBASE, SMRR2_PHYSMASK, true},
         {COPY_SBFT_HASHES, SCAN_STATUS, false},
@@ -120,6 +127,78 @@ static void what_reaches_memory_without_an_exit_faults(void **state)
             assert_true(fake_msr_get(msr, &value) && value == 0x1000);
             assert_int_equal(read_msr(msr), rows[i].readable);
         }
+}
+
+static char console[256];
+static unsigned printed;
+
+static void record(char c)
+{
+    if (printed < sizeof(console) - 1)
+        console[printed++] = c;
+    console[printed] = 0;
+}
+
+static bool swallowed(u32 msr)
+{
+    u64 value;
+    fake_msr(msr, 1);
+    return write_msr(msr, 2) && fake_msr_get(msr, &value) && value == 1;
+}
+
+/* RAR, PRMRR and the like, that a guest could write until a list of the harmless came; and one that
+ * nobody knows. */
+static void only_harmless_msrs_are_written(void **state)
+{
+    (void)state;
+    static const u32 msrs[] = {0x80, 0x2A0, 0x2A7, 0x2E0, 0x2F4, 0x2F5, 0x9FF, 0x2D3, 0xC0001234};
+    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
+        assert_true(swallowed(msrs[i]));
+        reads_as(msrs[i], 1);
+    }
+    assert_true(swallowed(0x3005));    /* in no range of the MSR bitmap */
+    assert_false(write_msr(0x2D4, 1)); /* the machine has none */
+    fake_msr(0x2FF0, 1);
+    assert_true(write_msr(0x2FF0, 2)); /* of the uncore */
+    reads_as(0x2FF0, 2);
+}
+
+static void the_first_write_to_an_unknown_msr_is_told(void **state)
+{
+    (void)state;
+    printed = 0;
+    print_sink = record;
+    swallowed(0x2C8);
+    assert_string_equal(console,
+                        "tally: the guest's CPU 0 wrote 2 to MSR 2c8, not known to be harmless: "
+                        "swallowed (option msr=)\n");
+    printed = 0;
+    swallowed(0x2C8);
+    assert_int_equal(printed, 0);
+    write_msr(0x2C9, 2); /* not there: no line */
+    assert_int_equal(printed, 0);
+    for (u32 msr = 0x1000; msr < 0x1028; msr++)
+        swallowed(msr);
+    printed = 0;
+    swallowed(0x1100); /* a guest cannot fill the console */
+    assert_int_equal(printed, 0);
+}
+
+static void the_option_decides_about_unknown_msrs(void **state)
+{
+    (void)state;
+    fake_msr(0x2D3, 1);
+    fake_msr(0x2E0, 1);
+    msr_init(PROFILE_ALL, MSR_FAULT);
+    assert_false(write_msr(0x2D3, 2));
+    assert_false(write_msr(0x2E0, 2));
+    reads_as(0x2D3, 1);
+    msr_init(PROFILE_ALL, MSR_OPEN);
+    assert_true(write_msr(0x2D3, 2));
+    reads_as(0x2D3, 2);
+    assert_true(swallowed(0x2E0)); /* known to do harm */
+    assert_false(write_msr(0x2D4, 2));
+    msr_init(PROFILE_ALL, MSR_DROP);
 }
 
 static void only_some_bits(void **state)
@@ -175,6 +254,8 @@ static void what_the_guest_is_told(void **state)
     fake_set(GUEST_IA32_EFER, 0);
     assert_true(write_msr(IA32_EFER, EFER_LME | EFER_LMA));
     reads_as(IA32_EFER, EFER_LME);
+    fake_msr(0xCF, ~0ull); /* IA32_CORE_CAPABILITIES without remote action requests */
+    reads_as(0xCF, BIT(0) | BIT(3) | BIT(5));
     fake_msr(0x1234, 0x9876543210);
     reads_as(0x1234, 0x9876543210);
     assert_false(read_msr(0x1235));
@@ -271,11 +352,14 @@ static void profiles_let_msrs_pass(void **state)
         {0x47, NONE, RW},
         {IA32_SPEC_CTRL, NONE, NONE},
         {IA32_SPEC_CTRL + 1, NONE, NONE},
-        {IA32_SPEC_CTRL + 2, NONE, RW},
+        {IA32_SPEC_CTRL + 2, W, RW}, /* unknown */
+        {0x1234, W, RW},
+        {0x1FFF, NONE, RW},
+        {0xC0001FFF, W, RW},
         {IA32_BIOS_UPDT_TRIG, RW, RW},
         {TSX_FORCE_ABORT, W, RW},
         {IA32_TSX_CTRL, W, RW},
-        {IA32_SYSENTER_CS - 1, NONE, RW},
+        {IA32_SYSENTER_CS - 1, W, RW},
         {IA32_SYSENTER_CS, NONE, NONE},
         {IA32_SYSENTER_EIP, NONE, NONE},
         {IA32_MISC_ENABLE, RW, RW},
@@ -291,14 +375,14 @@ static void profiles_let_msrs_pass(void **state)
         {IA32_TSC_AUX, NONE, RW},
     };
     for (enum tally_profile profile = PROFILE_MINIMAL; profile <= PROFILE_KVM; profile++) {
-        bitmaps_init(profile == PROFILE_KVM);
-        msr_intercept(profile);
+        bitmaps_init();
+        msr_init(profile, MSR_DROP);
         for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
             if (exiting(rows[i].msr) != (profile ? rows[i].kvm : rows[i].minimal))
                 fail_msg("MSR %#x, profile %u: %u", rows[i].msr, profile, exiting(rows[i].msr));
     }
     memset(frames, 0, sizeof(frames));
-    msr_intercept(PROFILE_ALL); /* goes without the bitmap */
+    msr_init(PROFILE_ALL, MSR_DROP); /* goes without the bitmap */
     for (unsigned i = 0; i < sizeof(frames); i++)
         assert_int_equal(frames[i], 0);
 }
@@ -307,7 +391,7 @@ static void watched_ports_exit(void **state)
 {
     (void)state;
     static const u16 ports[] = {0x3F8, 0x7FFF, 0x8900, 0xFFFF};
-    bitmaps_init(false);
+    bitmaps_init();
     for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
         intercept_port(ports[i]);
     for (u32 port = 0, i = 0; port <= 0xFFFF; port++) {
@@ -317,17 +401,15 @@ static void watched_ports_exit(void **state)
     }
 }
 
-static void no_output(char c)
-{
-    (void)c;
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {
         TEST(registers_of_tallys_own_are_not_touched),
         TEST(what_reaches_memory_without_an_exit_faults),
+        TEST(only_harmless_msrs_are_written),
+        TEST(the_first_write_to_an_unknown_msr_is_told),
+        TEST(the_option_decides_about_unknown_msrs),
         TEST(only_some_bits),
         TEST(no_branch_traces),
         TEST(what_the_guest_is_told),
@@ -337,6 +419,5 @@ int main(void)
         TEST(profiles_let_msrs_pass),
         TEST(watched_ports_exit),
     };
-    print_sink = no_output;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 /* As the test image has them. */
 const struct choice test_aids[] = {{"mtf", 1}, {"pml", 2}, {"spp", 4}, {0}};
 
-#define WORDS "exits= stats= announce= caps cpus= sample= test="
+#define WORDS "exits= stats= msr= announce= caps cpus= sample= test="
 
 static struct options parse(const char *command_line)
 {

@@ -1,4 +1,4 @@
-// link: hv/vmx/breakpoints.c
+// link: hv/features.c hv/vmx/breakpoints.c
 // link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/xsetbv.c hv/exits/random.c
 // link: hv/emulate/invpcid.c hv/exits/debug_registers.c hv/memory/guest_memory.c hv/memory/guest_paging.c
 // link: hv/emulate/prefixes.c
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "emulate/handlers.h"
+#include "features.h"
 #include "memory/guest_memory.h"
 
 #define OPERAND 0x3000u
@@ -35,6 +36,7 @@ static enum exit_action xsetbv(u32 index, u64 value)
 static void xsetbv_checks(void **state)
 {
     (void)state;
+    features_init();
     static const u64 good[] = {1, 3, 7}, bad[] = {0, 2, 5, 7 | BIT(5), 7 | XCR0_APX, BIT(63) | 1};
     xsetbv(0, 7);
     assert_int_equal(fake_event.vector, VECTOR_UD); /* CR4.OSXSAVE is off */
