@@ -9,7 +9,7 @@
  * segment register before they have their own. General registers not named here are 0. */
 struct guest_start {
     const char *protocol; /* for people: "multiboot", "multiboot 2", "Linux" */
-    u32 entry, eax, ebx, esi;
+    u32 entry, esp, eax, ebx, esi;
     u32 gdt_base;
     u16 gdt_limit, code_selector, data_selector;
 };

@@ -8,7 +8,6 @@
 #include "features.h"
 #include "lib/fatal.h"
 #include "lib/string.h"
-#include "load/bios_memory.h"
 #include "load/load.h"
 #include "host/frames.h"
 #include "host/paging.h"
@@ -63,9 +62,21 @@ static void read_what_the_loader_told(u32 magic, u32 information)
         fatal("no guest: give a kernel as the first module (GRUB: module, QEMU: -initrd)");
 }
 
+/* Every BIOS begins with a far jump at the reset vector below 1 MiB. */
+static bool has_bios(void)
+{
+    enum { RESET_VECTOR = 0xFFFF0, FAR_JUMP = 0xEA };
+    return *(const u8 *)physical(RESET_VECTOR) == FAR_JUMP;
+}
+
 static void look_at_the_machine(void)
 {
     acpi_init(info.rsdp);
+    if (!info.multiboot2 && !info.rsdp[0] && !has_bios())
+        fatal("started by multiboot 1 on a UEFI machine, which tells nothing of ACPI and so of the "
+              "other CPUs: use multiboot2 and module2");
+    if (!info.tag[MULTIBOOT2_TAG_ACPI_OLD] && !info.tag[MULTIBOOT2_TAG_ACPI_NEW])
+        boot_info_add_rsdp(&info);
     tsc_init();
     cpus_present = acpi_cpus(cpu_ids, ARRAY_SIZE(cpu_ids));
     if (!cpus_present)
@@ -124,8 +135,9 @@ static u64 own_size(void)
 
 static void move_to_the_top(void)
 {
-    struct memory_range used[MODULES_MAX + 1] = {{0, IMAGE_PHYSICAL + image_size(), 0}};
-    unsigned count = 1;
+    static struct memory_range used[MODULES_MAX + 1];
+    unsigned count = 0;
+    used[count++] = (struct memory_range){0, IMAGE_PHYSICAL + image_size(), 0};
     for (unsigned i = 0; i < info.module_count; i++)
         used[count++] = (struct memory_range){info.module[i].start, info.module[i].size, 0};
     own.size = own_size();
@@ -141,11 +153,8 @@ static void load_the_guest(void)
 {
     guest_map = info.map;
     memory_map_set(&guest_map, own.base, own.size, MEMORY_RESERVED);
-    u64 bios_page = bios_memory_reserve(&info, &guest_map);
     if (!load_guest(&info, &guest_map, own.base, own.size, &start, error, sizeof(error)))
         fatal("%s", error);
-    if (bios_page)
-        bios_memory_hook(bios_page, &guest_map);
 }
 
 static void prepare_the_exits(void)

@@ -207,25 +207,18 @@ static bool parse_word(struct options *options, struct word word, struct message
     return refuse_word(error, word);
 }
 
-static bool is_path(struct word word)
-{
-    return contains(word, '/') && !contains(word, '=');
-}
-
 bool options_parse(struct options *options, const char *command_line, char *error, size_t size)
 {
     struct word rest = {command_line, strlen(command_line)};
     struct message message = {error, size, 0};
 
     *options = defaults;
-    bool first = true;
     while (rest.length) {
         struct word word = cut(&rest, " \t\r\n");
         if (!word.length)
             continue;
-        if (!(first && is_path(word)) && !parse_word(options, word, &message))
+        if (!parse_word(options, word, &message))
             return false;
-        first = false;
     }
     if (options->report == REPORT_PER_CPU) /* of what, if not of the table? */
         options->report |= REPORT_TABLE;

@@ -46,11 +46,6 @@ size_t strlen(const char *s)
     return end - s;
 }
 
-int strcmp(const char *a, const char *b)
-{
-    return strncmp(a, b, SIZE_MAX);
-}
-
 int strncmp(const char *a, const char *b, size_t size)
 {
     for (size_t i = 0; i < size; i++)

@@ -10,6 +10,9 @@
 #define BLOCK (64 * KIB)
 #define MOST_KIB_88 (63 * KIB) /* as BIOSes answer AH = 88h on larger machines */
 
+#define CODE_SIZE 256
+#define ANSWERS_MAX 190 /* no BIOS has so many ranges */
+
 struct __attribute__((packed)) answers {
     u32 bios; /* the vector as the BIOS had it */
     u16 kib_to_16m, blocks_above, kib_88;
@@ -17,13 +20,14 @@ struct __attribute__((packed)) answers {
     struct __attribute__((packed)) {
         u64 base, size;
         u32 type;
-    } entry[MEMORY_MAP_MAX];
+    } entry[ANSWERS_MAX];
 };
 
-#define CODE_SIZE 256
 _Static_assert(CODE_SIZE + sizeof(struct answers) <= PAGE_SIZE, "all has room in the page");
 
 extern const u8 bios_memory_code[CODE_SIZE]; /* in bios_memory.asm */
+
+static u32 bios_vector; /* of INT 15h, before the guest is in memory */
 
 static u32 read_vector(void)
 {
@@ -32,15 +36,14 @@ static u32 read_vector(void)
     return vector;
 }
 
-u64 bios_memory_reserve(const struct boot_info *info, struct memory_map *guest_map)
+u64 bios_memory_reserve(const struct boot_info *info, struct memory_map *guest_map,
+                        const struct memory_range *used, unsigned used_count)
 {
-    struct memory_range used[MODULES_MAX];
-    if (info->efi || !read_vector())
+    bios_vector = read_vector();
+    if (info->efi || !bios_vector || guest_map->count > ANSWERS_MAX - 2)
         return 0;
-    for (unsigned i = 0; i < info->module_count; i++)
-        used[i] = (struct memory_range){info->module[i].start, info->module[i].size, 0};
     u64 page = memory_map_find(guest_map, PAGE_SIZE, PAGE_SIZE, LOWEST_PAGE, LOW_MEMORY_END, used,
-                               info->module_count);
+                               used_count);
     if (page && !memory_map_set(guest_map, page, PAGE_SIZE, MEMORY_RESERVED))
         return 0;
     return page;
@@ -76,8 +79,10 @@ void bios_memory_hook(u64 page, const struct memory_map *guest_map)
     struct answers *answers = physical(page + CODE_SIZE);
     u32 vector = (u32)(page / 16) << 16;
     u16 low_kib, kib = (u16)(page / KIB);
+    if (!page || read_vector() != bios_vector)
+        return;
     memcpy(physical(page), bios_memory_code, CODE_SIZE);
-    answers->bios = read_vector();
+    answers->bios = bios_vector;
     tell(answers, guest_map);
     memcpy(physical(VECTOR_15), &vector, sizeof(vector));
     memcpy(&low_kib, physical(LOW_MEMORY_KIB), sizeof(low_kib));

@@ -9,12 +9,14 @@
 
 #include "platform/boot_info.h"
 
-/* Takes the page out of the guest's map, at the top of low memory: the BIOS data area's size of it,
- * which INT 12h tells, goes down with it. Returns its address; 0: there is no BIOS that could be
- * asked, or no room for the page. Before the guest is loaded. */
-u64 bios_memory_reserve(const struct boot_info *info, struct memory_map *guest_map);
+/* Takes the page out of the guest's map, at the top of what is not in use of low memory: the BIOS
+ * data area's size of it, which INT 12h tells, goes down with it. Returns its address; 0: there is
+ * no BIOS that could be asked, or no room for the page. */
+u64 bios_memory_reserve(const struct boot_info *info, struct memory_map *guest_map,
+                        const struct memory_range *used, unsigned used_count);
 
-/* Fills the page with the code and the answers and points the vector at it. */
+/* Fills the page with the code and the answers and points the vector at it, unless there is no page
+ * or the guest was loaded over the vectors. */
 void bios_memory_hook(u64 page, const struct memory_map *guest_map);
 
 #endif

@@ -7,87 +7,118 @@
 
 #define OLDEST_VERSION 0x020A /* 2.10: pref_address and init_size */
 
-static bool read_header(const u8 *file, u64 size, struct linux_header *header)
+static struct linux_header header; /* the kernel's, and what it is told in it */
+static u64 rsdp_page;
+
+static bool find_header(const u8 *file, u64 size)
 {
-    memset(header, 0, sizeof(*header));
-    if (size < LINUX_HEADER_OFFSET + sizeof(*header))
+    if (size < LINUX_HEADER_OFFSET + sizeof(header))
         return false;
-    memcpy(header, file + LINUX_HEADER_OFFSET, sizeof(*header));
-    return header->boot_flag == LINUX_BOOT_FLAG && header->magic == LINUX_HEADER_MAGIC;
+    memcpy(&header, file + LINUX_HEADER_OFFSET, sizeof(header));
+    return header.boot_flag == LINUX_BOOT_FLAG && header.magic == LINUX_HEADER_MAGIC;
 }
 
-bool linux_recognized(const u8 *file, u64 size)
+static bool check_header(struct loader *loader)
 {
-    struct linux_header header;
-    return read_header(file, size, &header);
-}
-
-static bool check_header(struct loader *loader, const struct linux_header *header)
-{
-    if (header->version < OLDEST_VERSION)
+    if (header.version < OLDEST_VERSION)
         return refuse(loader, "the Linux kernel is too old: boot protocol %u.%02u, 2.10 is needed",
-                      header->version >> 8, header->version & 0xFF);
-    if (!(header->loadflags & LINUX_LOADED_HIGH))
+                      header.version >> 8, header.version & 0xFF);
+    if (!(header.loadflags & LINUX_LOADED_HIGH))
         return refuse(loader, "the Linux kernel is a zImage, a bzImage is needed");
-    u32 align = header->kernel_alignment;
+    u32 align = header.kernel_alignment;
     if (align < PAGE_SIZE || (align & (align - 1)))
         return refuse(loader, "the Linux kernel asks for an impossible alignment of 0x%x", align);
     size_t length = strlen(loader->info->module[0].command_line);
-    if (length > header->cmdline_size)
+    if (length > header.cmdline_size)
         return refuse(loader, "the Linux kernel takes command lines of %u bytes, this one has %u",
-                      header->cmdline_size, (unsigned)length);
+                      header.cmdline_size, (unsigned)length);
     return true;
 }
 
 /* Where the kernel wants to be, or if that is not free and it can be elsewhere, somewhere above:
  * it would not run below. */
-static u64 load_address(struct loader *loader, const struct linux_header *header, u64 size)
+static u64 load_address(const struct loader *loader, u64 size)
 {
-    u64 wish = header->pref_address, other = 0;
-    if (header->relocatable_kernel && !memory_map_is_ram(loader->map, wish, size))
-        other = memory_map_find_lowest(loader->map, size, header->kernel_alignment, wish, 4 * GIB,
+    u64 wish = header.pref_address, other = 0;
+    if (header.relocatable_kernel && !memory_map_is_ram(loader->map, wish, size))
+        other = memory_map_find_lowest(loader->map, size, header.kernel_alignment, wish, 4 * GIB,
                                        loader->used, loader->used_count);
     return other ? other : wish;
 }
 
-static bool read_image(struct loader *loader, struct image *image,
-                       const struct linux_header *header)
+static bool read_kernel(struct loader *loader)
 {
-    u64 sectors = header->setup_sects ? header->setup_sects : 4;
-    u64 offset = (sectors + 1) * LINUX_SECTOR, told = header->syssize * 16ull;
+    struct image *image = &loader->image;
+    if (!check_header(loader))
+        return false;
+    u64 sectors = header.setup_sects ? header.setup_sects : 4;
+    u64 offset = (sectors + 1) * LINUX_SECTOR, told = header.syssize * 16ull;
     if (offset >= image->size || told > image->size - offset + 15)
         return refuse(loader, "the Linux kernel is truncated: 0x%lx of 0x%lx bytes are there",
                       image->size, offset + told);
     u64 in_file = image->size - offset;
-    u64 size = header->init_size > in_file ? header->init_size : in_file;
-    u64 address = load_address(loader, header, size);
+    u64 size = header.init_size > in_file ? header.init_size : in_file;
+    u64 address = load_address(loader, size);
     image->count = 1;
     image->segment[0] = (struct segment){address, size, offset, in_file};
     image->entry = address;
     return true;
 }
 
+/* Where memory ends for this kernel by its command line (boot protocol, 'Special Command Line
+ * Options'): `mem=` and a size in C's notation. 0: nothing is said. */
+
+static u64 parse_size(const char *text)
+{
+    static const char suffixes[] = "KMGTPE";
+    u64 base = 10, value = 0;
+    if (*text == '0')
+        base = (text[1] | 0x20) == 'x' ? 16 : 8;
+    for (text += base == 16 ? 2 : 0;; text++) {
+        char c = *text | 0x20;
+        unsigned digit = c >= 'a' ? c - 'a' + 10u : c - '0' + 0u;
+        if (digit >= base)
+            break;
+        value = value * base + digit;
+    }
+    const char *suffix = *text > ' ' ? strchr(suffixes, *text & ~0x20) : NULL;
+    return suffix ? value << 10 * (suffix - suffixes + 1) : value;
+}
+
+static u64 mem_option(const char *command_line)
+{
+    u64 end = 0;
+    for (const char *word = command_line; word; word = strchr(word, ' ')) {
+        word += *word == ' ';
+        if (strncmp(word, "mem=", 4) == 0)
+            end = parse_size(word + 4);
+    }
+    return end;
+}
+
 /* The initrd: one module can stay where it is; several are put one behind another, as the kernel
  * takes them. */
 
-static bool initrd_can_stay(const struct loader *loader, const struct image *image, u64 limit)
+static bool initrd_can_stay(const struct loader *loader, u64 limit)
 {
     const struct module *module = guest_module(loader, 0);
     return loader->guest_modules == 1 && module->start + module->size <= limit &&
-           module_can_stay(loader, module, image);
+           module_can_stay(loader, module);
 }
 
-static bool initrd_place(struct loader *loader, const struct image *image,
-                         struct linux_header *header)
+static bool initrd_place(struct loader *loader)
 {
-    u64 size = 0, used = 0, limit = header->initrd_addr_max + 1ull;
+    u64 size = 0, used = 0, limit = header.initrd_addr_max + 1ull;
+    u64 end_of_memory = mem_option(loader->info->module[0].command_line);
+    if (end_of_memory && end_of_memory < limit)
+        limit = end_of_memory;
     for (unsigned i = 0; i < loader->guest_modules; i++)
         size += align_up(guest_module(loader, i)->size, 4);
     if (size == 0)
         return true;
-    header->ramdisk_image = (u32)guest_module(loader, 0)->start;
-    header->ramdisk_size = (u32)guest_module(loader, 0)->size;
-    if (initrd_can_stay(loader, image, limit))
+    header.ramdisk_image = (u32)guest_module(loader, 0)->start;
+    header.ramdisk_size = (u32)guest_module(loader, 0)->size;
+    if (initrd_can_stay(loader, limit))
         return true;
     u64 place = take_highest(loader, "the initrd", size, MIB, limit);
     if (!place)
@@ -99,27 +130,26 @@ static bool initrd_place(struct loader *loader, const struct image *image,
         memset(to + module->size, 0, align_up(module->size, 4) - module->size);
         used += align_up(module->size, 4);
     }
-    header->ramdisk_image = (u32)place;
-    header->ramdisk_size = (u32)size;
+    header.ramdisk_image = (u32)place;
+    header.ramdisk_size = (u32)size;
     return true;
 }
 
 /* On a UEFI machine there is no BIOS area to search for the RSDP: the guest gets the copy of it,
  * in a page that its map keeps for ACPI. */
-static bool rsdp_place(struct loader *loader, const struct image *image, u64 *address)
+static bool rsdp_place(struct loader *loader)
 {
     const struct boot_info *info = loader->info;
-    *address = 0;
+    rsdp_page = 0;
     if (!info->efi || !info->rsdp[0])
         return true;
-    u64 page = take_behind(loader, "ACPI's root pointer", PAGE_SIZE, image);
-    if (!page)
+    rsdp_page = take_behind(loader, "ACPI's root pointer", PAGE_SIZE);
+    if (!rsdp_page)
         return false;
-    if (!memory_map_set(loader->map, page, PAGE_SIZE, MEMORY_ACPI_RECLAIMABLE))
+    if (!memory_map_set(loader->map, rsdp_page, PAGE_SIZE, MEMORY_ACPI_RECLAIMABLE))
         return refuse(loader, "the memory map has too many ranges");
-    memset(physical(page), 0, PAGE_SIZE);
-    memcpy(physical(page), info->rsdp, sizeof(info->rsdp));
-    *address = page;
+    memset(physical(rsdp_page), 0, PAGE_SIZE);
+    memcpy(physical(rsdp_page), info->rsdp, sizeof(info->rsdp));
     return true;
 }
 
@@ -164,52 +194,64 @@ static void tell_screen(const struct boot_info *info, struct linux_screen_info *
     }
 }
 
+static u32 entries_in_page(const struct memory_map *map)
+{
+    return map->count < LINUX_E820_MAX ? map->count : LINUX_E820_MAX;
+}
+
+static struct linux_e820_entry e820_entry(const struct memory_range *range)
+{
+    return (struct linux_e820_entry){range->base, range->size, range->type};
+}
+
 static void tell_memory(const struct memory_map *map, struct linux_boot_params *params)
 {
-    _Static_assert(MEMORY_MAP_MAX <= LINUX_E820_MAX, "the whole map has room");
     u32 lower, upper;
     memory_sizes(map, &lower, &upper);
     params->alt_mem_k = upper;
     params->screen_info.ext_mem_k = upper < 0xFFFF ? (u16)upper : 0xFFFF;
-    params->e820_entries = (u8)map->count;
-    for (unsigned i = 0; i < map->count; i++)
-        params->e820_table[i] =
-            (struct linux_e820_entry){map->range[i].base, map->range[i].size, map->range[i].type};
+    params->e820_entries = (u8)entries_in_page(map);
+    for (u32 i = 0; i < params->e820_entries; i++)
+        params->e820_table[i] = e820_entry(&map->range[i]);
 }
 
-/* Writes the zero page and the command line; returns the zero page's address. */
-static u32 put_params(const struct loader *loader, const struct linux_header *header, u64 rsdp)
+/* The ranges for which the zero page has no room; the address of their list, 0: none. */
+static u32 put_more_memory(struct writer *w, const struct memory_map *map)
 {
-    u64 used = PAGE_SIZE; /* the zero page on a page of its own, behind the GDT's */
-    u32 address, command_line;
-    struct linux_boot_params *params = block_take(loader, &used, sizeof(*params), &address);
-    const char *text = loader->info->module[0].command_line;
-    size_t length = strlen(text) + 1, known = 0x202 + header->jump_distance - LINUX_HEADER_OFFSET;
-    memcpy(block_take(loader, &used, length, &command_line), text, length);
-    memcpy(&params->header, header, known < sizeof(*header) ? known : sizeof(*header));
-    params->header.type_of_loader = LINUX_LOADER_OTHER;
-    params->header.cmd_line_ptr = command_line;
-    params->acpi_rsdp_addr = rsdp;
-    tell_screen(loader->info, &params->screen_info);
-    tell_memory(loader->map, params);
+    u32 first = entries_in_page(map), count = map->count - first;
+    struct linux_setup_data list = {0, LINUX_SETUP_E820_EXT,
+                                    count * sizeof(struct linux_e820_entry)};
+    if (!count)
+        return 0;
+    u32 address = put_aligned(w, &list, sizeof(list));
+    for (u32 i = first; i < map->count; i++) {
+        struct linux_e820_entry entry = e820_entry(&map->range[i]);
+        put_bytes(w, &entry, sizeof(entry));
+    }
     return address;
 }
-_Static_assert(PAGE_SIZE + sizeof(struct linux_boot_params) + COMMAND_LINE_MAX <= BLOCK_SIZE,
-               "everything has room in the block");
 
-bool linux_load(struct loader *loader, struct image *image, struct guest_start *start)
+static void tell_linux(struct writer *w, const struct loader *loader, struct guest_start *start)
 {
-    struct linux_header header;
-    u64 rsdp;
-    read_header(image->file, image->size, &header);
-    if (!check_header(loader, &header) || !read_image(loader, image, &header) ||
-        !image_place(loader, image) || !initrd_place(loader, image, &header) ||
-        !block_place(loader, image, start) || !rsdp_place(loader, image, &rsdp))
-        return false;
-    const struct segment *kernel = &image->segment[0];
-    memcpy(physical(kernel->address), image->file + kernel->offset, kernel->file_size);
-    header.code32_start = (u32)kernel->address;
-    start->protocol = "Linux";
-    start->esi = put_params(loader, &header, rsdp);
-    return true;
+    static struct linux_boot_params params;
+    size_t known = 0x202 + header.jump_distance - LINUX_HEADER_OFFSET;
+    memset(&params, 0, sizeof(params));
+    u32 more_memory = put_more_memory(w, loader->map);
+    header.code32_start = start->entry;
+    header.type_of_loader = LINUX_LOADER_OTHER;
+    header.cmd_line_ptr = put_text(w, loader->info->module[0].command_line);
+    header.setup_data = more_memory;
+    memcpy(&params.header, &header, known < sizeof(header) ? known : sizeof(header));
+    params.acpi_rsdp_addr = rsdp_page;
+    tell_screen(loader->info, &params.screen_info);
+    tell_memory(loader->map, &params);
+    start->esi = put_aligned(w, &params, sizeof(params));
 }
+
+static bool place_modules(struct loader *loader)
+{
+    return initrd_place(loader) && rsdp_place(loader);
+}
+
+const struct protocol linux_protocol = {"Linux", find_header, read_kernel, place_modules,
+                                        tell_linux};

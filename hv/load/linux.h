@@ -78,4 +78,11 @@ struct linux_boot_params {
 } __attribute__((packed));
 _Static_assert(sizeof(struct linux_boot_params) == 4096, "Linux zero page");
 
+#define LINUX_SETUP_E820_EXT 1
+
+struct linux_setup_data {
+    u64 next;
+    u32 type, length; /* of what follows: more e820 entries */
+};
+
 #endif

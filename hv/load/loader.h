@@ -6,9 +6,9 @@
 #include "load/load.h"
 
 #define SEGMENTS_MAX 32
-#define USED_MAX (3 + SEGMENTS_MAX + 2 * MODULES_MAX) /* Tally, copied kernel file, block */
-#define BLOCK_SIZE (16 * KIB)                         /* GDT and boot information of any protocol */
-#define LOWEST_ADDRESS PAGE_SIZE /* below lie real mode's interrupt table and the BIOS data */
+/* Tally, a copy of the kernel's file, its sections, the BIOS's page, two of Linux, the information
+ */
+#define USED_MAX (7 + SEGMENTS_MAX + 2 * MODULES_MAX)
 
 /* A file and where its parts go. File offsets are within the file: whoever fills it has checked. */
 struct image {
@@ -20,20 +20,52 @@ struct image {
         u64 offset, file_size;
     } segment[SEGMENTS_MAX];
     u64 entry; /* physical */
+    struct sections {
+        u32 count, header_size, names; /* as in the ELF header; count 0: none */
+        bool is_64;
+        u64 offset; /* of the headers in the file */
+        u64 place;  /* of their copy in the guest's memory */
+    } sections;
 };
 
 struct loader {
     const struct boot_info *info;
     struct memory_map *map; /* the guest's */
     struct memory_range tally;
+    struct image image;
     struct memory_range used[USED_MAX]; /* not to be overwritten */
     unsigned used_count;
     unsigned guest_modules;      /* how many modules the guest has: all but its kernel */
     u64 module[MODULES_MAX - 1]; /* where they are now */
-    u64 block;                   /* where the boot information goes */
     char *error;
     size_t error_size;
 };
+
+/* Where the boot information is written: first to nowhere, for its size, then to the guest. */
+struct writer {
+    u8 *memory; /* NULL: only the size is wanted */
+    u32 address, used;
+};
+
+/* Appends bytes, or begins with them on a boundary of 8 bytes; the latter returns their address. */
+void put_bytes(struct writer *writer, const void *bytes, size_t size);
+u32 put_aligned(struct writer *writer, const void *bytes, size_t size);
+u32 put_text(struct writer *writer, const char *text);
+
+/* A boot protocol: what differs between them, in this order. */
+struct protocol {
+    const char *name;
+    bool (*recognized)(const u8 *file, u64 size); /* by its first bytes */
+    bool (*read)(struct loader *loader);          /* the file: fills loader->image */
+    bool (*place_modules)(struct loader *loader);
+    /* Writes the information, twice the same; sets the registers. */
+    void (*tell)(struct writer *writer, const struct loader *loader, struct guest_start *start);
+};
+extern const struct protocol multiboot_protocol, multiboot2_protocol, linux_protocol;
+
+/* Writes what the protocol tells, and fills the start state. */
+bool information_write(struct loader *loader, const struct protocol *protocol,
+                       struct guest_start *start);
 
 /* Writes the error line; false. */
 #define refuse(loader, ...)                                                                        \
@@ -44,54 +76,44 @@ struct loader {
 u64 take_highest(struct loader *loader, const char *what, u64 size, u64 floor, u64 limit);
 
 /* The lowest behind the image, or below it if there is no room behind, for 32-bit addresses. */
-u64 take_behind(struct loader *loader, const char *what, u64 size, const struct image *image);
+u64 take_behind(struct loader *loader, const char *what, u64 size);
 
-/* Checks that the image can go where it wants, and sees to it that its file does not lie there. */
-bool image_place(struct loader *loader, struct image *image);
-
-/* Copies the segments. From here on the file may be overwritten. */
-void image_write(const struct image *image);
-
-/* First byte after the highest segment. */
-u64 segments_end(const struct image *image);
+/* The image's lowest address, and the first byte after its highest segment. */
+u64 kernel_base(const struct image *image);
+u64 kernel_end(const struct image *image);
 
 /* Module i of the guest's own, as the boot loader gave it. */
 const struct module *guest_module(const struct loader *loader, unsigned i);
 
 /* Whether a module can stay where the boot loader put it. */
-bool module_can_stay(const struct loader *loader, const struct module *module,
-                     const struct image *image);
+bool module_can_stay(const struct loader *loader, const struct module *module);
 
 /* Leaves each module where it is, or moves it to whole pages of its own behind the image. */
-bool modules_place(struct loader *loader, const struct image *image);
+bool modules_place(struct loader *loader);
 
-/* Takes room for the boot information, writes the GDT to its beginning and fills the start state
- * for an entry at `entry`. */
-bool block_place(struct loader *loader, const struct image *image, struct guest_start *start);
-
-/* A zeroed piece of the block behind what was taken; *used counts, from GDT_SIZE on. */
-#define GDT_SIZE 32
-void *block_take(const struct loader *loader, u64 *used, u64 size, u32 *address);
-
-/* The formats. `recognized` functions look at the first bytes of the file only. */
+/* ELF files. */
 bool elf_recognized(const u8 *file, u64 size);
-bool elf_read(struct loader *loader, struct image *image);
-bool multiboot_recognized(const u8 *file, u64 size);
-bool multiboot_load(struct loader *loader, struct image *image, struct guest_start *start);
-bool multiboot2_recognized(const u8 *file, u64 size);
-bool multiboot2_load(struct loader *loader, struct image *image, struct guest_start *start);
-bool linux_recognized(const u8 *file, u64 size);
-bool linux_load(struct loader *loader, struct image *image, struct guest_start *start);
+bool elf_read(struct loader *loader);
+/* Puts what no segment loads (symbols, strings) behind the image, with a copy of the sections'
+ * headers that tells where. */
+bool elf_place_sections(struct loader *loader);
 
-/* The address fields of both multiboot headers: one segment that begins `before` bytes ahead of the
- * header, which lies at `header_offset` in the file. */
+/* What the headers of both versions of multiboot ask for, checked in one way. */
 struct address_fields {
     u32 header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr;
 };
-bool address_fields_read(struct loader *loader, struct image *image, u64 header_offset,
+bool address_fields_read(struct loader *loader, u64 header_offset,
                          const struct address_fields *fields);
+void ask_for_video(const struct loader *loader, u32 width, u32 height, u32 depth);
 
-/* KiB of RAM from 0 and from 1 MiB on, as both multiboot protocols tell it. */
+/* The information of both versions. The name of the loader says whose conventions the command lines
+ * follow: Xen drops their first word unless they are GRUB 2's. */
+#define MULTIBOOT_START_ESP 0x7FF00 /* GRUB's: some kernels use it before they set their own */
+const char *loader_name(const struct loader *loader);
+void multiboot_tell(struct writer *writer, const struct loader *loader, struct guest_start *start);
+void multiboot2_tell(struct writer *writer, const struct loader *loader, struct guest_start *start);
+
+/* KiB of RAM from 0 and from 1 MiB on, as all protocols tell it. */
 void memory_sizes(const struct memory_map *map, u32 *lower, u32 *upper);
 
 #endif

@@ -1,194 +1,98 @@
-/* Guests that follow the Multiboot Specification, version 1. */
+/* Kernels that follow the Multiboot Specification, version 1, and what its header shares with that
+ * of version 2. */
 #include "load/loader.h"
 
 #include "lib/string.h"
-#include "host/paging.h"
 
 #define REQUIRED_FLAGS 0xFFFFu /* a loader that does not know one of these must refuse */
 #define KNOWN_FLAGS (MULTIBOOT_PAGE_ALIGN | MULTIBOOT_MEMORY_INFO | MULTIBOOT_VIDEO_MODE)
+#define HEADER_SIZE 12 /* without what flags ask for */
 
 static bool find_header(const u8 *file, u64 size, struct multiboot_header *header, u64 *offset)
 {
     u64 end = size < MULTIBOOT_SEARCH ? size : MULTIBOOT_SEARCH;
-    for (*offset = 0; *offset + 12 <= end; *offset += 4) {
+    for (*offset = 0; *offset + HEADER_SIZE <= end; *offset += 4) {
+        u64 rest = size - *offset;
         memset(header, 0, sizeof(*header));
-        memcpy(header, file + *offset, 12);
-        if (header->magic != MULTIBOOT_HEADER_MAGIC ||
-            header->magic + header->flags + header->checksum != 0)
-            continue;
-        if (!(header->flags & MULTIBOOT_AOUT_KLUDGE))
+        memcpy(header, file + *offset, rest < sizeof(*header) ? rest : sizeof(*header));
+        if (header->magic == MULTIBOOT_HEADER_MAGIC &&
+            header->magic + header->flags + header->checksum == 0)
             return true;
-        if (*offset + sizeof(*header) <= end) {
-            memcpy(header, file + *offset, sizeof(*header));
-            return true;
-        }
     }
     return false;
 }
 
-bool multiboot_recognized(const u8 *file, u64 size)
+static bool recognized(const u8 *file, u64 size)
 {
     struct multiboot_header header;
     u64 offset;
     return find_header(file, size, &header, &offset);
 }
 
-bool address_fields_read(struct loader *loader, struct image *image, u64 header_offset,
+/* Version 2, 'The address tag of Multiboot2 header': a load_addr of -1 is the file's beginning.
+ * Where GRUB goes further, so does this: what load_addr leaves out may be the header itself, and
+ * what the file lacks at its end is zeroes. */
+bool address_fields_read(struct loader *loader, u64 header_offset,
                          const struct address_fields *fields)
 {
-    u64 before = (u64)fields->header_addr - fields->load_addr;
-    if (fields->header_addr < fields->load_addr || before > header_offset)
+    struct image *image = &loader->image;
+    u64 load = fields->load_addr == ~0u ? fields->header_addr - header_offset : fields->load_addr;
+    u64 offset = header_offset + load - fields->header_addr;
+    if (load > ~0u || offset > image->size)
         return refuse(loader,
                       "the multiboot header's load_addr 0x%x does not suit its own "
                       "address 0x%x",
                       fields->load_addr, fields->header_addr);
-    u64 offset = header_offset - before, in_file = image->size - offset, size = in_file;
-    if (fields->load_end_addr) {
-        if (fields->load_end_addr < fields->load_addr)
-            return refuse(loader, "the multiboot header's load_end_addr 0x%x is below load_addr",
-                          fields->load_end_addr);
-        size = fields->load_end_addr - fields->load_addr;
-    }
-    if (size > in_file)
-        return refuse(loader, "the kernel file is truncated: 0x%lx of 0x%lx bytes are there",
-                      in_file, size);
-    u64 memory = size;
-    if (fields->bss_end_addr) {
-        if (fields->bss_end_addr < fields->load_addr + size)
-            return refuse(loader,
-                          "the multiboot header's bss_end_addr 0x%x is below the end of "
-                          "what is loaded",
-                          fields->bss_end_addr);
-        memory = fields->bss_end_addr - fields->load_addr;
-    }
+    u64 in_file = image->size - offset;
+    u64 end = fields->load_end_addr ? fields->load_end_addr : load + in_file;
+    u64 bss_end = fields->bss_end_addr ? fields->bss_end_addr : end;
+    if (end < load || bss_end < end)
+        return refuse(loader,
+                      "the multiboot header's addresses are not in order: 0x%lx, 0x%lx, 0x%lx",
+                      load, end, bss_end);
+    if (end - load > in_file)
+        say("the guest's kernel file is cut short or ends with memory: 0x%lx of 0x%lx bytes are "
+            "there, the rest is zeroed",
+            in_file, end - load);
+    u64 size = end - load < in_file ? end - load : in_file;
     image->count = 1;
-    image->segment[0] = (struct segment){fields->load_addr, memory, offset, size};
+    image->segment[0] = (struct segment){load, bss_end - load, offset, size};
     image->entry = fields->entry_addr;
     return true;
 }
 
-static bool read_image(struct loader *loader, struct image *image)
+void ask_for_video(const struct loader *loader, u32 width, u32 height, u32 depth)
 {
-    struct multiboot_header header = {0};
+    const struct multiboot2_framebuffer *has = &loader->info->framebuffer;
+    bool text = has->type != MULTIBOOT_FRAMEBUFFER_RGB;
+    if (text || (width && width != has->width) || (height && height != has->height) ||
+        (depth && depth != has->bpp))
+        say("the guest's header asks for a video mode (%ux%ux%u; 0: any), which cannot be had: it "
+            "gets %s as Tally was started",
+            width, height, depth, text ? "text" : "the frame buffer");
+}
+
+static bool read_header(struct loader *loader)
+{
+    struct image *image = &loader->image;
+    struct multiboot_header header;
     u64 offset;
     find_header(image->file, image->size, &header, &offset);
     u32 unknown = header.flags & REQUIRED_FLAGS & ~KNOWN_FLAGS;
     if (unknown)
         return refuse(loader, "the multiboot header requires unknown features (flags 0x%x)",
                       unknown);
-    if (header.flags & MULTIBOOT_AOUT_KLUDGE) {
-        struct address_fields fields = {header.header_addr, header.load_addr, header.load_end_addr,
-                                        header.bss_end_addr, header.entry_addr};
-        return address_fields_read(loader, image, offset, &fields);
-    }
-    if (!elf_recognized(image->file, image->size))
-        return refuse(loader, "the kernel has a multiboot header without addresses and is not ELF");
-    return elf_read(loader, image);
+    if (header.flags & MULTIBOOT_VIDEO_MODE && header.mode_type > 1)
+        return refuse(loader, "the multiboot header asks for unknown video modes (type %u)",
+                      header.mode_type);
+    if (header.flags & MULTIBOOT_VIDEO_MODE && header.mode_type == 0)
+        ask_for_video(loader, header.width, header.height, header.depth);
+    if (!(header.flags & MULTIBOOT_AOUT_KLUDGE))
+        return elf_read(loader);
+    struct address_fields fields = {header.header_addr, header.load_addr, header.load_end_addr,
+                                    header.bss_end_addr, header.entry_addr};
+    return address_fields_read(loader, offset, &fields);
 }
 
-void memory_sizes(const struct memory_map *map, u32 *lower, u32 *upper)
-{
-    *lower = *upper = 0;
-    for (unsigned i = 0; i < map->count; i++) {
-        u64 base = map->range[i].base, end = base + map->range[i].size;
-        if (map->range[i].type != MEMORY_RAM)
-            continue;
-        if (base == 0)
-            *lower = (u32)((end < 640 * KIB ? end : 640 * KIB) / KIB);
-        if (base <= MIB && end > MIB)
-            *upper = (u32)((end < 4 * GIB ? end - MIB : 4 * GIB - MIB) / KIB);
-    }
-}
-
-static u32 put_string(const struct loader *loader, u64 *used, const char *text)
-{
-    u32 address;
-    size_t size = strlen(text) + 1;
-    memcpy(block_take(loader, used, size, &address), text, size);
-    return address;
-}
-
-static void put_modules(const struct loader *loader, u64 *used, struct multiboot_info *info)
-{
-    u64 size = loader->guest_modules * sizeof(struct multiboot_module);
-    u32 address;
-    struct multiboot_module *to = block_take(loader, used, size, &address);
-    info->mods_addr = address;
-    info->mods_count = loader->guest_modules;
-    for (unsigned i = 0; i < loader->guest_modules; i++) {
-        const struct module *module = guest_module(loader, i);
-        to[i] = (struct multiboot_module){
-            .mod_start = (u32)loader->module[i],
-            .mod_end = (u32)(loader->module[i] + module->size),
-            .cmdline = put_string(loader, used, module->command_line),
-        };
-    }
-}
-
-static void put_map(const struct loader *loader, u64 *used, struct multiboot_info *info)
-{
-    info->mmap_length = loader->map->count * sizeof(struct multiboot_mmap_entry);
-    u32 address;
-    struct multiboot_mmap_entry *to = block_take(loader, used, info->mmap_length, &address);
-    info->mmap_addr = address;
-    for (unsigned i = 0; i < loader->map->count; i++) {
-        const struct memory_range *range = &loader->map->range[i];
-        to[i] = (struct multiboot_mmap_entry){.size = sizeof(*to) - sizeof(to->size),
-                                              .addr = range->base,
-                                              .len = range->size,
-                                              .type = range->type};
-    }
-}
-
-static void put_framebuffer(const struct boot_info *from, struct multiboot_info *info)
-{
-    if (!from->framebuffer.addr)
-        return;
-    info->flags |= MULTIBOOT_INFO_FRAMEBUFFER;
-    info->framebuffer_addr = from->framebuffer.addr;
-    info->framebuffer_pitch = from->framebuffer.pitch;
-    info->framebuffer_width = from->framebuffer.width;
-    info->framebuffer_height = from->framebuffer.height;
-    info->framebuffer_bpp = from->framebuffer.bpp;
-    info->framebuffer_type = from->framebuffer.type;
-    memcpy(info->color_info, from->framebuffer.color_info, sizeof(info->color_info));
-}
-
-/* Returns the address of the information. */
-static u32 put_info(const struct loader *loader)
-{
-    u64 used = GDT_SIZE;
-    u32 address;
-    struct multiboot_info *info = block_take(loader, &used, sizeof(*info), &address);
-    *info = (struct multiboot_info){
-        .flags = MULTIBOOT_INFO_MEMORY | MULTIBOOT_INFO_CMDLINE | MULTIBOOT_INFO_MODS |
-                 MULTIBOOT_INFO_MEM_MAP | MULTIBOOT_INFO_BOOT_LOADER_NAME,
-        .cmdline = put_string(loader, &used, loader->info->module[0].command_line),
-        .boot_loader_name = put_string(loader, &used, "Tally"),
-    };
-    u32 lower, upper;
-    memory_sizes(loader->map, &lower, &upper);
-    info->mem_lower = lower;
-    info->mem_upper = upper;
-    put_modules(loader, &used, info);
-    put_map(loader, &used, info);
-    put_framebuffer(loader->info, info);
-    return address;
-}
-_Static_assert(GDT_SIZE + sizeof(struct multiboot_info) + COMMAND_LINES_MAX + 16 +
-                       MODULES_MAX * (sizeof(struct multiboot_module) + 8) +
-                       MEMORY_MAP_MAX * sizeof(struct multiboot_mmap_entry) <=
-                   BLOCK_SIZE,
-               "everything has room in the block");
-
-bool multiboot_load(struct loader *loader, struct image *image, struct guest_start *start)
-{
-    if (!read_image(loader, image) || !image_place(loader, image) ||
-        !modules_place(loader, image) || !block_place(loader, image, start))
-        return false;
-    image_write(image);
-    start->protocol = "multiboot";
-    start->eax = MULTIBOOT_BOOTLOADER_MAGIC;
-    start->ebx = put_info(loader);
-    return true;
-}
+const struct protocol multiboot_protocol = {"multiboot", recognized, read_header, modules_place,
+                                            multiboot_tell};

@@ -170,9 +170,10 @@ static void read_fadt(const struct table *fadt)
     }
 }
 
-void acpi_init(const u8 *rsdp)
+void acpi_init(u8 *rsdp)
 {
     const struct table *fadt = find_rsdp(rsdp) ? find_table("FACP") : NULL;
+    memcpy(rsdp, &root, sizeof(root));
     if (fadt)
         read_fadt(fadt);
 }

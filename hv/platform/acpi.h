@@ -12,9 +12,9 @@ struct acpi_power {
     u8 reset_value;
 };
 
-/* `rsdp` as the boot loader told (36 bytes, all zero: search the BIOS areas). Without ACPI there
- * are no CPUs and no ports. */
-void acpi_init(const u8 *rsdp);
+/* `rsdp`: 36 bytes, as the boot loader told; all zero: the BIOS areas are searched, and what is
+ * found is put there. Without ACPI there are no CPUs and no ports. */
+void acpi_init(u8 *rsdp);
 
 const struct acpi_power *acpi_power(void);
 

@@ -1,35 +1,46 @@
 /* Multiboot 1 and 2 information into one form. Everything in it is checked before it is used. */
-#include "platform/boot_info.h"
+#include "platform/boot_info_parts.h"
 
 #include "lib/string.h"
 
-#define TOO_MANY_MODULES "the boot loader gave more than 32 modules"
-#define MAP_FULL "the memory map has too many ranges"
-#define TOO_LONG "the command lines are too long"
-_Static_assert(MODULES_MAX == 32, "the number in the message");
+#define TOO_MANY_MODULES "the boot loader gave more than 256 modules"
+#define TOO_LONG                                                                                   \
+    "the boot loader's information is too long: more than 64 KiB with all command lines"
+_Static_assert(MODULES_MAX == 256 && MEMORY_MAP_MAX == 512 && BOOT_INFO_POOL == 64 * KIB,
+               "the numbers in the messages");
 
-/* Copies a string of at most `limit` bytes (its NUL may be missing) into the pool; NULL: too long.
- */
-static const char *keep(struct boot_info *info, const char *from, size_t limit)
+/* Zeroed bytes of the pool; NULL: it is full. */
+static void *pool_take(struct boot_info *info, size_t size)
 {
-    size_t length = 0;
-    while (length < limit && from[length])
-        length++;
-    if (length >= COMMAND_LINE_MAX || length >= sizeof(info->text) - info->text_used)
+    if (size > sizeof(info->pool) - info->pool_used)
         return NULL;
-    char *to = info->text + info->text_used;
-    memcpy(to, from, length);
-    to[length] = 0;
-    info->text_used += length + 1;
-    return to;
+    void *place = info->pool + info->pool_used;
+    info->pool_used = align_up(info->pool_used + size, 8);
+    return place;
 }
 
-static void keep_loader(struct boot_info *info, const char *from, size_t limit)
+const char *copy_text(struct boot_info *info, const char **to, const char *from, size_t limit)
 {
-    size_t i = 0;
-    for (; i < limit && i < sizeof(info->loader) - 1 && from[i]; i++)
-        info->loader[i] = from[i];
-    info->loader[i] = 0;
+    size_t length = 0;
+    while (length < limit && length < sizeof(info->pool) && from[length])
+        length++;
+    char *copy = pool_take(info, length + 1);
+    if (!copy)
+        return TOO_LONG;
+    memcpy(copy, from, length);
+    *to = copy;
+    return NULL;
+}
+
+const char *copy_tag(struct boot_info *info, u32 type, const void *body, size_t size)
+{
+    struct multiboot2_tag *tag = pool_take(info, sizeof(*tag) + size);
+    if (!tag)
+        return TOO_LONG;
+    *tag = (struct multiboot2_tag){type, (u32)(sizeof(*tag) + size)};
+    memcpy(tag + 1, body, size);
+    info->tag[type] = tag;
+    return NULL;
 }
 
 static const char *after_first_word(const char *text)
@@ -41,104 +52,32 @@ static const char *after_first_word(const char *text)
     return text;
 }
 
+bool boot_info_is_grub(const struct boot_info *info)
+{
+    return strncmp(info->loader, "GRUB ", 5) == 0; /* version 1 is "GNU GRUB 0." */
+}
+
 static void drop_file_names(struct boot_info *info)
 {
-    if (strcmp(info->loader, "qemu") != 0)
+    const char *options = after_first_word(info->command_line), *equals;
+    equals = strchr(info->command_line, '=');
+    if (boot_info_is_grub(info) || (equals && equals < options)) /* no file, but an option */
         return;
-    info->command_line = after_first_word(info->command_line);
+    info->command_line = options;
     for (unsigned i = 0; i < info->module_count; i++)
         info->module[i].command_line = after_first_word(info->module[i].command_line);
 }
 
-static const char *add_module(struct boot_info *info, u32 start, u32 end, const char *command_line,
-                              size_t limit)
+const char *boot_info_add_module(struct boot_info *info, u32 start, u32 end,
+                                 const char *command_line, size_t limit)
 {
     if (info->module_count == MODULES_MAX)
         return TOO_MANY_MODULES;
     if (end < start)
         return "the boot loader gave a module that ends before it starts";
-    const char *text = command_line ? keep(info, command_line, limit) : "";
-    if (!text)
-        return TOO_LONG;
-    info->module[info->module_count++] = (struct module){start, end - start, text};
-    return NULL;
-}
-
-/* Multiboot 1 */
-
-static const char *read_map_1(struct boot_info *info, const u8 *map, u32 length)
-{
-    struct multiboot_mmap_entry entry;
-    for (u64 step, offset = 0; offset < length; offset += step) {
-        if (length - offset < sizeof(entry))
-            return "the boot loader's memory map ends within an entry";
-        memcpy(&entry, map + offset, sizeof(entry));
-        step = (u64)entry.size + sizeof(entry.size);
-        if (step < sizeof(entry))
-            return "the boot loader's memory map has an entry that is too short";
-        if (!memory_map_add(&info->map, entry.addr, entry.len, entry.type))
-            return MAP_FULL;
-    }
-    return NULL;
-}
-
-static const char *read_memory_1(struct boot_info *info, const struct multiboot_info *mbi,
-                                 const void *(*at)(u64))
-{
-    if (mbi->flags & MULTIBOOT_INFO_MEM_MAP)
-        return read_map_1(info, at(mbi->mmap_addr), mbi->mmap_length);
-    if (!(mbi->flags & MULTIBOOT_INFO_MEMORY))
-        return "the boot loader gave no memory map";
-    bool fits = memory_map_add(&info->map, 0, mbi->mem_lower * KIB, MEMORY_RAM) &&
-                memory_map_add(&info->map, MIB, mbi->mem_upper * KIB, MEMORY_RAM);
-    return fits ? NULL : MAP_FULL;
-}
-
-static const char *read_modules_1(struct boot_info *info, const struct multiboot_info *mbi,
-                                  const void *(*at)(u64))
-{
-    if (mbi->mods_count > MODULES_MAX)
-        return TOO_MANY_MODULES;
-    for (u32 i = 0; i < mbi->mods_count; i++) {
-        struct multiboot_module module;
-        memcpy(&module, at(mbi->mods_addr + (u64)i * sizeof(module)), sizeof(module));
-        const char *text = module.cmdline ? at(module.cmdline) : NULL;
-        const char *error =
-            add_module(info, module.mod_start, module.mod_end, text, COMMAND_LINE_MAX);
-        if (error)
-            return error;
-    }
-    return NULL;
-}
-
-static void read_framebuffer_1(struct boot_info *info, const struct multiboot_info *mbi)
-{
-    struct multiboot2_framebuffer *to = &info->framebuffer;
-    to->addr = mbi->framebuffer_addr;
-    to->pitch = mbi->framebuffer_pitch;
-    to->width = mbi->framebuffer_width;
-    to->height = mbi->framebuffer_height;
-    to->bpp = mbi->framebuffer_bpp;
-    to->type = mbi->framebuffer_type;
-    memcpy(to->color_info, mbi->color_info, sizeof(to->color_info));
-}
-
-static const char *read_1(struct boot_info *info, u64 physical, const void *(*at)(u64))
-{
-    struct multiboot_info mbi;
-    const char *error;
-    memcpy(&mbi, at(physical), sizeof(mbi));
-    if (mbi.flags & MULTIBOOT_INFO_BOOT_LOADER_NAME)
-        keep_loader(info, at(mbi.boot_loader_name), sizeof(info->loader));
-    if (mbi.flags & MULTIBOOT_INFO_FRAMEBUFFER)
-        read_framebuffer_1(info, &mbi);
-    if ((error = read_memory_1(info, &mbi, at)))
-        return error;
-    if (mbi.flags & MULTIBOOT_INFO_CMDLINE)
-        info->command_line = keep(info, at(mbi.cmdline), COMMAND_LINE_MAX);
-    if (!info->command_line)
-        return TOO_LONG;
-    return mbi.flags & MULTIBOOT_INFO_MODS ? read_modules_1(info, &mbi, at) : NULL;
+    struct module *module = &info->module[info->module_count++];
+    *module = (struct module){start, end - start, ""};
+    return command_line ? copy_text(info, &module->command_line, command_line, limit) : NULL;
 }
 
 /* Multiboot 2 */
@@ -166,14 +105,27 @@ static const char *read_module_2(struct boot_info *info, const u8 *tag, u32 size
     if (size < sizeof(module))
         return "the boot loader gave a module tag that is too short";
     memcpy(&module, tag, sizeof(module));
-    return add_module(info, module.mod_start, module.mod_end, (const char *)tag + sizeof(module),
-                      size - sizeof(module));
+    return boot_info_add_module(info, module.mod_start, module.mod_end,
+                                (const char *)tag + sizeof(module), size - sizeof(module));
 }
 
-static void copy_at_most(void *to, size_t room, const u8 *from, size_t size)
-{
-    memcpy(to, from, size < room ? size : room);
-}
+/* The least size of tags that are handed on. Not among them: what is Tally's own or the guest's own
+ * (sections, load address), and that boot services go on, since they have ended. */
+static const u16 handed_on[MULTIBOOT2_TAG_TYPES] = {
+    [MULTIBOOT2_TAG_BOOTDEV] = sizeof(struct multiboot2_bootdev),
+    [MULTIBOOT2_TAG_VBE] = sizeof(struct multiboot2_vbe),
+    [MULTIBOOT2_TAG_FRAMEBUFFER] = sizeof(struct multiboot2_tag) + FRAMEBUFFER_COMMON,
+    [MULTIBOOT2_TAG_APM] = sizeof(struct multiboot2_tag) + MULTIBOOT_APM_SIZE,
+    [MULTIBOOT2_TAG_EFI32] = sizeof(struct multiboot2_tag) + 4,
+    [MULTIBOOT2_TAG_EFI64] = sizeof(struct multiboot2_tag) + 8,
+    [MULTIBOOT2_TAG_SMBIOS] = sizeof(struct multiboot2_tag) + 8,
+    [MULTIBOOT2_TAG_ACPI_OLD] = sizeof(struct multiboot2_tag) + RSDP_SIZE_1,
+    [MULTIBOOT2_TAG_ACPI_NEW] = sizeof(struct multiboot2_tag) + RSDP_SIZE,
+    [MULTIBOOT2_TAG_NETWORK] = sizeof(struct multiboot2_tag),
+    [MULTIBOOT2_TAG_EFI_MMAP] = sizeof(struct multiboot2_efi_mmap),
+    [MULTIBOOT2_TAG_EFI32_IH] = sizeof(struct multiboot2_tag) + 4,
+    [MULTIBOOT2_TAG_EFI64_IH] = sizeof(struct multiboot2_tag) + 8,
+};
 
 /* One tag, of which `size` bytes are there. */
 static const char *read_tag(struct boot_info *info, u32 type, const u8 *tag, u32 size)
@@ -183,28 +135,18 @@ static const char *read_tag(struct boot_info *info, u32 type, const u8 *tag, u32
 
     switch (type) {
     case MULTIBOOT2_TAG_CMDLINE:
-        info->command_line = keep(info, (const char *)body, body_size);
-        return info->command_line ? NULL : TOO_LONG;
+        return copy_text(info, &info->command_line, (const char *)body, body_size);
     case MULTIBOOT2_TAG_BOOT_LOADER_NAME:
-        keep_loader(info, (const char *)body, body_size);
-        return NULL;
+        return copy_text(info, &info->loader, (const char *)body, body_size);
     case MULTIBOOT2_TAG_MODULE: return read_module_2(info, tag, size);
     case MULTIBOOT2_TAG_MMAP: return read_map_2(info, tag, size);
-    case MULTIBOOT2_TAG_FRAMEBUFFER:
-        copy_at_most(&info->framebuffer, sizeof(info->framebuffer), tag, size);
-        return NULL;
-    case MULTIBOOT2_TAG_EFI32:
-    case MULTIBOOT2_TAG_EFI64:
-    case MULTIBOOT2_TAG_EFI_MMAP: info->efi = true; return NULL;
-    case MULTIBOOT2_TAG_ACPI_OLD:
-        if (!info->rsdp[0]) /* the newer one says more */
-            copy_at_most(info->rsdp, 20, body, body_size);
-        return NULL;
-    case MULTIBOOT2_TAG_ACPI_NEW:
-        copy_at_most(info->rsdp, sizeof(info->rsdp), body, body_size);
-        return NULL;
-    default: return NULL;
+    default: break;
     }
+    if (type >= MULTIBOOT2_TAG_TYPES || !handed_on[type])
+        return NULL;
+    if (size < handed_on[type])
+        return "the boot loader's information has a tag that is too short";
+    return copy_tag(info, type, body, body_size);
 }
 
 static const char *read_2(struct boot_info *info, u64 physical, const void *(*at)(u64))
@@ -231,19 +173,41 @@ static const char *read_2(struct boot_info *info, u64 physical, const void *(*at
     return info->map.count ? NULL : "the boot loader gave no memory map";
 }
 
+static void copy_body(const struct boot_info *info, u32 type, void *to, size_t room)
+{
+    const struct multiboot2_tag *tag = info->tag[type];
+    if (tag)
+        memcpy(to, tag + 1, tag->size - sizeof(*tag) < room ? tag->size - sizeof(*tag) : room);
+}
+
 const char *boot_info_read(struct boot_info *info, u32 magic, u64 physical,
                            const void *(*at)(u64 physical))
 {
     const char *error;
     memset(info, 0, sizeof(*info));
-    info->command_line = "";
+    info->command_line = info->loader = "";
+    info->multiboot2 = magic == MULTIBOOT2_BOOTLOADER_MAGIC;
     if (magic == MULTIBOOT_BOOTLOADER_MAGIC)
-        error = read_1(info, physical, at);
-    else if (magic == MULTIBOOT2_BOOTLOADER_MAGIC)
+        error = boot_info_read_1(info, physical, at);
+    else if (info->multiboot2)
         error = read_2(info, physical, at);
     else
         error = "not started by a multiboot loader (GRUB's multiboot or multiboot2, qemu -kernel)";
+    info->efi = info->tag[MULTIBOOT2_TAG_EFI32] || info->tag[MULTIBOOT2_TAG_EFI64] ||
+                info->tag[MULTIBOOT2_TAG_EFI_MMAP];
+    copy_body(info, MULTIBOOT2_TAG_FRAMEBUFFER, &info->framebuffer.addr, FRAMEBUFFER_COMMON + 6);
+    copy_body(info, MULTIBOOT2_TAG_ACPI_OLD, info->rsdp, RSDP_SIZE_1);
+    copy_body(info, MULTIBOOT2_TAG_ACPI_NEW, info->rsdp, RSDP_SIZE); /* it says more */
     if (!error)
         drop_file_names(info);
     return error;
+}
+
+void boot_info_add_rsdp(struct boot_info *info)
+{
+    enum { REVISION = 15 };
+    if (info->rsdp[0])
+        (void)copy_tag(info, MULTIBOOT2_TAG_ACPI_OLD, info->rsdp, RSDP_SIZE_1);
+    if (info->rsdp[REVISION] >= 2)
+        (void)copy_tag(info, MULTIBOOT2_TAG_ACPI_NEW, info->rsdp, RSDP_SIZE);
 }

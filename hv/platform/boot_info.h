@@ -4,9 +4,10 @@
 
 #include "platform/memory_map.h"
 
-#define MODULES_MAX 32
-#define COMMAND_LINE_MAX 2048  /* of each, with the NUL */
-#define COMMAND_LINES_MAX 8192 /* of all together */
+#define MODULES_MAX 256
+#define BOOT_INFO_POOL (64 * KIB)
+#define RSDP_SIZE 36   /* ACPI 2.0 and later */
+#define RSDP_SIZE_1 20 /* ACPI 1.0 */
 
 struct module {
     u64 start, size;          /* physical */
@@ -17,22 +18,32 @@ struct boot_info {
     struct memory_map map;
     unsigned module_count;
     struct module module[MODULES_MAX];
-    const char *command_line; /* Tally's own; never NULL, as are the modules' */
-    char loader[64];
-    u8 rsdp[36]; /* copy of the RSDP from multiboot 2; all zero where there is none */
-    bool efi;    /* booted by UEFI: no BIOS, no VGA text mode */
+    const char
+        *command_line; /* Tally's own; never NULL, as are the modules' and the loader's name */
+    const char *loader;
+    bool multiboot2; /* Tally was started by version 2 of the protocol */
+    bool efi;        /* by UEFI: no BIOS, no VGA text mode; known by version 2 only */
     struct multiboot2_framebuffer framebuffer; /* addr 0: none told */
-    char text[COMMAND_LINES_MAX];              /* what the command lines point into */
-    size_t text_used;
+    u8 rsdp[RSDP_SIZE];                        /* ACPI's root pointer; all zero: none told */
+    /* What is handed on to the guest, by type of tag, in the form of version 2, NULL: not told. */
+    const struct multiboot2_tag *tag[MULTIBOOT2_TAG_TYPES];
+    size_t pool_used;
+    u8 pool[BOOT_INFO_POOL] __attribute__((aligned(8))); /* what the pointers above point to */
 };
 
 /*
  * Reads multiboot 1 or 2 information. `magic` is EAX at entry, `physical` the structure's address;
  * `at` turns a physical address into a pointer (identity in tests).
- * QEMU's `-kernel` begins each command line with the file's name, GRUB does not: it is dropped.
+ * Loaders other than GRUB 2 begin each command line with the file's name: it is dropped.
  * Returns NULL, or one line that says what is wrong.
  */
 const char *boot_info_read(struct boot_info *info, u32 magic, u64 physical,
                            const void *(*at)(u64 physical));
+
+/* Whether the loader is GRUB 2, by the name it gives itself. */
+bool boot_info_is_grub(const struct boot_info *info);
+
+/* Tells the guest of info->rsdp, which Tally found itself, as if the loader had. */
+void boot_info_add_rsdp(struct boot_info *info);
 
 #endif

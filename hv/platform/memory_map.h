@@ -4,7 +4,7 @@
 
 #include "multiboot.h"
 
-#define MEMORY_MAP_MAX 128
+#define MEMORY_MAP_MAX 512
 
 struct memory_range {
     u64 base, size;

@@ -198,7 +198,7 @@ void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start)
     set_control_registers(vcpu, CR0_PE | CR0_ET);
     vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
     vmwrite(GUEST_RIP, start->entry);
-    vmwrite(GUEST_RSP, 0);
+    vmwrite(GUEST_RSP, start->esp);
     vcpu->gpr[RAX] = start->eax;
     vcpu->gpr[RBX] = start->ebx;
     vcpu->gpr[RSI] = start->esi;

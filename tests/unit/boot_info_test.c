@@ -1,4 +1,4 @@
-// link: hv/platform/boot_info.c hv/platform/memory_map.c
+// link: hv/platform/boot_info.c hv/platform/boot_info_1.c hv/platform/memory_map.c
 /* What the boot loader tells, from information made by hand, and from damaged information. */
 #include "platform/boot_info.h"
 
@@ -12,6 +12,8 @@
 #include "arena.h"
 
 #define INFO 0x9000ull
+#define TOO_LONG                                                                                   \
+    "the boot loader's information is too long: more than 64 KiB with all command lines"
 
 static struct boot_info info;
 
@@ -93,7 +95,8 @@ static u64 make_2(void)
     put_tag(&end, MULTIBOOT2_TAG_BOOT_LOADER_NAME, "GRUB 2.06", 10);
     put_tag(&end, MULTIBOOT2_TAG_MODULE, &module, sizeof(module));
     put_tag(&end, MULTIBOOT2_TAG_MMAP, &map, sizeof(map));
-    put_tag(&end, MULTIBOOT2_TAG_EFI_MMAP, "", 1);
+    put_tag(&end, MULTIBOOT2_TAG_EFI_MMAP, "48      ", 8);
+    put_tag(&end, MULTIBOOT2_TAG_EFI_BS, "", 0);
     put_tag(&end, MULTIBOOT2_TAG_ACPI_NEW, rsdp2, sizeof(rsdp2));
     put_tag(&end, MULTIBOOT2_TAG_ACPI_OLD, rsdp, 20);
     put_tag(&end, MULTIBOOT2_TAG_FRAMEBUFFER, (u8 *)&fb + 8, sizeof(fb) - 8);
@@ -135,15 +138,53 @@ static void multiboot_1(void **state)
     assert_false(info.efi);
 }
 
-static void qemu_puts_file_names_first(void **state)
+static void others_put_file_names_first(void **state)
 {
     (void)state;
-    make_1("qemu");
+    static const char *const loaders[] = {"qemu", "", "GNU GRUB 0.97", "SYSLINUX 6.04"};
+    for (unsigned i = 0; i < ARRAY_SIZE(loaders); i++) {
+        make_1(loaders[i]);
+        assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+        assert_string_equal(info.command_line, "exits=all stats=json");
+        assert_string_equal(info.module[0].command_line, "a b");
+        assert_string_equal(info.module[1].command_line, "");
+        assert_string_equal(info.module[2].command_line, "");
+    }
+    make_1("Limine 5.0"); /* none is there, as the first word is an option */
+    strcpy((char *)arena + ((struct multiboot_info *)(arena + INFO))->cmdline,
+           "exits=all stats=json");
     assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
     assert_string_equal(info.command_line, "exits=all stats=json");
-    assert_string_equal(info.module[0].command_line, "a b");
-    assert_string_equal(info.module[1].command_line, "");
-    assert_string_equal(info.module[2].command_line, "");
+    assert_string_equal(info.module[0].command_line, "guest.elf a b");
+}
+
+/* What version 2 has, too, in its form: drive 80H, its first partition; VBE and APM as they are. */
+static void multiboot_1_as_tags(void **state)
+{
+    (void)state;
+    make_1("GRUB 2.06");
+    struct multiboot_info *mbi = (struct multiboot_info *)(arena + INFO);
+    mbi->flags |= MULTIBOOT_INFO_BOOTDEV | MULTIBOOT_INFO_VBE_INFO | MULTIBOOT_INFO_APM_TABLE;
+    mbi->boot_device = 0x8000FFFF;
+    mbi->apm_table = mbi->vbe_control_info = 0x10000;
+    mbi->vbe_mode_info = 0x10200;
+    mbi->vbe_mode = 0x118;
+    for (unsigned i = 0; i < 0x300; i++)
+        arena[0x10000 + i] = (u8)(i * 7 + (i >> 8));
+    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+    const struct multiboot2_bootdev *device = (const void *)info.tag[MULTIBOOT2_TAG_BOOTDEV];
+    const struct multiboot2_vbe *vbe = (const void *)info.tag[MULTIBOOT2_TAG_VBE];
+    assert_int_equal(device->tag.size, 20);
+    assert_int_equal(device->biosdev, 0x80);
+    assert_int_equal(device->slice, 0);
+    assert_int_equal(device->part, ~0u);
+    assert_int_equal(vbe->tag.size, 784);
+    assert_int_equal(vbe->mode, 0x118);
+    assert_memory_equal(vbe->control_info, arena + 0x10000, 512);
+    assert_memory_equal(vbe->mode_info, arena + 0x10200, 256);
+    assert_int_equal(info.tag[MULTIBOOT2_TAG_APM]->size, 28);
+    assert_memory_equal(info.tag[MULTIBOOT2_TAG_APM] + 1, arena + 0x10000, 20);
+    assert_int_equal(info.tag[MULTIBOOT2_TAG_FRAMEBUFFER]->size, 38);
 }
 
 static void multiboot_1_without_a_map(void **state)
@@ -179,6 +220,10 @@ static void multiboot_2(void **state)
     assert_int_equal(info.map.count, 3);
     assert_int_equal(info.map.range[2].base, GIB); /* the higher type won */
     assert_string_equal(info.rsdp, "RSD PTR new");
+    assert_int_equal(info.tag[MULTIBOOT2_TAG_ACPI_OLD]->size, 28);
+    assert_string_equal((const char *)(info.tag[MULTIBOOT2_TAG_ACPI_OLD] + 1), "RSD PTR old");
+    assert_null(info.tag[MULTIBOOT2_TAG_BOOTDEV]);
+    assert_null(info.tag[MULTIBOOT2_TAG_EFI_BS]);
     assert_true(info.efi);
     assert_int_equal(info.framebuffer.addr, 0x100000000);
     assert_int_equal(info.framebuffer.bpp, 32);
@@ -193,14 +238,17 @@ static void wrong_loader(void **state)
 static void long_command_lines(void **state)
 {
     (void)state;
-    struct multiboot_info mbi = {.flags = MULTIBOOT_INFO_MEMORY | MULTIBOOT_INFO_CMDLINE,
+    struct multiboot_info mbi = {.flags = MULTIBOOT_INFO_MEMORY | MULTIBOOT_INFO_CMDLINE |
+                                          MULTIBOOT_INFO_BOOT_LOADER_NAME,
+                                 .boot_loader_name = 0xF000,
                                  .cmdline = 0x10000};
+    memcpy(arena + 0xF000, "GRUB 2", 7); /* 8 bytes with the alignment */
     memcpy(arena + INFO, &mbi, sizeof(mbi));
-    memset(arena + 0x10000, 'x', COMMAND_LINE_MAX - 1);
+    memset(arena + 0x10000, 'x', BOOT_INFO_POOL - 9);
     assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
-    assert_int_equal(strlen(info.command_line), COMMAND_LINE_MAX - 1);
-    memset(arena + 0x10000, 'x', COMMAND_LINE_MAX);
-    assert_non_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+    assert_int_equal(strlen(info.command_line), BOOT_INFO_POOL - 9);
+    memset(arena + 0x10000, 'x', BOOT_INFO_POOL);
+    assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at), TOO_LONG);
 }
 
 /* What is wrong should be seen on the screen, so the screen is found nevertheless. */
@@ -223,17 +271,16 @@ static void screen_of_a_refusal(void **state)
     struct multiboot2_info header = {(u32)(end - INFO), 0};
     memcpy(arena + INFO, &header, sizeof(header));
     assert_string_equal(boot_info_read(&info, MULTIBOOT2_BOOTLOADER_MAGIC, INFO, at),
-                        "the boot loader gave more than 32 modules");
+                        "the boot loader gave more than 256 modules");
     assert_int_equal(info.framebuffer.width, 1024);
     assert_int_equal(info.map.count, 1);
     assert_true(info.efi);
 
     make_1("GRUB 2.06");
     struct multiboot_info *mbi = (struct multiboot_info *)(arena + INFO);
-    memset(arena + 0x10000, 'x', COMMAND_LINE_MAX);
+    memset(arena + 0x10000, 'x', BOOT_INFO_POOL);
     mbi->cmdline = 0x10000;
-    assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at),
-                        "the command lines are too long");
+    assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at), TOO_LONG);
     assert_int_equal(info.framebuffer.width, 800);
     assert_int_equal(info.map.count, 4);
 }
@@ -256,7 +303,7 @@ static void damaged_information(void **state)
         if (error)
             assert_true(strlen(error) > 10);
         for (unsigned m = 0; !error && m < info.module_count; m++)
-            assert_true(strlen(info.module[m].command_line) < COMMAND_LINE_MAX);
+            assert_true(strlen(info.module[m].command_line) < BOOT_INFO_POOL);
     }
     assert_in_range(good, 20000, 99000);
 }
@@ -265,7 +312,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(multiboot_1, new_arena),
-        cmocka_unit_test_setup(qemu_puts_file_names_first, new_arena),
+        cmocka_unit_test_setup(others_put_file_names_first, new_arena),
+        cmocka_unit_test_setup(multiboot_1_as_tags, new_arena),
         cmocka_unit_test_setup(multiboot_1_without_a_map, new_arena),
         cmocka_unit_test_setup(multiboot_2, new_arena),
         cmocka_unit_test_setup(wrong_loader, new_arena),

@@ -1,6 +1,6 @@
 // Linux gets what its boot protocol promises.
-// link: hv/load/loader.c hv/load/elf.c hv/load/multiboot.c hv/load/multiboot2.c hv/load/linux.c
-// link: hv/platform/memory_map.c hv/platform/boot_info.c hv/lib/print.c tests/unit/load_machine.c
+// link: hv/load/*.c
+// link: hv/platform/memory_map.c hv/platform/boot_info.c hv/platform/boot_info_1.c hv/lib/print.c tests/unit/load_machine.c
 #include "load_machine.h"
 
 #include <string.h>
@@ -141,13 +141,67 @@ static void linux_on_uefi(void **state)
     assert_int_equal(params()->screen_info.capabilities, 0);
 }
 
+/* `mem=` is the end of memory for the initrd, too: whole words, in C's notation. */
+static void mem_option(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        u64 end; /* 0: that of memory */
+    } cases[] = {
+        {"mem=32M", 32 * MIB},
+        {"quiet mem=0x1000000 x", 16 * MIB},
+        {"mem=16384k", 16 * MIB},
+        {"mem=0100000000", 16 * MIB},
+        {"mem=64M mem=8M", 8 * MIB},
+        {"xmem=32M", 0},
+        {"mem=nopentium", 0},
+        {"a=mem=32M", 0},
+        {"mem=1G", 0},
+        {"mem=", 0},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        machine(64);
+        make_linux();
+        add_kernel(0x2800000, cases[i].line);
+        add_module(0x3000000, "initrd", 6, "");
+        assert_true(load());
+        u64 end = cases[i].end;
+        assert_int_equal(params()->header.ramdisk_image, end ? end - PAGE_SIZE : 0x3000000);
+        assert_memory_equal(physical(params()->header.ramdisk_image), "initrd", 6);
+    }
+}
+
+/* A map for which the zero page has no room goes on in the set-up data. */
+static void many_ranges(void **state)
+{
+    (void)state;
+    machine(64);
+    make_linux();
+    for (unsigned i = 0; i < 300; i++)
+        memory_map_set(&map, GIB + i * PAGE_SIZE, PAGE_SIZE, i % 2 ? MEMORY_ACPI_NVS : MEMORY_BAD);
+    add_kernel(0x1000000, "");
+    assert_true(load());
+    struct memory_map seen = {0};
+    const struct linux_boot_params *p = params();
+    const struct linux_setup_data *more = physical(p->header.setup_data);
+    assert_int_equal(p->e820_entries, LINUX_E820_MAX);
+    assert_int_equal(more->type, LINUX_SETUP_E820_EXT);
+    assert_int_equal(more->next, 0);
+    for (unsigned i = 0; i < p->e820_entries; i++)
+        memory_map_add(&seen, p->e820_table[i].addr, p->e820_table[i].size, p->e820_table[i].type);
+    const struct linux_e820_entry *entry = (const void *)(more + 1);
+    for (unsigned i = 0; i < more->length / sizeof(*entry); i++)
+        memory_map_add(&seen, entry[i].addr, entry[i].size, entry[i].type);
+    check_map(&seen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linux_guest),
-        cmocka_unit_test(linux_with_initrds),
-        cmocka_unit_test(linux_elsewhere),
-        cmocka_unit_test(linux_on_uefi),
+        cmocka_unit_test(linux_guest),     cmocka_unit_test(linux_with_initrds),
+        cmocka_unit_test(linux_elsewhere), cmocka_unit_test(linux_on_uefi),
+        cmocka_unit_test(mem_option),      cmocka_unit_test(many_ranges),
     };
     return cmocka_run_group_tests_name("load: Linux", tests, NULL, NULL);
 }

@@ -6,10 +6,12 @@
 
 #include "arena.h"
 
+const u8 bios_memory_code[256]; /* hv/load/bios_memory.asm */
+
 struct boot_info info, told;
 struct memory_map map;
 struct guest_start start;
-char error[160];
+char error[160], said[512];
 u64 tally;
 u8 file[FILE_MAX];
 u64 file_size;
@@ -30,10 +32,11 @@ void machine(u64 megabytes)
     u64 ram_end = megabytes * MIB;
     tally = ram_end - TALLY_SIZE;
     arena_clear();
-    arena_ram(PAGE_SIZE, 0x9E000);
+    arena_ram(0, MIB); /* as far as a kernel may write to what is no RAM */
     arena_ram(MIB, tally - MIB);
     memset(&info, 0, sizeof(info));
     info.command_line = "";
+    info.loader = "GRUB 2.06";
     memory_map_add(&info.map, 0, 0x9F000, MEMORY_RAM);
     memory_map_add(&info.map, 0x9F000, 0x61000, MEMORY_RESERVED);
     memory_map_add(&info.map, MIB, ram_end - MIB, MEMORY_RAM);
@@ -47,9 +50,18 @@ void add_module(u64 address, const void *contents, u64 size, const char *command
     info.module[info.module_count++] = (struct module){address, size, command_line};
 }
 
+static void said_sink(char c)
+{
+    size_t length = strlen(said);
+    assert_true(length + 1 < sizeof(said));
+    said[length] = c;
+    said[length + 1] = 0;
+}
+
 bool load(void)
 {
-    error[0] = 0;
+    error[0] = said[0] = 0;
+    print_sink = said_sink;
     return load_guest(&info, &map, tally, TALLY_SIZE, &start, error, sizeof(error));
 }
 
@@ -234,7 +246,7 @@ void check_told(void)
 {
     check_gdt();
     assert_null(boot_info_read(&told, start.eax, start.ebx, at));
-    assert_string_equal(told.loader, "Tally");
+    assert_string_equal(told.loader, info.loader);
     assert_string_equal(told.command_line, info.module[0].command_line);
     assert_int_equal(told.module_count, info.module_count - 1);
     check_map(&told.map);

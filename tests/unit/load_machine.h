@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "lib/print.h"
 #include "load/load.h"
 #include "host/paging.h"
 
@@ -22,6 +23,7 @@ extern struct boot_info told; /* what the guest is told: check_told() reads it *
 extern struct memory_map map; /* the guest's */
 extern struct guest_start start;
 extern char error[160];
+extern char said[512];    /* what was said while it loaded */
 extern u64 tally;         /* where it is */
 extern u8 file[FILE_MAX]; /* of the kernel */
 extern u64 file_size;

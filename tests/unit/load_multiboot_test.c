@@ -1,6 +1,7 @@
 // Multiboot guests get all into memory that they were given, and are told of it.
-// link: hv/load/loader.c hv/load/elf.c hv/load/multiboot.c hv/load/multiboot2.c hv/load/linux.c
-// link: hv/platform/memory_map.c hv/platform/boot_info.c hv/lib/print.c tests/unit/load_machine.c
+// link: hv/load/*.c
+// link: hv/platform/memory_map.c hv/platform/boot_info.c hv/platform/boot_info_1.c hv/lib/print.c
+// link: tests/unit/load_machine.c
 #include "load_machine.h"
 
 #include <stdlib.h>
@@ -48,12 +49,17 @@ static void acpi_and_framebuffer(void **state)
         make_multiboot2();
         memcpy(file + 0x100, fields, sizeof(fields));
         add_kernel(0x400000, "x");
-        info.efi = efi;
+        info.efi = info.multiboot2 = efi;
         memcpy(info.rsdp, "RSD PTR ", 8);
         info.rsdp[15] = 2;
+        boot_info_add_rsdp(&info);
         info.framebuffer.addr = 0xE0000000;
         info.framebuffer.width = 1024;
+        info.framebuffer.type = MULTIBOOT_FRAMEBUFFER_RGB;
         info.framebuffer.color_info[0] = 16;
+        info.framebuffer.tag =
+            (struct multiboot2_tag){MULTIBOOT2_TAG_FRAMEBUFFER, 8 + FRAMEBUFFER_COMMON + 6};
+        info.tag[MULTIBOOT2_TAG_FRAMEBUFFER] = &info.framebuffer.tag;
         assert_true(load());
         assert_int_equal(start.eax, efi ? MULTIBOOT2_BOOTLOADER_MAGIC : MULTIBOOT_BOOTLOADER_MAGIC);
         check_told();
