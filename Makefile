@@ -46,6 +46,9 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 IS_CLANG := $(findstring clang,$(notdir $(CC)))
+ifeq ($(or $(IS_CLANG),$(findstring gcc,$(notdir $(CC))),$(filter cc,$(CC))),)
+$(error CC=$(CC): Tally is built by gcc or clang)
+endif
 TARGET_CC := $(if $(IS_CLANG),$(CC) --target=x86_64-unknown-none-elf,$(CROSS_COMPILE)$(CC))
 ifneq ($(IS_CLANG),)
 LD_FOUND := $(shell command -v $(CROSS_COMPILE)ld)
@@ -53,6 +56,8 @@ TARGET_LD ?= $(if $(LD_FOUND),$(CROSS_COMPILE)ld,ld.lld)
 else
 TARGET_LD ?= $(CROSS_COMPILE)ld
 endif
+# Programs for this machine; they have a C library.
+HOST_CC := $(if $(IS_CLANG),$(CC),gcc)
 STRIP := $(shell command -v $(CROSS_COMPILE)strip || echo llvm-strip)
 NASM  ?= nasm
 
@@ -71,6 +76,7 @@ STACK_BY_8   := $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=
 CFLAGS_tally := $(CFLAGS_COMMON) $(STACK_BY_8) -mcmodel=kernel -iquote hv
 CFLAGS_tally += $(if $(COUNT_ACCESSES),-DTALLY_COUNT_ACCESSES)
 CFLAGS_guest := $(CFLAGS_COMMON) -Iguest
+CFLAGS_tool  := -std=gnu17 -O1 $(WARNINGS) -iquote include -iquote hv
 CFLAGS_host  := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARNINGS) \
     -DTALLY_HOST -DTALLY_VERSION='"test"' -Iinclude -iquote hv -Itests/unit
 NASMFLAGS    := -f elf64 -g -F dwarf -Iinclude/ -I$(B)/
@@ -95,7 +101,7 @@ FIXTURES      := $(patsubst tests/fixtures/%.asm,$(B)/fixtures/%.bin,$(sort $(wi
 
 .PHONY: all tally guest iso
 all: tally $(B)/tally-test.elf guest $(B)/probe.bin iso  ## build Tally, the guest test kernel and the boot image (default)
-tally: $(B)/tally.elf
+tally: $(B)/tally.elf $(B)/last-report
 guest: $(B)/guest.elf
 iso: $(B)/tally.iso  ## build/tally.iso with a boot menu, for a CD or (dd) a USB stick
 
@@ -116,6 +122,12 @@ $(B)/guest.debug: $(GUEST_OBJECTS) guest/linker.ld $(B)/flags
 $(B)/%.elf: $(B)/%.debug
 	$(call step,STRIP)
 	$(STRIP) --strip-all -o $@ $<
+
+# For the host: the report of a machine that the runner has stopped, by the code that Tally prints with.
+LAST_REPORT := tools/last_report.c $(patsubst %,hv/%.c,stats/report stats/counters stats/timeline_print stats/window lib/print)
+$(B)/last-report: $(LAST_REPORT) $(wildcard include/*.h include/*.def hv/lib/*.h hv/stats/*.h) $(B)/flags
+	$(call step,HOST)
+	$(HOST_CC) $(CFLAGS_tool) -o $@ $(LAST_REPORT)
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -157,7 +169,7 @@ $(B)/tally.iso: $(B)/tally.elf $(B)/guest.elf tools/grub.cfg tools/mkmenu
 
 # Files that change only when their text does: the compiler and flags, on which all that is compiled depends,
 # and the version, on which depends what prints it.
-$(B)/flags: TEXT = $(TARGET_CC) $(TARGET_LD) $(CFLAGS_tally) $(CFLAGS_guest) $(FOR_SPEED) $(TALLY_FAST) $(FOR_SIZE) $(CFLAGS_host) $(NASMFLAGS) $(LDFLAGS)
+$(B)/flags: TEXT = $(HOST_CC) $(CFLAGS_tool) $(TARGET_CC) $(TARGET_LD) $(CFLAGS_tally) $(CFLAGS_guest) $(FOR_SPEED) $(TALLY_FAST) $(FOR_SIZE) $(CFLAGS_host) $(NASMFLAGS) $(LDFLAGS)
 $(B)/version: TEXT = $(VERSION)
 $(B)/flags $(B)/version: force
 	@$(MAKE_B)

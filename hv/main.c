@@ -7,6 +7,7 @@
 #include "exits/stop.h"
 #include "features.h"
 #include "lib/fatal.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "load/load.h"
 #include "host/frames.h"
@@ -22,8 +23,8 @@
 #include "platform/serial_filter.h"
 #include "platform/tsc.h"
 #include "stats/accesses.h"
-#include "stats/leaves.h"
 #include "stats/timeline.h"
+#include "stats/window.h"
 #include "vmx/bitmaps.h"
 #include "vmx/capabilities.h"
 #include "vmx/controls.h"
@@ -122,12 +123,22 @@ static void look_at_vmx(void)
  * directory on either side of a 1 GiB border; and some for large pages that come to have several
  * memory types. */
 #define HIDING_FRAMES (2 + 32)
-#define SAMPLE_FRAMES (4 * MIB / PAGE_SIZE)
+#define SAMPLE_BYTES (4 * MIB)
+
+static unsigned vcpus(void)
+{
+    return cpus_present < cpus_limit ? cpus_present : cpus_limit;
+}
+
+static u64 timeline_bytes(void)
+{
+    return options.sample_ms ? SAMPLE_BYTES : 0;
+}
 
 static u64 own_size(void)
 {
     u64 frames = guest_memory_frames(vmx_capabilities.ept_vpid, top) + cpus_present * CPU_FRAMES +
-                 (options.sample_ms ? SAMPLE_FRAMES : 0) + OTHER_FRAMES;
+                 window_pages(vcpus(), timeline_bytes()) + OTHER_FRAMES;
     u64 size = image_size() + frames * PAGE_SIZE, with_tables = size + PAGE_2M;
     u64 tables = paging_frames(with_tables, top) + with_tables / PAGE_2M + HIDING_FRAMES;
     return align_up(size + tables * PAGE_SIZE, PAGE_2M);
@@ -157,6 +168,21 @@ static void load_the_guest(void)
         fatal("%s", error);
 }
 
+static void make_the_window(void)
+{
+    u64 size = window_pages(vcpus(), timeline_bytes());
+    void *pages = frames_alloc(size);
+    window_init(pages, frame_physical(pages), vcpus(), timeline_bytes());
+    run_facts->profile = options.profile;
+    run_facts->report = options.report;
+    run_facts->tsc_khz = tsc_khz();
+    for (u32 i = 0; i < 3; i++) {
+        struct cpuid_result part = cpuid(0x80000002 + i, 0);
+        memcpy(run_facts->cpu + 16 * i, &part, sizeof(part));
+    }
+    format_string(run_facts->version, sizeof(run_facts->version), "%s", TALLY_VERSION);
+}
+
 static void prepare_the_exits(void)
 {
     guest_memory_init(vmx_capabilities.ept_vpid, top, own.base, own.size);
@@ -167,33 +193,25 @@ static void prepare_the_exits(void)
     power_watched_ports(intercept_port);
     a20_watched_ports(intercept_port);
     serial_filter_watch(intercept_port);
-    stop_init(options.report);
+    stop_init();
     cpuid_announce(options.announce);
+    make_the_window();
 }
 
 static void start_counting(void)
 {
     accesses_begin();
-    static const char *const names[] = {"minimal", "kvm", "all"};
-    run_facts.profile = options.profile;
-    run_facts.profile_name = names[options.profile];
-    run_facts.tsc_khz = tsc_khz();
-    for (u32 i = 0; i < 3; i++) {
-        struct cpuid_result part = cpuid(0x80000002 + i, 0);
-        memcpy(run_facts.cpu + 16 * i, &part, sizeof(part));
-    }
-    for (unsigned i = 0; i < vcpu_count; i++)
-        statistics_register(&cpus[i]->vcpu.stats);
     if (options.sample_ms)
-        timeline_init(frames_alloc(SAMPLE_FRAMES), SAMPLE_FRAMES * PAGE_SIZE,
-                      (u64)options.sample_ms * tsc_khz());
-    run_facts.start_tsc = rdtsc(); /* clearing the buffer is not the guest's time */
+        timeline_init(SAMPLE_BYTES, (u64)options.sample_ms * tsc_khz());
+    run_facts->vcpus = vcpu_count; /* of those that were expected */
+    run_facts->start_tsc = rdtsc();
 }
 
 static void set_up_vcpu(struct cpu *cpu)
 {
     cpu->vcpu.controls = controls;
     cpu->vcpu.chores = options.sample_ms ? CHORE_SAMPLE : 0;
+    cpu->vcpu.stats = &statistics[cpu->vcpu.index];
     vmx_enable(cpu, &vmx_capabilities);
     vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
 }

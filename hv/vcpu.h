@@ -86,12 +86,12 @@ struct vcpu {
     u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
     struct controls controls;
     struct cpuid_cache cpuid_cache;
-    struct statistics stats; /* others read them */
 
     /* Set once, before the guest runs. */
     u32 index; /* 0 is the boot CPU */
     u32 apic_id;
     u16 vpid;
+    struct statistics *stats; /* in the window: others read them */
 } __attribute__((aligned(64)));
 
 /* What a handler wants done. Events are queued with vmx/events.h before returning EXIT_RETRY. */

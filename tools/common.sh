@@ -55,3 +55,6 @@ find_bochs() {
     need_file "$bochs_vga"
     bochs_share=$(realpath "$bochs_share") bochs_vga=$(realpath "$bochs_vga")
 }
+
+# last_report COMMANDS ANSWERS - print the report of Tally's in a machine that stands still (tools/last_report.c)
+last_report() { [ -z "$RUN_TALLY" ] || "$B/last-report" "$1" "$2" "$RUN_MEM" || true; }

@@ -56,7 +56,7 @@ void dispatch_exit(struct vcpu *vcpu)
         row = word & EXIT_REASON_ENTRY_FAILURE ? ROW_ENTRY_FAILED : slot;
     }
     vcpu->exit_reason = (u32)word;
-    struct reason_counter *counter = &vcpu->stats.reason[slot];
+    struct reason_counter *counter = &vcpu->stats->reason[slot];
     counter->count++;
     vcpu->counter = counter;
 

@@ -2,13 +2,12 @@
 #include "lib/print.h"
 #include "platform/power.h"
 #include "stats/report.h"
-#include "stats/timeline.h"
+#include "stats/window.h"
 #include "vmx/access.h"
 #include "smp/kick.h"
 #include "memory/memory.h"
 #include "lib/atomic.h"
 
-static unsigned formats;
 static struct vcpu *stopper; /* the CPU that ends the run */
 
 static void leave_vmx_operation(void)
@@ -16,9 +15,8 @@ static void leave_vmx_operation(void)
     let_all_leave(stopper);
 }
 
-void stop_init(unsigned report_formats)
+void stop_init(void)
 {
-    formats = report_formats;
     power_before_last_write(leave_vmx_operation);
 }
 
@@ -67,7 +65,7 @@ void stop_guest(struct vcpu *vcpu)
         say("a CPU does not stop; the report may lack its last exits");
     if (guest_memory_denied())
         say("the guest's attempts on Tally's memory: %lu", guest_memory_denied());
-    report_print(formats);
+    report_print(rdtsc() - run_facts->start_tsc);
     accesses_print();
     power_end(value);
 }

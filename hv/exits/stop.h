@@ -4,8 +4,8 @@
 
 #include "vcpu.h"
 
-/* Which report stop_guest() prints: a set of enum report_format. */
-void stop_init(unsigned report_formats);
+/* For the start, once. */
+void stop_init(void);
 
 /*
  * Has all other CPUs stop, for whoever has something to say that must not be torn; stop_guest()

@@ -59,7 +59,7 @@ static u64 count_exits(const struct vcpu *vcpu)
 {
     u64 sum = 0;
     for (unsigned i = 0; i < REASON_SLOTS; i++)
-        sum += vcpu->stats.reason[i].count;
+        sum += vcpu->stats->reason[i].count;
     return sum;
 }
 

@@ -1,24 +1,14 @@
 #include "stats/counters.h"
+#include "stats/window.h"
 
-static struct statistics *registered[STATISTICS_VCPUS_MAX];
-static unsigned registered_count;
+struct run_facts *run_facts;
+struct statistics *statistics;
+struct timeline_log *timeline_log;
 
-void statistics_register(struct statistics *s)
+void statistics_clear(struct statistics *s)
 {
     for (unsigned i = 0; i < REASON_SLOTS; i++)
         s->reason[i] = NO_EXITS;
-    if (registered_count < STATISTICS_VCPUS_MAX)
-        registered[registered_count++] = s;
-}
-
-unsigned statistics_vcpus(void)
-{
-    return registered_count;
-}
-
-const struct statistics *statistics_of(unsigned vcpu)
-{
-    return registered[vcpu];
 }
 
 void counter_add(struct reason_counter *sum, const struct reason_counter *part)
@@ -35,8 +25,8 @@ void counter_add(struct reason_counter *sum, const struct reason_counter *part)
 struct reason_counter statistics_of_reason(unsigned reason)
 {
     struct reason_counter sum = NO_EXITS;
-    for (unsigned vcpu = 0; vcpu < registered_count; vcpu++)
-        counter_add(&sum, &registered[vcpu]->reason[reason]);
+    for (unsigned vcpu = 0; vcpu < run_facts->vcpus; vcpu++)
+        counter_add(&sum, &statistics[vcpu].reason[reason]);
     if (sum.min == NO_EXITS.min)
         sum.min = 0;
     return sum;
@@ -46,9 +36,9 @@ struct reason_counter statistics_of_reason(unsigned reason)
 static u64 total_of(size_t word)
 {
     u64 sum = 0;
-    for (unsigned vcpu = 0; vcpu < registered_count; vcpu++) {
-        const char *at = (const char *)registered[vcpu]->reason + word;
-        const char *end = at + sizeof(registered[vcpu]->reason);
+    for (unsigned vcpu = 0; vcpu < run_facts->vcpus; vcpu++) {
+        const char *at = (const char *)statistics[vcpu].reason + word;
+        const char *end = at + sizeof(statistics[vcpu].reason);
 #pragma GCC unroll 4
         for (; at < end; at += sizeof(struct reason_counter))
             sum += *(const volatile u64 *)at;

@@ -5,25 +5,10 @@
 #ifndef TALLY_STATS_COUNTERS_H
 #define TALLY_STATS_COUNTERS_H
 
-#include "tally.h"
+#include "window_layout.h"
 
-/* One exit reason on one vCPU. Cycles are TSC ticks. */
-struct reason_counter {
-    u64 count, cycles, min, max; /* min starts as ~0 */
-};
-
-#define REASON_SLOTS (EXIT_REASONS + 1) /* the last counts all numbers above the table */
-
-struct statistics {
-    struct reason_counter reason[REASON_SLOTS];
-};
-
-#define STATISTICS_VCPUS_MAX 256
-
-/* Clears `s` and tells the readers where it is; for one vCPU after the other, before it runs. */
-void statistics_register(struct statistics *s);
-unsigned statistics_vcpus(void);
-const struct statistics *statistics_of(unsigned vcpu);
+/* No exits yet. */
+void statistics_clear(struct statistics *s);
 
 /* Adds `part` to `sum`, which starts as NO_EXITS. Safe while the part's own CPU goes on counting.
  */

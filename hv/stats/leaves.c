@@ -2,8 +2,7 @@
 #include "lib/string.h"
 #include "stats/counters.h"
 #include "stats/timeline.h"
-
-struct run_facts run_facts;
+#include "stats/window.h"
 
 /* The contract's own leaves have the low half in ECX, Tally's additions in EAX. */
 static struct cpuid_result in_ebx_ecx(u64 value)
@@ -35,9 +34,9 @@ static struct cpuid_result info_leaf(void)
 {
     return (struct cpuid_result){
         .eax = TALLY_ABI_VERSION,
-        .ebx = statistics_vcpus(),
-        .ecx = run_facts.profile,
-        .edx = run_facts.tsc_khz,
+        .ebx = run_facts->vcpus,
+        .ecx = run_facts->profile,
+        .edx = run_facts->tsc_khz,
     };
 }
 

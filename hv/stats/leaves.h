@@ -5,16 +5,6 @@
 #include "types.h"
 #include "x86/instructions.h"
 
-/* Facts that LEAF_INFO and the report's begin line tell; filled at start. */
-struct run_facts {
-    u32 profile; /* enum tally_profile */
-    u32 tsc_khz; /* 0 where not known */
-    u64 start_tsc;
-    const char *profile_name;
-    char cpu[49]; /* brand string */
-};
-extern struct run_facts run_facts;
-
 /* Whether `leaf` is one of Tally's own statistics leaves, 0x4FFFFF00 to 0x4FFFFFFF. */
 static inline bool is_statistics_leaf(u32 leaf)
 {

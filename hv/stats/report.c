@@ -1,12 +1,8 @@
 #include "stats/report.h"
 #include "lib/print.h"
 #include "stats/counters.h"
-#include "stats/leaves.h"
 #include "stats/timeline.h"
-
-#ifndef TALLY_VERSION
-#define TALLY_VERSION "unknown"
-#endif
+#include "stats/window.h"
 
 /* What is printed: copied first, because other CPUs may still be counting. */
 struct snapshot {
@@ -35,7 +31,7 @@ static void take(struct snapshot *s, unsigned first_vcpu, unsigned end_vcpu)
         struct reason_counter *row = &s->reason[reason];
         *row = NO_EXITS;
         for (unsigned vcpu = first_vcpu; vcpu < end_vcpu; vcpu++)
-            counter_add(row, &statistics_of(vcpu)->reason[reason]);
+            counter_add(row, &statistics[vcpu].reason[reason]);
         counter_add(&s->sum, row);
     }
     sort(s);
@@ -71,7 +67,7 @@ static void print_row(const char *label, const struct reason_counter *c,
                       const struct reason_counter *sum, const struct widths *w)
 {
     unsigned count = per_mille(c->count, sum->count), cycles = per_mille(c->cycles, sum->cycles);
-    u64 average = c->count ? c->cycles / c->count : 0;
+    u64 average = c->count ? (c->cycles + c->count / 2) / c->count : 0;
 
     say("%-31s %*lu  %3u.%u%%  %*lu  %4u.%u%%  %*lu %*lu %*lu", label, w->count, c->count,
         count / 10, count % 10, w->cycles, c->cycles, cycles / 10, cycles % 10, w->time,
@@ -99,15 +95,17 @@ static void print_table(const struct snapshot *s)
 
 /* ---- JSON lines ---- */
 
-static void print_begin(void)
+static const char *const profile_names[] = {"minimal", "kvm", "all"};
+
+static void print_begin(u64 tsc)
 {
     print("{\"tally\":\"begin\",\"version\":");
-    print_quoted(TALLY_VERSION, SIZE_MAX);
-    print(",\"vcpus\":%u,\"profile\":", statistics_vcpus());
-    print_quoted(run_facts.profile_name, SIZE_MAX);
+    print_quoted(run_facts->version, sizeof(run_facts->version));
+    print(",\"vcpus\":%u,\"profile\":", run_facts->vcpus);
+    print_quoted(profile_names[run_facts->profile], SIZE_MAX);
     print(",\"cpu\":");
-    print_quoted(run_facts.cpu, sizeof(run_facts.cpu));
-    print(",\"tsc_khz\":%u,\"tsc\":%lu}\n", run_facts.tsc_khz, rdtsc() - run_facts.start_tsc);
+    print_quoted(run_facts->cpu, sizeof(run_facts->cpu));
+    print(",\"tsc_khz\":%u,\"tsc\":%lu}\n", run_facts->tsc_khz, tsc);
 }
 
 /* `vcpu` is an opening piece of each line, or nothing. */
@@ -128,21 +126,21 @@ static struct snapshot whole, one; /* static: too large for the stack */
 
 static void print_tables(bool per_cpu)
 {
-    say("exits %lu  cycles %lu  vcpus %u", whole.sum.count, whole.sum.cycles, statistics_vcpus());
+    say("exits %lu  cycles %lu  vcpus %u", whole.sum.count, whole.sum.cycles, run_facts->vcpus);
     print_table(&whole);
-    for (unsigned vcpu = 0; per_cpu && vcpu < statistics_vcpus(); vcpu++) {
+    for (unsigned vcpu = 0; per_cpu && vcpu < run_facts->vcpus; vcpu++) {
         take(&one, vcpu, vcpu + 1);
         say("vcpu %u  exits %lu  cycles %lu", vcpu, one.sum.count, one.sum.cycles);
         print_table(&one);
     }
 }
 
-static void print_json(bool per_cpu)
+static void print_json(bool per_cpu, u64 tsc)
 {
-    print_begin();
+    print_begin(tsc);
     timeline_print();
     print_json_rows(&whole, "");
-    for (unsigned vcpu = 0; per_cpu && vcpu < statistics_vcpus(); vcpu++) {
+    for (unsigned vcpu = 0; per_cpu && vcpu < run_facts->vcpus; vcpu++) {
         char opening[24];
         format_string(opening, sizeof(opening), "\"vcpu\":%u,", vcpu);
         take(&one, vcpu, vcpu + 1);
@@ -151,11 +149,12 @@ static void print_json(bool per_cpu)
     print("{\"tally\":\"end\",\"exits\":%lu,\"cycles\":%lu}\n", whole.sum.count, whole.sum.cycles);
 }
 
-void report_print(unsigned formats)
+void report_print(u64 tsc)
 {
-    take(&whole, 0, statistics_vcpus());
+    unsigned formats = run_facts->report;
+    take(&whole, 0, run_facts->vcpus);
     if (formats & REPORT_TABLE)
         print_tables(formats & REPORT_PER_CPU);
     if (formats & REPORT_JSON)
-        print_json(formats & REPORT_PER_CPU);
+        print_json(formats & REPORT_PER_CPU, tsc);
 }

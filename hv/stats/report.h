@@ -6,7 +6,7 @@
 
 enum report_format { REPORT_TABLE = 1, REPORT_JSON = 2, REPORT_PER_CPU = 4 };
 
-/* Prints in the formats asked for (a set of enum report_format; 0 prints nothing). */
-void report_print(unsigned formats);
+/* Prints in the formats of run_facts; `tsc`: ticks since the guest's start. */
+void report_print(u64 tsc);
 
 #endif

@@ -5,13 +5,12 @@
 
 #include "types.h"
 
-#define MARK_NAME 16
-
 /* TSC at which the next sample is due; ~0 while the time line is off. */
 extern u64 timeline_due;
 
-/* Starts the time line with the next exit, every `interval` ticks; it is kept in `buffer`. */
-void timeline_init(void *buffer, size_t size, u64 interval);
+/* Starts the time line with the next exit, every `interval` ticks, in the
+ * window's part of `size` bytes. */
+void timeline_init(size_t size, u64 interval);
 
 /* Notes the sums over all vCPUs, if that is due. Any CPU may call it: one takes the sample. */
 void timeline_sample(u64 now);

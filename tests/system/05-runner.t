@@ -1,5 +1,5 @@
 #!/bin/bash
-# The runner itself: verdicts, command lines, time limits, clear refusals. Needs no hypervisor.
+# The runner itself: verdicts, command lines, time limits, clear refusals. A few need Tally.
 . "$(dirname "$0")/../lib/tap.sh"
 
 kernel=$B/fixtures/kernel.bin
@@ -30,7 +30,7 @@ like '^typed by a person' 'Bochs: the console takes input'
 
 # Ctrl-C, in a place that has a space in its name: nothing is left.
 mkdir "$scratch/a place"
-TMPDIR="$scratch/a place" timeout -s INT --preserve-status 5 "$top/tools/run" --platform bochs --native \
+TMPDIR="$scratch/a place" timeout -s INT --preserve-status 12 "$top/tools/run" --platform bochs --native \
     --kernel "$kernel a hang" >"$console" 2>"$errors"
 is $? 130 'Ctrl-C: the status'
 like '^command line: a hang' 'Ctrl-C: the machine was running'
@@ -60,6 +60,40 @@ puts "status [lindex [wait] 3]"
 END
     like '^status 130' "$platform: Ctrl-] ends the run"
 done
+
+# A run that is ended from outside has its report all the same, by table and by JSON lines.
+"$top/tools/mkiso" -o "$scratch/window.iso" -k "$B/fixtures/window.bin"
+cat >"$scratch/expected" <<'END'
+ready
+tally: the run was ended from outside; the exits until then:
+tally: exits 50  cycles 5000  vcpus 1
+tally:   reason                            count  count%        cycles  cycles%      min     avg     max
+tally:     10 CPUID                           50  100.0%          5000   100.0%       20     100     400
+tally:        sum                             50  100.0%          5000   100.0%        0     100     400
+{"tally":"begin","version":"1.0","vcpus":1,"profile":"all","cpu":"A CPU","tsc_khz":100000,"tsc":777}
+{"sample":0,"tsc":100,"exits":{"10":50}}
+{"mark":"here","tsc":745}
+{"reason":10,"name":"CPUID","count":50,"cycles":5000,"min":20,"max":400}
+{"tally":"end","exits":50,"cycles":5000}
+END
+boot_defaults=()
+for platform in bochs tcg; do
+    boot --platform "$platform" --iso "$scratch/window.iso" --mem 24 --timeout 15
+    is "$status" 124 "$platform: out of time"
+    cmp -s "$console" "$scratch/expected"
+    ok $? "$platform: and the counters are read from the machine's memory" || diag "$(diff "$console" "$scratch/expected")"
+done
+for way in 'timeout -s INT --preserve-status 15:130' 'env:124'; do
+    ${way%:*} "$top/tools/run" --platform bochs --options 'exits=kvm stats=table,json' --kernel "$kernel echo" --timeout 20 \
+        >"$console" 2>"$errors"
+    is $? "${way#*:}" "${way%%:*}: a guest of Tally's that never ends: the status"
+    like '^tally:  *30 IO_INSTRUCTION ' "${way%%:*}: and the report"
+    like '^{"tally":"end","exits":' "${way%%:*}: the whole of it"
+done
+boot --iso "$B/tally.iso" --timeout 4
+is "$status" 124 'no counters yet'
+like '^last-report: no counters of Tally' 'are told' "$errors"
+boot_defaults=(--native)
 
 for verdict in 10 11 12; do
     boot --platform tcg --kernel "$kernel verdict=$verdict"

@@ -5,6 +5,8 @@
 static struct cpuid_result fake_cpuid(u32 leaf, u32 subleaf);
 #define cpuid(leaf, subleaf) fake_cpuid(leaf, subleaf)
 #include "exits/cpuid.c"
+#include "stats/counters.h"
+#include "stats/window.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,8 +39,13 @@ static struct cpuid_result fake_cpuid(u32 leaf, u32 subleaf)
     return (struct cpuid_result){0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF};
 }
 
+static struct statistics counters;
+static struct run_facts facts = {.vcpus = 1};
+
 static int reset(void **state)
 {
+    statistics = &counters;
+    run_facts = &facts;
     (void)state;
     memset(&vcpu, 0, sizeof(vcpu));
     features_init();
@@ -239,9 +246,8 @@ static void the_cache_never_mixes_leaves(void **state)
 static void statistics_are_never_cached(void **state)
 {
     (void)state;
-    statistics_register(&vcpu.stats);
     for (u32 i = 1; i < 5; i++) {
-        vcpu.stats.reason[EXIT_CPUID].count = i;
+        counters.reason[EXIT_CPUID].count = i;
         answers(LEAF_EXITS, 0, i, 0, 0, 0);
         answers(LEAF_REASON_EXITS, EXIT_CPUID, i, 0, 0, 0);
         answers(LEAF_REASON_EXITS, 86, 0, 0, 0, 0xFFFFFFFF);

@@ -8,7 +8,8 @@
 
 #define WEAK __attribute__((weak))
 
-struct vcpu fake_vcpu;
+static struct statistics fake_statistics;
+struct vcpu fake_vcpu = {.stats = &fake_statistics};
 u8 fake_ram[FAKE_RAM] __attribute__((aligned(4096)));
 struct fake_cpu fake_cpu;
 struct vmx_capabilities fake_capabilities;
@@ -172,6 +173,7 @@ void fake_reset(void)
     memset(fields, 0, sizeof(fields));
     memset(fake_ram, 0, sizeof(fake_ram));
     memset(&fake_vcpu, 0, sizeof(fake_vcpu));
+    memset(&fake_statistics, 0, sizeof(fake_statistics));
     fake_cpu = (struct fake_cpu){.xcr0 = 1, .pmcs = 4, .random_ready = true};
     fake_cpu.dr[6] = DR6_FIXED;
     fake_msrs_forget();
@@ -191,7 +193,8 @@ void fake_reset(void)
     fake_set(GUEST_IA32_PAT, 0x0007040600070406);
     fake_set(GUEST_GDTR_LIMIT, 0xFFFF);
     fake_set(GUEST_IDTR_LIMIT, 0xFFFF);
+    fake_vcpu.stats = &fake_statistics;
     for (unsigned reason = 0; reason < REASON_SLOTS; reason++)
-        fake_vcpu.stats.reason[reason].min = ~0ull;
+        fake_statistics.reason[reason].min = ~0ull;
     fake_exit(0, 0, 0);
 }

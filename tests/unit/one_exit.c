@@ -22,7 +22,7 @@ void start_code(u32 reason, const char *code, unsigned length)
 
 u64 count_of(u32 reason)
 {
-    return fake_vcpu.stats.reason[reason < EXIT_REASONS ? reason : EXIT_REASONS].count;
+    return fake_vcpu.stats->reason[reason < EXIT_REASONS ? reason : EXIT_REASONS].count;
 }
 
 static void rule_is_broken(const char *sentence, enum vmcs_field field, u64 value)

@@ -101,7 +101,7 @@ static void round_trip(enum tally_profile profile)
         fake_set(GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
     if (fake_dispatch())
         check_after(&before);
-    CHECK(fake_vcpu.stats.reason[reason].count == 1);
+    CHECK(fake_vcpu.stats->reason[reason].count == 1);
 }
 
 static void what_handlers_leave_can_be_entered(void **state)

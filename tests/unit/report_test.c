@@ -1,20 +1,23 @@
-// link: hv/stats/report.c hv/stats/counters.c hv/stats/leaves.c hv/stats/timeline.c
+// link: hv/stats/report.c hv/stats/counters.c hv/stats/leaves.c hv/stats/timeline.c hv/stats/timeline_print.c
 // link: hv/lib/print.c
 /* The report: its rows, its sums, its columns, and JSON that a parser takes. */
 #include "stats/report.h"
 #include "capture.h"
 #include "stats/counters.h"
-#include "stats/leaves.h"
 #include "stats/timeline.h"
+#include "stats/window.h"
 
-static struct statistics boot_cpu, other_cpu;
+static struct statistics counters[2];
+#define boot_cpu counters[0]
+#define other_cpu counters[1]
+static struct run_facts facts = {
+    .vcpus = 2, .profile = PROFILE_ALL, .cpu = "A \"CPU\" \\ 1", .tsc_khz = 7, .version = "v"};
 
 static int setup(void **state)
 {
     (void)state;
-    statistics_register(&boot_cpu);
-    statistics_register(&other_cpu);
-    run_facts = (struct run_facts){.profile_name = "all", .cpu = "A \"CPU\" \\ 1", .tsc_khz = 7};
+    statistics = counters;
+    run_facts = &facts;
     return 0;
 }
 
@@ -43,20 +46,21 @@ static void line_is(unsigned n, const char *expected)
 static void the_table(void **state)
 {
     (void)state;
-    report_print(REPORT_TABLE);
+    facts.report = REPORT_TABLE;
+    report_print(99);
     line_is(0, "tally: exits 1218  cycles 100565  vcpus 2");
     line_is(1, "tally:   reason                            count  count%        cycles  cycles%"
                "      min     avg     max");
     line_is(2, "tally:     10 CPUID                         1203   98.8%         98765    98.2%"
                "       60      82    1234");
     line_is(3, "tally:     12 HLT                              7    0.6%           900     0.9%"
-               "      100     128     200");
+               "      100     129     200");
     line_is(4, "tally:     16 RDTSC                            7    0.6%           900     0.9%"
-               "      100     128     200");
+               "      100     129     200");
     line_is(5, "tally:     30 IO_INSTRUCTION                   1    0.1%             0     0.0%"
                "        0       0       0");
     line_is(6, "tally:        sum                           1218  100.0%        100565   100.0%"
-               "       60      82    1234");
+               "       60      83    1234");
     assert_null(captured_line(7));
 }
 
@@ -65,7 +69,8 @@ static void columns_hold_for_large_numbers(void **state)
     (void)state;
     boot_cpu.reason[EXIT_RDTSC] = (struct reason_counter){1ull << 63, 1ull << 63, 1, 1ull << 62};
     boot_cpu.reason[EXIT_REASONS] = (struct reason_counter){1ull << 62, 1ull << 60, 1, 9};
-    report_print(REPORT_TABLE);
+    facts.report = REPORT_TABLE;
+    report_print(99);
     size_t length = strlen(captured_line(1));
     for (unsigned n = 2; captured_line(n); n++)
         assert_int_equal(strlen(captured_line(n)), length);
@@ -80,7 +85,8 @@ static void a_run_without_exits(void **state)
     (void)state;
     for (unsigned i = 0; i < REASON_SLOTS; i++)
         boot_cpu.reason[i] = other_cpu.reason[i] = NO_EXITS;
-    report_print(REPORT_TABLE);
+    facts.report = REPORT_TABLE;
+    report_print(99);
     line_is(0, "tally: exits 0  cycles 0  vcpus 2");
     line_is(2, "tally:        sum                              0    0.0%             0     0.0%"
                "        0       0       0");
@@ -89,7 +95,8 @@ static void a_run_without_exits(void **state)
 static void each_vcpu_has_a_block(void **state)
 {
     (void)state;
-    report_print(REPORT_TABLE | REPORT_PER_CPU);
+    facts.report = REPORT_TABLE | REPORT_PER_CPU;
+    report_print(99);
     line_is(7, "tally: vcpu 0  exits 1215  cycles 99800");
     line_is(14, "tally: vcpu 1  exits 3  cycles 765");
     assert_non_null(strstr(captured_line(16), " 10 CPUID "));
@@ -101,10 +108,11 @@ static void each_vcpu_has_a_block(void **state)
 static void json(void **state)
 {
     (void)state;
-    report_print(REPORT_JSON);
-    assert_non_null(strstr(captured_line(0), "{\"tally\":\"begin\",\"version\":\""));
+    facts.report = REPORT_JSON;
+    report_print(99);
+    assert_non_null(strstr(captured_line(0), "{\"tally\":\"begin\",\"version\":\"v\",\"vcpus\":2"));
     assert_non_null(strstr(captured_line(0), "\",\"vcpus\":2,\"profile\":\"all\",\"cpu\":"
-                                             "\"A \\\"CPU\\\" \\\\ 1\",\"tsc_khz\":7,\"tsc\":"));
+                                             "\"A \\\"CPU\\\" \\\\ 1\",\"tsc_khz\":7,\"tsc\":99}"));
     line_is(1, "{\"reason\":10,\"name\":\"CPUID\",\"count\":1203,\"cycles\":98765,\"min\":60,"
                "\"max\":1234}");
     line_is(4, "{\"reason\":30,\"name\":\"IO_INSTRUCTION\",\"count\":1,\"cycles\":0,\"min\":0,"
@@ -116,14 +124,16 @@ static void json(void **state)
 static void the_time_line_is_part_of_json(void **state)
 {
     (void)state;
-    static u8 buffer[4096];
-    timeline_init(buffer, sizeof(buffer), 1000);
+    static u64 buffer[512];
+    timeline_log = (struct timeline_log *)buffer;
+    timeline_init(sizeof(buffer), 1000);
     timeline_mark("here", 5);
     boot_cpu.reason[EXIT_EXCEPTION_NMI] = (struct reason_counter){1, 50, 50, 50};
-    report_print(REPORT_JSON);
+    facts.report = REPORT_JSON;
+    report_print(99);
     line_is(1, "{\"mark\":\"here\",\"tsc\":5}");
     assert_non_null(strstr(captured, "{\"reason\":0,\"name\":\"EXCEPTION_NMI\",\"count\":1,"));
-    timeline_init(NULL, 0, 0);
+    timeline_log = NULL;
 }
 
 static void json_rows_add_up_to_the_end_line(void **state)
@@ -133,7 +143,8 @@ static void json_rows_add_up_to_the_end_line(void **state)
         boot_cpu.reason[i] = (struct reason_counter){i * i % 97, i * 1000003ull, i, 9999};
         other_cpu.reason[i] = (struct reason_counter){(u64)i << 40, (u64)i << 50, i, 9999};
     }
-    report_print(REPORT_JSON | REPORT_PER_CPU);
+    facts.report = REPORT_JSON | REPORT_PER_CPU;
+    report_print(99);
 
     u64 count = 0, cycles = 0, of_vcpus = 0, last_count = ~0ull;
     unsigned n = 1;
@@ -159,9 +170,11 @@ static void json_rows_add_up_to_the_end_line(void **state)
 static void formats_are_as_asked(void **state)
 {
     (void)state;
-    report_print(0);
+    facts.report = 0;
+    report_print(99);
     assert_string_equal(captured, "");
-    report_print(REPORT_TABLE | REPORT_JSON);
+    facts.report = REPORT_TABLE | REPORT_JSON;
+    report_print(99);
     for (unsigned n = 0; captured_line(n); n++)
         assert_true(strncmp(captured_line(n), n < 7 ? "tally: " : "{\"", n < 7 ? 7 : 2) == 0);
 }

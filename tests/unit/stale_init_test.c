@@ -177,7 +177,7 @@ static void leave(u32 reason, u64 rip)
     fake_exit(reason, 0, 0);
     fake_set(GUEST_RIP, rip);
     vcpu->exit_tsc = rdtsc() + later;
-    vcpu->stats.reason[reason].count++;
+    vcpu->stats->reason[reason].count++;
 }
 
 static void init(u64 rip)
@@ -190,7 +190,9 @@ static int sipi(void **state)
 {
     (void)state;
     fake_reset();
-    vcpu->stats = (struct statistics){0};
+    static struct statistics counters;
+    counters = (struct statistics){0};
+    vcpu->stats = &counters;
     vcpu->index = vcpu->apic_id = 1;
     fake_msr(IA32_APIC_BASE, 0xFEE00800);
     cpus[0] = &boot;

@@ -1,23 +1,26 @@
-// link: hv/stats/timeline.c hv/stats/counters.c hv/lib/print.c
+// link: hv/stats/timeline.c hv/stats/timeline_print.c hv/stats/counters.c hv/lib/print.c
 /* The time line: what is noted when, what comes out, and what happens when it is full. */
 #include "stats/timeline.h"
 #include "capture.h"
 #include "stats/counters.h"
-#include "stats/leaves.h"
+#include "stats/window.h"
 
-struct run_facts run_facts = {.start_tsc = 1000000};
+static struct run_facts facts = {.start_tsc = 1000000, .vcpus = 2};
 
 #define START 1000000ull
 #define INTERVAL 1000
 
-static struct statistics boot_cpu, other_cpu;
-static u8 buffer[1 << 16];
+static struct statistics counters[2];
+#define boot_cpu counters[0]
+#define other_cpu counters[1]
+static u64 buffer[1 << 13];
 
 static int setup(void **state)
 {
     (void)state;
-    statistics_register(&boot_cpu);
-    statistics_register(&other_cpu);
+    statistics = counters;
+    run_facts = &facts;
+    timeline_log = (struct timeline_log *)buffer;
     return 0;
 }
 
@@ -26,7 +29,7 @@ static int begin(void **state)
     (void)state;
     for (unsigned i = 0; i < REASON_SLOTS; i++)
         boot_cpu.reason[i] = other_cpu.reason[i] = NO_EXITS;
-    timeline_init(buffer, sizeof(buffer), INTERVAL);
+    timeline_init(sizeof(buffer), INTERVAL);
     capture_start();
     return 0;
 }
@@ -97,7 +100,7 @@ static void a_full_buffer_keeps_the_beginning(void **state)
 {
     (void)state;
     unsigned samples = 0, lines = 0;
-    timeline_init(buffer, 1200, INTERVAL);
+    timeline_init(1200 + sizeof(struct timeline_log), INTERVAL);
     for (; samples < 500; samples++) {
         boot_cpu.reason[EXIT_CPUID].count += 1000;
         timeline_tick(START + samples * INTERVAL);
@@ -124,9 +127,10 @@ static void a_full_buffer_keeps_the_beginning(void **state)
 static void a_buffer_is_never_overrun(void **state)
 {
     (void)state;
-    for (size_t size = 0; size < 3000; size += 7) {
-        u8 *heap = malloc(size); /* watched by the address sanitizer */
-        timeline_init(heap, size, INTERVAL);
+    for (size_t size = sizeof(struct timeline_log); size < 3000; size += 7) {
+        void *heap = malloc(size); /* watched by the address sanitizer */
+        timeline_log = heap;
+        timeline_init(size, INTERVAL);
         for (unsigned sample = 0; sample < 10; sample++) {
             for (unsigned i = 0; i < REASON_SLOTS; i++)
                 boot_cpu.reason[i].count += 1ull << 60;
