@@ -22,6 +22,22 @@ PATH=$bin "$top/tools/deps" check >"$console" 2>&1
 is $? 2 'what cannot be installed is'
 like '^deps: apt-get could not install: clang ' 'and is named'
 
+unlike 'universe' 'where there is no Ubuntu, nothing is said of its universe'
+
+# sources COMPONENT... - apt has these components of an Ubuntu
+sources() {
+    printf '#!/bin/bash\n' >"$bin/apt-cache"
+    printf 'echo "     release v=24.04,o=Ubuntu,a=noble,n=noble,l=Ubuntu,c=%s,b=amd64"\n' "$@" >>"$bin/apt-cache"
+    chmod +x "$bin/apt-cache"
+    PATH=$bin "$top/tools/deps" check >"$console" 2>&1
+}
+sources main
+like "^deps: apt-get could not install: clang .*; Ubuntu's universe, .* is off: add the word universe after main in " \
+    'an Ubuntu without universe: what to switch on'
+sources main universe
+like '^deps: apt-get could not install: clang .*shellcheck$' 'an Ubuntu with it: not that'
+rm "$bin/apt-cache"
+
 PATH=$bin CC='gcc-99 -m64' "$top/tools/deps" build >"$console" 2>&1
 like '^deps: installing .* gcc-99 ' 'CC names its package'
 
