@@ -59,6 +59,15 @@ PATH=$bin "$top/tools/deps" check >"$console" 2>&1
 is $? 0 'nothing missing, nothing to do'
 is "$(cat "$console")" '' 'and nothing to say'
 
+PATH=$bin "$top/tools/try-system" debian-12 >"$console" 2>&1
+is "$(cat "$console")" 'try-system: only root can make a system' 'a bare system: root is needed'
+printf '#!/bin/bash\necho 0\n' >"$bin/id"
+PATH=$bin "$top/tools/try-system" debian-12 >"$console" 2>&1
+is "$(cat "$console")" 'try-system: debootstrap is missing; tools/deps systems installs it' 'so is debootstrap'
+"$top/tools/try-system" --test debian-3 >"$console" 2>&1
+is $? 2 'an unknown system is refused'
+like "^try-system: unknown system 'debian-3'; valid: debian-12 debian-13 ubuntu-22.04 ubuntu-24.04$" 'and the systems are named'
+
 "$top/tools/deps" paint >"$console" 2>&1
 is $? 2 'an unknown group is refused'
 like "^deps: unknown group 'paint'; valid: build" 'and the groups are named'
