@@ -31,7 +31,7 @@ static void say_triple_fault(const struct vcpu *vcpu)
 }
 
 /* How the guest ended, and what that means for whoever started the run. */
-static u32 verdict(const struct vcpu *vcpu)
+static u32 verdict_of_end(const struct vcpu *vcpu)
 {
     if (vcpu->shut_down) {
         say_triple_fault(vcpu);
@@ -60,7 +60,7 @@ bool stop_other_cpus(struct vcpu *vcpu)
 void stop_guest(struct vcpu *vcpu)
 {
     bool exact = stop_other_cpus(vcpu);
-    u32 value = verdict(vcpu);
+    u32 value = verdict_of_end(vcpu);
     if (!exact)
         say("a CPU does not stop; the report may lack its last exits");
     if (guest_memory_denied())

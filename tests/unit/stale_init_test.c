@@ -17,7 +17,6 @@
 #include "vmx/invalidate.h"
 #include "smp/kick.h"
 #include "smp/stale_init.h"
-#include "smp/startup.h"
 #include "vmx/vmcs.h"
 #include "x86/msr.h"
 
