@@ -20,7 +20,7 @@
 #include "vmx/vmcs.h"
 #include "x86/msr.h"
 
-#define KHZ 1000000u
+#define KHZ 4000000000u /* a moment is long, should this machine be busy */
 
 unsigned cpu_count, vcpu_count;
 struct cpu *cpus[CPUS_MAX];
