@@ -198,7 +198,8 @@ static void prepare_the_exits(void)
 
 static void start_counting(void)
 {
-    accesses_begin();
+    if (COUNT_ACCESSES)
+        accesses_belong_to(NO_SLOT);
     if (options.sample_ms)
         timeline_init(SAMPLE_BYTES, (u64)options.sample_ms * tsc_khz());
     run_facts->vcpus = vcpu_count; /* of those that were expected */

@@ -64,5 +64,6 @@ void dispatch_exit(struct vcpu *vcpu)
         advance_rip();
     else if (unlikely(action == EXIT_STOP))
         stop_guest(vcpu);
-    accesses_end_exit(slot);
+    if (COUNT_ACCESSES)
+        accesses_belong_to((u32)slot);
 }

@@ -66,6 +66,7 @@ void stop_guest(struct vcpu *vcpu)
     if (guest_memory_denied())
         say("the guest's attempts on Tally's memory: %lu", guest_memory_denied());
     report_print(rdtsc() - run_facts->start_tsc);
-    accesses_print();
+    if (COUNT_ACCESSES)
+        accesses_print();
     power_end(value);
 }
