@@ -1,8 +1,17 @@
-; The move to the top of memory: copy the image and switch to tables that map the copy at the same
-; virtual addresses. The stack is part of the image, so the return address moves along.
+; What paging.c cannot say in C; unit tests bring their own.
+%include "offsets.inc"
 
         section .text
-; void relocate(void *to, const void *from, size_t size, u64 cr3)
+; void *physical(u64 address)
+        global physical
+physical:
+        mov rax, DIRECT_MAP_HIGH << 32
+        add rax, rdi
+        ret
+
+; void relocate(void *to, const void *from, size_t size, u64 cr3): copies the image and switches to tables
+; that map the copy at the same virtual addresses. The stack is part of the image, so the return address
+; moves along.
         global relocate
 relocate:
         mov rax, rcx
