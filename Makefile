@@ -124,7 +124,7 @@ $(B)/%.elf: $(B)/%.debug
 	$(STRIP) --strip-all -o $@ $<
 
 # For the host: the report of a machine that the runner has stopped, by the code that Tally prints with.
-LAST_REPORT := tools/last_report.c $(patsubst %,hv/%.c,stats/report stats/counters stats/timeline_print stats/window lib/print)
+LAST_REPORT := tools/last_report.c $(patsubst %,hv/%.c,stats/report stats/counters stats/timeline_print stats/window sites/sites_print sites/words lib/print)
 $(B)/last-report: $(LAST_REPORT) $(wildcard include/*.h include/*.def hv/lib/*.h hv/stats/*.h) $(B)/flags
 	$(call step,HOST)
 	$(HOST_CC) $(CFLAGS_tool) -o $@ $(LAST_REPORT)
@@ -239,8 +239,8 @@ test-nested:  ## Tally in QEMU with KVM on a Linux in Bochs (docs/nested.md); ab
 test-programs: $(UNIT_TESTS) $(FIXTURES)
 
 # A unit test names the sources under test in a comment: // link: hv/lib/print.c hv/load/*.c
-# HANDLERS is all of hv/exits but the end of the run, and hv/emulate.
-HANDLERS := $(filter-out hv/exits/stop.c,$(filter hv/exits/% hv/emulate/%,$(TALLY_C)))
+# HANDLERS is all of hv/exits but the end of the run, hv/emulate and hv/sites.
+HANDLERS := $(filter-out hv/exits/stop.c,$(filter hv/exits/% hv/emulate/% hv/sites/% hv/stats/window.c,$(TALLY_C)))
 linked = $(patsubst %.c,$(B)/host/%.o,$(wildcard $(subst HANDLERS,$(HANDLERS),$(shell sed -n 's|^// link:||p' tests/unit/$(1).c 2>/dev/null))))
 $(B)/unit/%: $(B)/host/tests/unit/%.o $$(call linked,%)
 	@mkdir -p $(@D)

@@ -18,10 +18,13 @@
 #include "platform/apic.h"
 #include "platform/boot_info.h"
 #include "platform/console.h"
+#include "platform/mp_table.h"
 #include "platform/power.h"
+#include "platform/serial_filter.h"
 #include "platform/tsc.h"
 #include "stats/accesses.h"
 #include "stats/timeline.h"
+#include "sites/sites.h"
 #include "stats/window.h"
 #include "vmx/bitmaps.h"
 #include "vmx/capabilities.h"
@@ -128,15 +131,20 @@ static unsigned vcpus(void)
     return cpus_present < cpus_limit ? cpus_present : cpus_limit;
 }
 
-static u64 timeline_bytes(void)
+/* Of the window's parts, bytes of one copy. */
+static u64 part_sizes[WINDOW_PARTS];
+
+static void plan_the_window(void)
 {
-    return options.sample_ms ? SAMPLE_BYTES : 0;
+    part_sizes[WINDOW_COUNTERS] = sizeof(struct statistics);
+    part_sizes[WINDOW_TIMELINE] = options.sample_ms ? SAMPLE_BYTES : 0;
+    recording_plan(&options, vcpus(), part_sizes);
 }
 
 static u64 own_size(void)
 {
     u64 frames = guest_memory_frames(vmx_capabilities.ept_vpid, top) + cpus_present * CPU_FRAMES +
-                 window_pages(vcpus(), timeline_bytes()) + OTHER_FRAMES;
+                 window_pages(part_sizes, vcpus()) + OTHER_FRAMES;
     u64 size = image_size() + frames * PAGE_SIZE, with_tables = size + PAGE_2M;
     u64 tables = paging_frames(with_tables, top) + with_tables / PAGE_2M + HIDING_FRAMES;
     return align_up(size + tables * PAGE_SIZE, PAGE_2M);
@@ -149,6 +157,7 @@ static void move_to_the_top(void)
     used[count++] = (struct memory_range){0, IMAGE_PHYSICAL + image_size(), 0};
     for (unsigned i = 0; i < info.module_count; i++)
         used[count++] = (struct memory_range){info.module[i].start, info.module[i].size, 0};
+    plan_the_window();
     own.size = own_size();
     own.base = memory_map_find(&info.map, own.size, PAGE_2M, MIB, 4 * GIB, used, count);
     if (!own.base)
@@ -168,9 +177,9 @@ static void load_the_guest(void)
 
 static void make_the_window(void)
 {
-    u64 size = window_pages(vcpus(), timeline_bytes());
-    void *pages = frames_alloc(size);
-    window_init(pages, frame_physical(pages), vcpus(), timeline_bytes());
+    u64 size = window_pages(part_sizes, vcpus());
+    struct window *pages = frames_alloc(size);
+    window_init(pages, frame_physical(pages), part_sizes, vcpus());
     run_facts->profile = options.profile;
     run_facts->report = options.report;
     run_facts->tsc_khz = tsc_khz();
@@ -179,6 +188,7 @@ static void make_the_window(void)
         memcpy(run_facts->cpu + 16 * i, &part, sizeof(part));
     }
     format_string(run_facts->version, sizeof(run_facts->version), "%s", TALLY_VERSION);
+    guest_memory_show(window->address, window->pages * PAGE_SIZE);
 }
 
 static void prepare_the_exits(void)
@@ -198,8 +208,7 @@ static void prepare_the_exits(void)
 
 static void start_counting(void)
 {
-    if (COUNT_ACCESSES)
-        accesses_belong_to(NO_SLOT);
+    accesses_begin();
     if (options.sample_ms)
         timeline_init(SAMPLE_BYTES, (u64)options.sample_ms * tsc_khz());
     run_facts->vcpus = vcpu_count; /* of those that were expected */
@@ -211,6 +220,7 @@ static void set_up_vcpu(struct cpu *cpu)
     cpu->vcpu.controls = controls;
     cpu->vcpu.chores = options.sample_ms ? CHORE_SAMPLE : 0;
     cpu->vcpu.stats = &statistics[cpu->vcpu.index];
+    recording_start(&cpu->vcpu, &options);
     vmx_enable(cpu, &vmx_capabilities);
     vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
 }
@@ -264,19 +274,19 @@ static void start_the_other_cpus(void)
 
 void main(u32 magic, u32 information)
 {
-    struct cpu *cpu = cpu_init_boot();             /* its GDT and IDT: what goes wrong is said */
-    console_init();                                /* COM1 and the text screen */
-    fatal_handler = power_fatal;                   /* an error now ends the run */
-    read_what_the_loader_told(magic, information); /* memory map, modules, Tally's command line */
-    look_at_the_machine();                         /* ACPI, the TSC's rate, which CPUs there are */
-    look_at_vmx();                                 /* what it can; the controls that are wanted */
-    move_to_the_top();                             /* out of the guest's way, to page tables */
-    load_the_guest();                              /* into the memory that is now free */
-    prepare_the_exits();                           /* EPT, bitmaps, ports that are watched */
-    set_up_vcpu(cpu);                              /* VMXON; the VMCS but for its start */
-    start_the_other_cpus();                        /* their vCPUs wait for a SIPI */
-    vmcs_set_start_state(&cpu->vcpu, &start);      /* the boot CPU's registers */
-    console_hand_over();                           /* COM1 and the screen are the guest's */
-    start_counting();                              /* the first TSC of the run */
-    vcpu_run(&cpu->vcpu);                          /* VMLAUNCH; from here on only exits */
+    struct cpu *cpu = cpu_init_boot();
+    console_init();
+    fatal_handler = power_fatal;
+    read_what_the_loader_told(magic, information);
+    look_at_the_machine();
+    look_at_vmx();
+    move_to_the_top();
+    load_the_guest();
+    prepare_the_exits();
+    set_up_vcpu(cpu);
+    start_the_other_cpus();
+    vmcs_set_start_state(&cpu->vcpu, &start);
+    console_hand_over();
+    start_counting();
+    vcpu_run(&cpu->vcpu);
 }

@@ -1,8 +1,8 @@
 /* Offsets and numbers for the assembly, taken from the C sources: compiled to text, never linked.
  */
 #include "host/cpu.h"
-#include "host/paging.h"
 #include "tally.h"
+#include "x86/vmcs.h"
 
 _Static_assert(offsetof(struct vcpu, nmis) % 8 == 0 &&
                    offsetof(struct vcpu, gprs_changed) == offsetof(struct vcpu, nmis) + 4,
@@ -32,11 +32,27 @@ void offsets(void)
     DEFINE(VCPU_COUNTER, offsetof(struct vcpu, counter));
     DEFINE(VCPU_NMIS, offsetof(struct vcpu, nmis));
     DEFINE(VCPU_GPRS_CHANGED, offsetof(struct vcpu, gprs_changed));
+    DEFINE(VCPU_ENTRY_CONTROLS, offsetof(struct vcpu, controls.entry));
+    DEFINE(SEEN_RAX, offsetof(struct vcpu, seen.rax));
+    DEFINE(SEEN_RCX, offsetof(struct vcpu, seen.rcx));
+    DEFINE(SEEN_RIP, offsetof(struct vcpu, seen.rip));
+    DEFINE(SEEN_RFLAGS, offsetof(struct vcpu, seen.rflags));
+    DEFINE(SEEN_CR0, offsetof(struct vcpu, seen.cr0));
+    DEFINE(SEEN_CS_BASE, offsetof(struct vcpu, seen.cs_base));
+    DEFINE(SEEN_CS_ACCESS_RIGHTS, offsetof(struct vcpu, seen.cs_access_rights));
+    DEFINE(SEEN_SS_ACCESS_RIGHTS, offsetof(struct vcpu, seen.ss_access_rights));
+    DEFINE(SEEN_ENTRY_CONTROLS, offsetof(struct vcpu, seen.entry_controls));
+    DEFINE(GUEST_RIP, GUEST_RIP);
+    DEFINE(GUEST_RFLAGS, GUEST_RFLAGS);
+    DEFINE(GUEST_CR0, GUEST_CR0);
+    DEFINE(GUEST_CS_BASE, GUEST_CS_BASE);
+    DEFINE(GUEST_CS_ACCESS_RIGHTS, GUEST_CS_ACCESS_RIGHTS);
+    DEFINE(GUEST_SS_ACCESS_RIGHTS, GUEST_SS_ACCESS_RIGHTS);
+    DEFINE(AR_L, AR_L);
     DEFINE(COUNTER_CYCLES, offsetof(struct reason_counter, cycles));
     DEFINE(COUNTER_MIN, offsetof(struct reason_counter, min));
     DEFINE(COUNTER_MAX, offsetof(struct reason_counter, max));
     DEFINE(CPU_VCPU, offsetof(struct cpu, vcpu));
     DEFINE(HOST_CODE, HOST_CODE);
     DEFINE(HOST_DATA, HOST_DATA);
-    DEFINE(DIRECT_MAP_HIGH, (int)(DIRECT_MAP >> 32));
 }

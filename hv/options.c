@@ -14,7 +14,7 @@ struct word {
 enum kind {
     FLAG,   /* the word alone */
     ONE,    /* one of the choices */
-    SET,    /* choices, separated by commas */
+    SET,    /* choices, separated by commas; with a max one may be a number */
     NUMBER, /* decimal, 0 to max */
 };
 
@@ -36,6 +36,12 @@ static const struct choice reports[] = {
 static const struct choice policies[] = {
     {"drop", MSR_DROP}, {"fault", MSR_FAULT}, {"open", MSR_OPEN}, {0},
 };
+static const struct choice sites[] = {
+    {"on", DEFAULT_SITES}, {"user", SITES_USER_RIPS}, {0},
+};
+static const struct choice traces[] = {
+    {"last", TRACE_LAST}, {0},
+};
 static const struct choice yes_no[] = {
     {"yes", true}, {"no", false}, {0},
 };
@@ -48,6 +54,8 @@ static const struct option option_table[] = {
     {"caps",     FLAG,   offsetof(struct options, caps),      NULL, 0},
     {"cpus",     NUMBER, offsetof(struct options, cpus),      .max = 256},
     {"sample",   NUMBER, offsetof(struct options, sample_ms), .max = 60000},
+    {"sites",    SET,    offsetof(struct options, sites),     .choices = sites,  .max = SITES_MAX},
+    {"trace",    SET,    offsetof(struct options, trace),     .choices = traces, .max = TRACE_MAX},
     {"test",     SET,    offsetof(struct options, test),      .choices = test_aids},
 };
 /* clang-format on */
@@ -105,16 +113,14 @@ static bool refuse_value(struct message *m, const struct option *option, struct 
         append_text(m, ": only the test image has such aids: build/tally-test.elf");
         return false;
     }
-    if (option->kind == NUMBER) {
-        char limit[16];
-        format_string(limit, sizeof(limit), "%u", option->max);
-        append_text(m, ": valid are 0 to ");
-        append_text(m, limit);
-        return false;
-    }
     append_text(m, ": valid are");
-    for (const struct choice *c = option->choices; c->name; c++) {
-        append_text(m, c == option->choices ? " " : ", ");
+    if (option->max) {
+        char limit[24];
+        format_string(limit, sizeof(limit), " 0 to %u", option->max);
+        append_text(m, limit);
+    }
+    for (const struct choice *c = option->choices; c && c->name; c++) {
+        append_text(m, c == option->choices && !option->max ? " " : ", ");
         append_text(m, c->name);
     }
     return false;
@@ -153,20 +159,6 @@ static const struct choice *find_choice(const struct choice *choices, struct wor
     return NULL;
 }
 
-static bool parse_set(const struct option *option, struct word value, u32 *set)
-{
-    bool more;
-    *set = 0;
-    do {
-        more = contains(value, ',');
-        const struct choice *choice = find_choice(option->choices, cut(&value, ","));
-        if (!choice)
-            return false;
-        *set |= choice->value;
-    } while (more);
-    return true;
-}
-
 static bool parse_number(const struct option *option, struct word value, u32 *number)
 {
     u64 n = 0;
@@ -178,6 +170,22 @@ static bool parse_number(const struct option *option, struct word value, u32 *nu
     }
     *number = n;
     return value.length > 0;
+}
+
+static bool parse_set(const struct option *option, struct word value, u32 *set)
+{
+    bool more;
+    *set = 0;
+    do {
+        more = contains(value, ',');
+        struct word piece = cut(&value, ",");
+        const struct choice *choice = find_choice(option->choices, piece);
+        u32 number = choice ? choice->value : 0;
+        if (!choice && !(option->max && parse_number(option, piece, &number)))
+            return false;
+        *set |= number;
+    } while (more);
+    return true;
 }
 
 static bool parse_value(const struct option *option, struct word value, u32 *result)

@@ -13,6 +13,12 @@ struct choice {
 /* Those of `test=`. Only the test image has them; elsewhere their address is NULL. */
 extern const struct choice test_aids[] __attribute__((weak));
 
+#define DEFAULT_SITES 16384u
+#define SITES_MAX (1u << 20)
+#define SITES_USER_RIPS (1u << 31) /* all bits of RIP in ring 3 */
+#define TRACE_MAX 2048u
+#define TRACE_LAST (1u << 31) /* the newest exits are kept, not the oldest */
+
 struct options {
     u32 profile;   /* exits=minimal|kvm|all, default kvm: enum tally_profile */
     u32 report;    /* stats=table|json|none, or several with commas: enum report_format */
@@ -21,6 +27,8 @@ struct options {
     u32 caps;      /* caps: print the VMX capabilities and stop; 1 or 0 */
     u32 cpus;      /* cpus=N: at most so many; 0 = all */
     u32 sample_ms; /* sample=MS: time line; 0 = off */
+    u32 sites;     /* sites=on|N|user: rows of each CPU's table, and SITES_USER_RIPS; 0 = off */
+    u32 trace;     /* trace=MIB[,last]: of all CPUs, and TRACE_LAST; 0 = off */
     u32 test;      /* test=NAME[,NAME]: enum test_aid; 0 but in the test image */
 };
 

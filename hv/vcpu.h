@@ -2,6 +2,7 @@
 #ifndef TALLY_VCPU_H
 #define TALLY_VCPU_H
 
+#include "sites_layout.h"
 #include "stats/counters.h"
 #include "x86/instructions.h"
 #include "x86/registers.h"
@@ -20,6 +21,7 @@ enum vcpu_chore {
     CHORE_REARM_LATER = 1 << 1,  /* the same, until the exit after this one */
     CHORE_SMI_BLOCKING = 1 << 2, /* every time, on a CPU that a SIPI leaves with SMIs blocked */
     CHORE_SAMPLE = 1 << 3,       /* the time line */
+    CHORE_RECORD = 1 << 6,       /* sites and trace */
 };
 
 /* The controls in force, as last written to the VMCS. vmx/controls.h negotiates them. */
@@ -53,6 +55,22 @@ struct cpuid_cache {
     struct cpuid_entry entry[CPUID_CACHE_ENTRIES];
 };
 
+/* The guest at an exit as the recorder wants it, before a handler has changed anything. */
+struct seen {
+    u64 rax, rcx, rip, rflags, cr0, cs_base;
+    u64 cs_access_rights, ss_access_rights;
+    u64 entry_controls;
+};
+
+/* Where exits are recorded; see sites/sites.h. */
+struct recorder {
+    struct site_table *sites; /* NULL, and histograms: not asked for */
+    struct histograms *histograms;
+    struct trace_log *trace; /* NULL: not asked for */
+    struct site *newest;     /* a loop meets the same site again; NULL: none */
+    bool user_rips;          /* all bits of RIP in ring 3 */
+};
+
 /*
  * Lies at the top of its CPU's stack: HOST_RSP is its address, so that the exit stores registers
  * relative to RSP and the stack of the handlers grows down from here.
@@ -64,6 +82,7 @@ struct vcpu {
     struct reason_counter *counter; /* its reason's */
     u32 exit_reason;                /* the whole word */
     u32 vectoring;                  /* IDT-vectoring information; 0: none */
+    struct seen seen;               /* only with chores */
 
     /* Other CPUs write these, and so does this one: lib/atomic.h. */
     u32 kick;      /* enum kick: what other CPUs want, see smp/kick.h */
@@ -86,6 +105,7 @@ struct vcpu {
     u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
     struct controls controls;
     struct cpuid_cache cpuid_cache;
+    struct recorder recorder; /* others read what it points to */
 
     /* Set once, before the guest runs. */
     u32 index; /* 0 is the boot CPU */

@@ -8,7 +8,7 @@
 #include "types.h"
 
 enum exit_reason {
-#define EXIT_REASON(number, name, kind, delivery, handler) EXIT_##name = (number),
+#define EXIT_REASON(number, name, text, kind, delivery, handler) EXIT_##name = (number),
 #include "exit_reasons.def"
 #undef EXIT_REASON
     EXIT_REASONS /* how many rows the table has */
@@ -25,6 +25,7 @@ enum tally_leaf {
     LEAF_REASON_EXITS64 = 0x4FFFFF01, /* ECX = reason → EBX:EAX = exits */
     LEAF_REASON_MIN = 0x4FFFFF02,     /* ECX = reason → EBX:EAX = least cycles of one exit */
     LEAF_REASON_MAX = 0x4FFFFF03,     /* ECX = reason → EBX:EAX = most cycles of one exit */
+    LEAF_WINDOW = 0x4FFFFF20,         /* EAX = version, EBX:ECX = its address, EDX = pages */
     LEAF_MARK = 0x4FFFFF10,           /* EBX ECX EDX ESI = name → EAX = marks set so far */
 };
 

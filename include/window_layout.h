@@ -54,7 +54,14 @@ struct run_facts {
     char version[64];
 };
 
-enum window_kind { WINDOW_COUNTERS, WINDOW_TIMELINE, WINDOW_PARTS };
+enum window_kind {
+    WINDOW_COUNTERS,
+    WINDOW_TIMELINE,
+    WINDOW_SITES,
+    WINDOW_HISTOGRAMS,
+    WINDOW_TRACE,
+    WINDOW_PARTS
+};
 
 struct window_part {
     u64 offset;      /* from the directory */

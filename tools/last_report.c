@@ -8,6 +8,7 @@
  * standard error: there is no window, or no answer.
  */
 #include "lib/print.h"
+#include "sites/sites_print.h"
 #include "stats/report.h"
 #include "stats/window.h"
 #include <errno.h>
@@ -166,6 +167,7 @@ int main(int argc, char **argv)
     print_sink = put;
     print("\n"); /* the guest may have been in the middle of a line */
     say("the run was ended from outside; the exits until then:");
-    report_print(timeline_log ? timeline_log->last_tsc : 0);
+    report_print(timeline_log ? timeline_log->last_tsc : 0,
+                 (void (*const[])(void)){sites_print, NULL});
     return 0;
 }

@@ -80,3 +80,16 @@ void read_counts_after(u32 reason, struct exit_counts *counts)
     if (reason == EXIT_CPUID)
         counts->reason_exits -= 3; /* this question, and twice the one for all exits */
 }
+
+const volatile struct window *window_of_tally(void)
+{
+    struct cpuid_result r = cpuid(LEAF_WINDOW, 0);
+    return r.eax ? (const volatile struct window *)((u64)r.ebx << 32 | r.ecx) : NULL;
+}
+
+u64 window_count(const volatile struct window *w, enum exit_reason reason)
+{
+    const volatile struct statistics *s =
+        (const volatile void *)((u64)w + w->part[WINDOW_COUNTERS].offset);
+    return s->reason[reason].count;
+}

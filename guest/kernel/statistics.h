@@ -3,6 +3,7 @@
 #define GUEST_STATISTICS_H
 
 #include "tally.h"
+#include "window_layout.h"
 
 struct exit_counts {
     u32 reason_exits, all_exits;
@@ -26,5 +27,12 @@ u64 all_cycles(void);
  */
 void read_counts_before(u32 reason, struct exit_counts *counts);
 void read_counts_after(u32 reason, struct exit_counts *counts);
+
+/* The pages in which Tally counts, asked for by their leaf, which puts them back where the guest
+ * has spoiled them; NULL: none. */
+const volatile struct window *window_of_tally(void);
+
+/* A reason's exits as the window has them, of the first vCPU. */
+u64 window_count(const volatile struct window *w, enum exit_reason reason);
 
 #endif

@@ -2,6 +2,7 @@
 #include "emulate/handlers.h"
 #include "features.h"
 #include "lib/string.h"
+#include "memory/memory.h"
 #include "stats/leaves.h"
 
 #define CPUID_1_ECX_OSXSAVE BIT(27)
@@ -100,6 +101,8 @@ static __attribute__((noinline)) enum exit_action slow_path(struct vcpu *vcpu)
     struct cpuid_result r;
 
     if (is_statistics_leaf(in.eax)) {
+        if (in.eax == LEAF_WINDOW)
+            guest_memory_show_again(vcpu);
         r = statistics_leaf(&in, gpr[RSI]);
         return answer(vcpu, &r);
     }

@@ -56,11 +56,15 @@ extern dispatch_exit, observe_exit, take_nmis, vmx_instruction_failed
         or rax, rdx
 %endmacro
 
-; An exit from the guest's registers to the guest's registers, but RAX, RCX and RDX, with its time.
-; In: RSP = struct vcpu, all general registers the guest's.
-%macro TIMED_EXIT 0
+; What the stamp needs.
+%macro SAVE_STAMP_GPRS 0
         mov [rsp + VCPU_RAX], rax
         mov [rsp + VCPU_RDX], rdx
+%endmacro
+
+; An exit from the guest's registers to the guest's registers, but RAX, RCX and RDX, with its time:
+; at the end in RAX. In: RSP = struct vcpu, all but RAX and RDX the guest's.
+%macro TIMED_EXIT 0
         READ_TSC
         mov [rsp + VCPU_EXIT_TSC], rax
         SAVE_GPRS
@@ -92,11 +96,33 @@ vcpu_run:
         vmlaunch
         jmp failed
 
-; HOST_RIP of a vCPU with chores: the same way, and what the chores want when the time is taken.
+; Notes for the recorder, before the handler can change it, a field of the guest's state.
+%macro SEE 2
+        mov eax, %1
+        vmread [rsp + %2], rax
+%endmacro
+
+; HOST_RIP of a vCPU with chores: the same way, between a look at the guest before the time begins and
+; the chores when it has ended.
         global vmx_exit_observed
         align 16
 vmx_exit_observed:
-        TIMED_EXIT
+        SAVE_STAMP_GPRS
+        mov [rsp + SEEN_RAX], rax
+        mov [rsp + SEEN_RCX], rcx
+        SEE GUEST_RIP, SEEN_RIP
+        SEE GUEST_RFLAGS, SEEN_RFLAGS
+        SEE GUEST_CR0, SEEN_CR0
+        SEE GUEST_SS_ACCESS_RIGHTS, SEEN_SS_ACCESS_RIGHTS
+        SEE GUEST_CS_ACCESS_RIGHTS, SEEN_CS_ACCESS_RIGHTS
+        mov eax, [rsp + VCPU_ENTRY_CONTROLS]
+        mov [rsp + SEEN_ENTRY_CONTROLS], eax
+        mov qword [rsp + SEEN_CS_BASE], 0
+        test dword [rsp + SEEN_CS_ACCESS_RIGHTS], AR_L
+        jnz .seen
+        SEE GUEST_CS_BASE, SEEN_CS_BASE
+.seen:  TIMED_EXIT
+        mov rsi, rax
         mov rdi, rsp
         call observe_exit
         jmp enter_again
@@ -105,6 +131,7 @@ vmx_exit_observed:
         global vmx_exit
         align 16
 vmx_exit:
+        SAVE_STAMP_GPRS
         TIMED_EXIT
 
 ; The last look before the entry, at two words as one: nmis, and whether a handler has changed a

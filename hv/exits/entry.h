@@ -15,8 +15,8 @@ void vmx_exit_observed(void);
  * adds the cycles to vcpu->counter. */
 void dispatch_exit(struct vcpu *vcpu);
 
-/* The chores of an exit whose time has been taken. */
-void observe_exit(struct vcpu *vcpu);
+/* The chores of an exit that took `cycles`. */
+void observe_exit(struct vcpu *vcpu, u64 cycles);
 
 /* Called after VMLAUNCH or VMRESUME with the flags that the instruction left. Ends the run. */
 void vmx_instruction_failed(u64 flags, struct vcpu *vcpu);

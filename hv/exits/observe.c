@@ -1,12 +1,15 @@
 /* What an exit does beyond the plain way: called by exits/entry.asm once its time has been taken,
  * for vCPUs with chores. */
 #include "exits/entry.h"
+#include "sites/sites.h"
 #include "stats/timeline.h"
 #include "vmx/access.h"
 
-void observe_exit(struct vcpu *vcpu)
+void observe_exit(struct vcpu *vcpu, u64 cycles)
 {
     u32 chores = vcpu->chores;
+    if (chores & CHORE_RECORD)
+        record_exit(vcpu, cycles);
     if (chores & CHORE_SAMPLE)
         timeline_tick(vcpu->exit_tsc);
     if (chores & CHORE_SMI_BLOCKING)

@@ -13,9 +13,15 @@
 #define IMAGE_VIRTUAL (HIGH + IMAGE_PHYSICAL)
 #define DIRECT_MAP 0xFFFF800000000000ull
 
-/* Where `address` is in the direct map; not for Tally's own memory, see frame_pointer() for that.
- */
+/* The direct map; not for Tally's own memory, see frame_pointer() for that. */
+#ifdef TALLY_HOST
 void *physical(u64 address);
+#else
+static inline void *physical(u64 address)
+{
+    return (void *)(DIRECT_MAP + address);
+}
+#endif
 
 /*
  * Before the move: maps [address, address+size) for the screen, also above what the direct map

@@ -12,6 +12,8 @@ static struct mtrr_state mtrr;
 static u64 top, own, own_size;
 static void *ones_page, *junk_page;
 static u64 denied;
+static u64 shown, shown_size; /* the window: what the guest may read of Tally's memory */
+static bool shown_whole;      /* no page of it has been replaced by guest_memory_deny() */
 static struct spinlock lock;
 
 unsigned guest_memory_frames(u64 ept_capabilities, u64 end)
@@ -56,8 +58,24 @@ void guest_memory_deny(u64 physical, bool write)
     u64 page = frame_physical(write ? junk_page : ones_page);
     u64 rights = write ? EPT_READ | EPT_WRITE : EPT_READ | EPT_EXECUTE;
     denied++;
+    if (physical - shown < shown_size)
+        shown_whole = false;
     ept_set(&ept, align_down(physical, PAGE_SIZE), page | rights | (u64)CACHE_WB << EPT_TYPE_SHIFT);
     flush_ept(); /* other CPUs that still see the old page come here once more */
+}
+
+static void map_shown(void)
+{
+    shown_whole = true;
+    for (u64 page = shown; page < shown + shown_size; page += PAGE_SIZE)
+        ept_set(&ept, page, page | EPT_READ | (u64)CACHE_WB << EPT_TYPE_SHIFT);
+}
+
+void guest_memory_show(u64 physical, u64 size)
+{
+    shown = physical;
+    shown_size = size;
+    map_shown();
 }
 
 u64 guest_memory_denied(void)
@@ -70,6 +88,16 @@ static void take_lock(struct vcpu *vcpu)
 {
     while (!spin_try_lock(&lock))
         take_kicks(vcpu);
+}
+
+void guest_memory_show_again(struct vcpu *vcpu)
+{
+    if (shown_whole)
+        return;
+    take_lock(vcpu);
+    map_shown();
+    flush_ept_everywhere(vcpu);
+    spin_unlock(&lock);
 }
 
 /* Only where the types change, unless they were too many to look at all of them the last time. */

@@ -20,6 +20,12 @@ bool is_own_memory(u64 physical);
 /* The guest touched Tally's memory: it gets ones to read, or a junk page to write to. */
 void guest_memory_deny(u64 physical, bool write);
 
+/* Of Tally's memory the guest may read these pages: the window. Before it runs. */
+void guest_memory_show(u64 physical, u64 size);
+
+/* Puts back what guest_memory_deny() has replaced of them, for every CPU. */
+void guest_memory_show_again(struct vcpu *vcpu);
+
 /* How often that has happened, counting each page's first read and first write. */
 u64 guest_memory_denied(void);
 

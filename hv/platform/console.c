@@ -1,6 +1,7 @@
 #include "platform/console.h"
 #include "lib/print.h"
 #include "platform/screen.h"
+#include "platform/serial_filter.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 #include "lib/atomic.h"
@@ -69,7 +70,7 @@ static void own_line(u64 self)
     line_owner = self;
 }
 
-static void put_everywhere(char c)
+static void put(char c)
 {
     void (*send)(char) = not_sending() ? uart_put_borrowed : uart_put;
     if (has_uart) {
@@ -86,9 +87,9 @@ static void console_put(char c)
     own_line(rdmsr(IA32_GS_BASE)); /* another for each CPU, see cpu_load_tables() */
     if (guest_in_line) {
         guest_in_line = false;
-        put_everywhere('\n');
+        put('\n');
     }
-    put_everywhere(c);
+    put(c);
     if (c == '\n')
         atomic_store(&line_owner, 0);
 }

@@ -1,6 +1,7 @@
 #include "stats/counters.h"
 #include "stats/window.h"
 
+const struct window *window;
 struct run_facts *run_facts;
 struct statistics *statistics;
 struct timeline_log *timeline_log;
@@ -62,7 +63,7 @@ static const struct {
     const char *name;
     enum kind kind;
 } reasons[EXIT_REASONS] = {
-#define EXIT_REASON(number, name, kind, delivery, handler) [number] = {#name, kind},
+#define EXIT_REASON(number, name, text, kind, delivery, handler) [number] = {text, kind},
 #include "exit_reasons.def"
 #undef EXIT_REASON
 };

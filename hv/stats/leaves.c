@@ -40,6 +40,14 @@ static struct cpuid_result info_leaf(void)
     };
 }
 
+static struct cpuid_result window_leaf(void)
+{
+    struct cpuid_result r = in_ebx_ecx(window->address);
+    r.eax = window->version;
+    r.edx = window->pages;
+    return r;
+}
+
 static struct cpuid_result mark_leaf(const struct cpuid_result *in, u32 esi)
 {
     const u32 letters[] = {in->ebx, in->ecx, in->edx, esi};
@@ -59,6 +67,7 @@ struct cpuid_result statistics_leaf(const struct cpuid_result *in, u32 esi)
     case LEAF_REASON_MIN:
     case LEAF_REASON_MAX: return reason_leaf(in->eax, in->ecx);
     case LEAF_INFO: return info_leaf();
+    case LEAF_WINDOW: return window_leaf();
     case LEAF_MARK: return mark_leaf(in, esi);
     default: return (struct cpuid_result){0};
     }

@@ -135,7 +135,7 @@ static void print_tables(bool per_cpu)
     }
 }
 
-static void print_json(bool per_cpu, u64 tsc)
+static void print_json(bool per_cpu, u64 tsc, void (*const more[])(void))
 {
     print_begin(tsc);
     timeline_print();
@@ -146,15 +146,17 @@ static void print_json(bool per_cpu, u64 tsc)
         take(&one, vcpu, vcpu + 1);
         print_json_rows(&one, opening);
     }
+    while (*more)
+        (*more++)();
     print("{\"tally\":\"end\",\"exits\":%lu,\"cycles\":%lu}\n", whole.sum.count, whole.sum.cycles);
 }
 
-void report_print(u64 tsc)
+void report_print(u64 tsc, void (*const more[])(void))
 {
     unsigned formats = run_facts->report;
     take(&whole, 0, run_facts->vcpus);
     if (formats & REPORT_TABLE)
         print_tables(formats & REPORT_PER_CPU);
     if (formats & REPORT_JSON)
-        print_json(formats & REPORT_PER_CPU, tsc);
+        print_json(formats & REPORT_PER_CPU, tsc, more);
 }

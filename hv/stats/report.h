@@ -7,6 +7,6 @@
 enum report_format { REPORT_TABLE = 1, REPORT_JSON = 2, REPORT_PER_CPU = 4 };
 
 /* Prints in the formats of run_facts; `tsc`: ticks since the guest's start. */
-void report_print(u64 tsc);
+void report_print(u64 tsc, void (*const more[])(void));
 
 #endif

@@ -1,36 +1,63 @@
 #include "stats/window.h"
 #include "stats/counters.h"
 
-u64 window_pages(unsigned vcpus, u64 timeline)
+/* Each copy begins a page. */
+static u64 copy_size(const u64 sizes[WINDOW_PARTS], enum window_kind kind)
 {
-    return 1 + vcpus + align_up(timeline, PAGE_SIZE) / PAGE_SIZE;
+    return align_up(sizes[kind], PAGE_SIZE);
 }
 
-void window_open(struct window *window)
+static u32 copies(enum window_kind kind, u32 vcpus)
 {
-    const struct window_part *part = window->part;
-    u8 *base = (u8 *)window;
-    run_facts = &window->facts;
-    statistics = (struct statistics *)(base + part[WINDOW_COUNTERS].offset);
-    timeline_log = part[WINDOW_TIMELINE].size
-                       ? (struct timeline_log *)(base + part[WINDOW_TIMELINE].offset)
-                       : NULL;
+    return kind == WINDOW_TIMELINE ? 1 : vcpus;
 }
 
-void window_init(void *pages, u64 physical, unsigned vcpus, u64 timeline)
+u64 window_pages(const u64 sizes[WINDOW_PARTS], u32 vcpus)
 {
-    struct window *window = pages;
-    *window = (struct window){
+    u64 bytes = PAGE_SIZE;
+    for (unsigned kind = 0; kind < WINDOW_PARTS; kind++)
+        bytes += copies(kind, vcpus) * copy_size(sizes, kind);
+    return bytes / PAGE_SIZE;
+}
+
+void *window_copy(const struct window *w, enum window_kind kind, u32 copy)
+{
+    const struct window_part *part = &w->part[kind];
+    return part->size ? (u8 *)w + part->offset + copy * part->size : NULL;
+}
+
+void window_open(const struct window *of)
+{
+    window = of;
+    run_facts = (struct run_facts *)&window->facts;
+    statistics = window_copy(window, WINDOW_COUNTERS, 0);
+    timeline_log = window_copy(window, WINDOW_TIMELINE, 0);
+}
+
+void window_init(void *pages, u64 physical, const u64 sizes[WINDOW_PARTS], u32 vcpus)
+{
+    static const u32 record_sizes[WINDOW_PARTS] = {
+        [WINDOW_COUNTERS] = sizeof(struct reason_counter),
+        [WINDOW_TIMELINE] = 1,
+        [WINDOW_SITES] = sizeof(struct site),
+        [WINDOW_HISTOGRAMS] = sizeof(u64),
+        [WINDOW_TRACE] = sizeof(struct trace_record),
+    };
+    struct window *w = pages;
+    u64 offset = PAGE_SIZE;
+    *w = (struct window){
         .mark = WINDOW_MARK,
         .address = physical,
         .version = WINDOW_VERSION,
-        .pages = window_pages(vcpus, timeline),
+        .pages = (u32)window_pages(sizes, vcpus),
         .facts.vcpus = vcpus,
-        .part[WINDOW_COUNTERS] = {PAGE_SIZE, sizeof(struct statistics), vcpus,
-                                  sizeof(struct reason_counter)},
-        .part[WINDOW_TIMELINE] = {(1 + vcpus) * PAGE_SIZE, timeline, 1, 1},
     };
-    window_open(window);
+    for (unsigned kind = 0; kind < WINDOW_PARTS; kind++) {
+        w->part[kind] = (struct window_part){offset, copy_size(sizes, kind), copies(kind, vcpus),
+                                             record_sizes[kind]};
+        offset += copies(kind, vcpus) * copy_size(sizes, kind);
+    }
+    window_open(w);
     for (unsigned vcpu = 0; vcpu < vcpus; vcpu++)
         statistics_clear(&statistics[vcpu]);
 }

@@ -63,6 +63,13 @@ static const char *skip_json(const char *s)
             return s + 1;
         return s + strspn(s, "0123456789");
     }
+    if (*s == '[') {
+        do
+            if (!(s = skip_json(s + 1)))
+                return NULL;
+        while (*s == ',');
+        return *s == ']' ? s + 1 : NULL;
+    }
     if (*s++ != '{')
         return NULL;
     if (*s == '}')

@@ -6,6 +6,7 @@ static struct cpuid_result fake_cpuid(u32 leaf, u32 subleaf);
 #define cpuid(leaf, subleaf) fake_cpuid(leaf, subleaf)
 #include "exits/cpuid.c"
 #include "stats/counters.h"
+#include "memory/memory.h"
 #include "stats/window.h"
 
 #include <setjmp.h>
@@ -40,6 +41,11 @@ static struct cpuid_result fake_cpuid(u32 leaf, u32 subleaf)
 }
 
 static struct statistics counters;
+void guest_memory_show_again(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 static struct run_facts facts = {.vcpus = 1};
 
 static int reset(void **state)

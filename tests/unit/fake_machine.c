@@ -37,6 +37,11 @@ bool power_filter_out(u16 port, unsigned size, u32 value);
 void serial_filter_out(u16 port, u8 value);
 void intercept_msr(u32 msr, unsigned accesses);
 bool is_own_memory(u64 physical);
+void guest_memory_show_again(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 void guest_memory_deny(u64 physical, bool write);
 u64 guest_memory_denied(void);
 bool guest_memory_map(struct vcpu *vcpu, u64 physical);
@@ -297,6 +302,6 @@ bool fake_dispatch(void)
     bool observed = fake_vcpu.chores;
     dispatch_exit(&fake_vcpu);
     if (observed) /* as entry.asm does */
-        observe_exit(&fake_vcpu);
+        observe_exit(&fake_vcpu, 0);
     return true;
 }

@@ -13,7 +13,7 @@
 /* As the test image has them. */
 const struct choice test_aids[] = {{"mtf", 1}, {"pml", 2}, {"spp", 4}, {0}};
 
-#define WORDS "exits= stats= msr= announce= caps cpus= sample= test="
+#define WORDS "exits= stats= msr= announce= caps cpus= sample= sites= trace= test="
 
 static struct options parse(const char *command_line)
 {
@@ -66,6 +66,9 @@ static void every_word_is_understood(void **state)
     assert_int_equal(parse("cpus=90").cpus, 90);
     assert_int_equal(parse("cpus=0256").cpus, 256);
     assert_int_equal(parse("sample=60000").sample_ms, 60000);
+    assert_int_equal(parse("sites=on").sites, DEFAULT_SITES);
+    assert_int_equal(parse("sites=512,user").sites, 512 | SITES_USER_RIPS);
+    assert_int_equal(parse("trace=16,last").trace, 16 | TRACE_LAST);
     assert_int_equal(parse("test=mtf").test, 1);
     assert_int_equal(parse("test=pml,spp,pml").test, 6);
 
@@ -113,6 +116,8 @@ static void mistakes_are_named(void **state)
     refused("cpus=2x", "cpus=2x: valid are 0 to 256");
     refused("cpus=0x2", "cpus=0x2: valid are 0 to 256");
     refused("sample=60001", "sample=60001: valid are 0 to 60000");
+    refused("sites=off", "sites=off: valid are 0 to 1048576, on, user");
+    refused("trace=2049", "trace=2049: valid are 0 to 2048, last");
     refused("test=none", "test=none: valid are mtf, pml, spp");
 }
 

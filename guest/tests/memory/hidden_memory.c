@@ -7,6 +7,7 @@
 #include "harness/run.h"
 #include "kernel/statistics.h"
 #include "harness/tap.h"
+#include "x86/instructions.h"
 
 #define ONES (~0ull)
 
@@ -23,7 +24,9 @@ static struct {
 
 static void look(u64 base, u64 end)
 {
-    u64 middle = align_down((base + end) / 2, PAGE_SIZE);
+    const volatile struct window *w = window_of_tally();
+    u64 window_end = w ? (u64)w + w->pages * PAGE_SIZE : base;
+    u64 middle = align_down((window_end + end) / 2, PAGE_SIZE);
     struct run into = {.mode = MODE_64, .code = CODE(jump), .gpr[RDI] = middle + 2 * PAGE_SIZE};
 
     note("reserved behind RAM: %lx to %lx", base, end);
@@ -34,6 +37,28 @@ static void look(u64 base, u64 end)
     seen.still_ones = *at(middle + PAGE_SIZE) == ONES;
     run(&into);
     seen.no_code = into.vector == VECTOR_UD;
+}
+
+/* The window may be read; what is written to it, or runs there, meets something else, until its
+ * leaf is asked. */
+static void look_through_the_window(void)
+{
+    const volatile struct window *w = under_tally() ? window_of_tally() : NULL;
+    struct run into = {.mode = MODE_64, .code = CODE(jump), .gpr[RDI] = (u64)w};
+    u64 mark = w ? w->mark : 0, before = w ? window_count(w, EXIT_CPUID) : 0;
+    cpuid(0, 0);
+    u64 after = w ? window_count(w, EXIT_CPUID) : 0;
+    tally_ok(mark == WINDOW_MARK && w->address == (u64)w,
+             "the window has its mark and its address");
+    tally_ok(after == before + 1, "and its counters count");
+    if (w)
+        *(volatile u64 *)w = 0;
+    tally_ok(w && w->mark != WINDOW_MARK, "a write puts another page in its place");
+    tally_ok(w && window_of_tally()->mark == WINDOW_MARK,
+             "asked for, the window is back, unchanged");
+    run(&into);
+    tally_ok(into.vector == VECTOR_UD, "it holds no instructions");
+    tally_ok(w && window_of_tally()->mark == WINDOW_MARK, "and is back again");
 }
 
 void test_hidden_memory(void)
@@ -47,4 +72,5 @@ void test_hidden_memory(void)
     tally_ok(seen.nothing_else, "writes to it change nothing else");
     tally_ok(seen.still_ones, "where nothing was written it still reads as ones");
     tally_ok(seen.no_code, "it holds no instructions");
+    look_through_the_window();
 }
