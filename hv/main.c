@@ -18,9 +18,7 @@
 #include "platform/apic.h"
 #include "platform/boot_info.h"
 #include "platform/console.h"
-#include "platform/mp_table.h"
 #include "platform/power.h"
-#include "platform/serial_filter.h"
 #include "platform/tsc.h"
 #include "stats/accesses.h"
 #include "stats/timeline.h"
@@ -208,7 +206,8 @@ static void prepare_the_exits(void)
 
 static void start_counting(void)
 {
-    accesses_begin();
+    if (COUNT_ACCESSES)
+        accesses_belong_to(NO_SLOT);
     if (options.sample_ms)
         timeline_init(SAMPLE_BYTES, (u64)options.sample_ms * tsc_khz());
     run_facts->vcpus = vcpu_count; /* of those that were expected */
@@ -274,19 +273,19 @@ static void start_the_other_cpus(void)
 
 void main(u32 magic, u32 information)
 {
-    struct cpu *cpu = cpu_init_boot();
-    console_init();
-    fatal_handler = power_fatal;
-    read_what_the_loader_told(magic, information);
-    look_at_the_machine();
-    look_at_vmx();
-    move_to_the_top();
-    load_the_guest();
-    prepare_the_exits();
-    set_up_vcpu(cpu);
-    start_the_other_cpus();
-    vmcs_set_start_state(&cpu->vcpu, &start);
-    console_hand_over();
-    start_counting();
-    vcpu_run(&cpu->vcpu);
+    struct cpu *cpu = cpu_init_boot();             /* its GDT and IDT: what goes wrong is said */
+    console_init();                                /* COM1 and the text screen */
+    fatal_handler = power_fatal;                   /* an error now ends the run */
+    read_what_the_loader_told(magic, information); /* memory map, modules, Tally's command line */
+    look_at_the_machine();                         /* ACPI, the TSC's rate, which CPUs there are */
+    look_at_vmx();                                 /* what it can; the controls that are wanted */
+    move_to_the_top();                             /* out of the guest's way, to page tables */
+    load_the_guest();                              /* into the memory that is now free */
+    prepare_the_exits();                           /* EPT, bitmaps, ports that are watched */
+    set_up_vcpu(cpu);                              /* VMXON; the VMCS but for its start */
+    start_the_other_cpus();                        /* their vCPUs wait for a SIPI */
+    vmcs_set_start_state(&cpu->vcpu, &start);      /* the boot CPU's registers */
+    console_hand_over();                           /* COM1 and the screen are the guest's */
+    start_counting();                              /* the first TSC of the run */
+    vcpu_run(&cpu->vcpu);                          /* VMLAUNCH; from here on only exits */
 }

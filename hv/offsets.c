@@ -1,6 +1,7 @@
 /* Offsets and numbers for the assembly, taken from the C sources: compiled to text, never linked.
  */
 #include "host/cpu.h"
+#include "host/paging.h"
 #include "tally.h"
 #include "x86/vmcs.h"
 
@@ -55,4 +56,5 @@ void offsets(void)
     DEFINE(CPU_VCPU, offsetof(struct cpu, vcpu));
     DEFINE(HOST_CODE, HOST_CODE);
     DEFINE(HOST_DATA, HOST_DATA);
+    DEFINE(DIRECT_MAP_HIGH, (int)(DIRECT_MAP >> 32));
 }

@@ -48,7 +48,7 @@ static const struct {
 #define TRAP true
 #define ASYNC true
 #define ENTRY true
-#define EXIT_REASON(number, name, text, kind, delivery, handler) [number] = {text, kind},
+#define EXIT_REASON(number, name, kind, delivery, handler) [number] = {#name, kind},
 #include "exit_reasons.def"
 #undef EXIT_REASON
 };

@@ -17,7 +17,7 @@ enum table_instruction { TABLE_SGDT, TABLE_SIDT, TABLE_LGDT, TABLE_LIDT };
 enum selector_instruction { SELECTOR_SLDT, SELECTOR_STR, SELECTOR_LLDT, SELECTOR_LTR };
 
 /* The CPU itself checks UMIP before the exit; one whose UMIP KVM emulates does not. */
-static bool forbidden(bool load)
+static bool privilege_forbids(bool load)
 {
     return guest_cpl() != 0 && (load || (vmread(GUEST_CR4) & CR4_UMIP));
 }
@@ -93,7 +93,7 @@ enum exit_action exit_gdtr_idtr_access(struct vcpu *vcpu)
     bool idt = instruction == TABLE_SIDT || instruction == TABLE_LIDT;
     struct guest_fault fault = {0};
 
-    if (forbidden(load))
+    if (privilege_forbids(load))
         return inject_gp(vcpu, 0);
     if (!(load ? load_table : store_table)(vcpu, info, idt, &fault))
         return inject_fault(vcpu, &fault);
@@ -191,7 +191,7 @@ enum exit_action exit_ldtr_tr_access(struct vcpu *vcpu)
     bool task = instruction == SELECTOR_STR || instruction == SELECTOR_LTR;
     struct guest_fault fault = {0};
 
-    if (forbidden(load))
+    if (privilege_forbids(load))
         return inject_gp(vcpu, 0);
     u16 current = (u16)vmread(task ? GUEST_TR_SELECTOR : GUEST_LDTR_SELECTOR);
     if (!(load ? load_selector(vcpu, info, task, &fault)

@@ -7,7 +7,7 @@
 #include "vmx/guest_state.h"
 #include "vcpu.h"
 
-#define EXIT_REASON(number, name, text, kind, delivery, handler)                                   \
+#define EXIT_REASON(number, name, kind, delivery, handler)                                         \
     enum exit_action exit_##handler(struct vcpu *vcpu);
 #include "exit_reasons.def"
 #undef EXIT_REASON

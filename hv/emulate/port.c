@@ -2,11 +2,8 @@
 #include "emulate/io.h"
 #include "platform/a20.h"
 #include "platform/power.h"
-#include "platform/serial_filter.h"
+#include "platform/console.h"
 #include "vmx/live_state.h"
-
-#define COM1 0x3F8
-#define COM1_LAST 0x3FF
 
 /* The guest's line state matters to Tally's own lines on the same port. */
 static void tell_console(u16 port, unsigned size, u32 value)

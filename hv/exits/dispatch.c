@@ -24,7 +24,7 @@ static enum exit_action with_delivery(struct vcpu *vcpu, exit_handler *handle)
     {                                                                                              \
         return with_delivery(vcpu, exit_##handler);                                                \
     }
-#define EXIT_REASON(number, name, text, kind, delivery, handler) DELIVERY_##delivery(handler)
+#define EXIT_REASON(number, name, kind, delivery, handler) DELIVERY_##delivery(handler)
 #include "exit_reasons.def"
 #undef EXIT_REASON
 
@@ -33,8 +33,7 @@ static enum exit_action with_delivery(struct vcpu *vcpu, exit_handler *handle)
 #define FUNCTION_0(handler) exit_##handler
 #define FUNCTION_1(handler) delivering_##handler
 static exit_handler *const handlers[] = {
-#define EXIT_REASON(number, name, text, kind, delivery, handler)                                   \
-    [number] = FUNCTION_##delivery(handler),
+#define EXIT_REASON(number, name, kind, delivery, handler) [number] = FUNCTION_##delivery(handler),
 #include "exit_reasons.def"
 #undef EXIT_REASON
     [EXIT_REASONS] = exit_undefined,
@@ -65,5 +64,6 @@ void dispatch_exit(struct vcpu *vcpu)
         advance_rip();
     else if (unlikely(action == EXIT_STOP))
         stop_guest(vcpu);
-    accesses_end_exit(slot);
+    if (COUNT_ACCESSES)
+        accesses_belong_to((u32)slot);
 }

@@ -5,7 +5,7 @@
 #include "lib/print.h"
 #include "smp/kick.h"
 #include "vmx/live_state.h"
-#include "smp/startup.h"
+#include "smp/smp.h"
 #include "lib/atomic.h"
 
 /* The exit came before these were updated. SDM vol. 3, 'Debug Exceptions'. */

@@ -1,7 +1,7 @@
 /* Reason 12. */
 #include "emulate/handlers.h"
 #include "vmx/advance.h"
-#include "smp/startup.h"
+#include "smp/smp.h"
 #include "lib/atomic.h"
 
 /*

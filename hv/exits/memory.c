@@ -10,7 +10,7 @@
 #define PAGE_FAULT_USER BIT(2)
 #define PAGE_FAULT_RESERVED BIT(3)
 
-static void deny(const struct vcpu *vcpu, u64 physical, u64 qualification)
+static void deny_own_memory(const struct vcpu *vcpu, u64 physical, u64 qualification)
 {
     bool write = qualification & EPT_VIOLATION_WRITE;
     if (guest_memory_denied() < NAMED_ATTEMPTS)
@@ -39,7 +39,7 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
     u64 qualification = vmread(EXIT_QUALIFICATION);
     restore_nmi_blocking(vcpu, qualification);
     if (is_own_memory(physical))
-        deny(vcpu, physical, qualification);
+        deny_own_memory(vcpu, physical, qualification);
     else if (!guest_memory_map(vcpu, physical))
         return fault_on_reserved_bits(vcpu, qualification);
     return EXIT_RETRY;

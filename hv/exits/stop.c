@@ -33,7 +33,7 @@ static void say_triple_fault(const struct vcpu *vcpu)
 }
 
 /* How the guest ended, and what that means for whoever started the run. */
-static u32 verdict(const struct vcpu *vcpu)
+static u32 verdict_of_end(const struct vcpu *vcpu)
 {
     if (vcpu->shut_down) {
         say_triple_fault(vcpu);
@@ -62,13 +62,14 @@ bool stop_other_cpus(struct vcpu *vcpu)
 void stop_guest(struct vcpu *vcpu)
 {
     bool exact = stop_other_cpus(vcpu);
-    u32 value = verdict(vcpu);
+    u32 value = verdict_of_end(vcpu);
     if (!exact)
         say("a CPU does not stop; the report may lack its last exits");
     if (guest_memory_denied())
         say("the guest's attempts on Tally's memory: %lu", guest_memory_denied());
     record_last_exits(vcpu);
     report_print(rdtsc() - run_facts->start_tsc, (void (*const[])(void)){sites_print, NULL});
-    accesses_print();
+    if (COUNT_ACCESSES)
+        accesses_print();
     power_end(value);
 }

@@ -37,7 +37,7 @@ struct cpu *cpu_init_boot(void)
     return &boot_cpu;
 }
 
-static void finish(struct cpu *cpu, u32 apic_id)
+static void finish_block(struct cpu *cpu, u32 apic_id)
 {
     make_guard_page(cpu->trap_guard);
     make_guard_page(cpu->stack_guard);
@@ -48,14 +48,14 @@ static void finish(struct cpu *cpu, u32 apic_id)
 
 void cpu_finish_boot(u32 apic_id)
 {
-    finish(&boot_cpu, apic_id);
+    finish_block(&boot_cpu, apic_id);
 }
 
 struct cpu *cpu_allocate(u32 apic_id)
 {
     struct cpu *cpu = frames_alloc(sizeof(struct cpu) / PAGE_SIZE);
     set_up_tables(cpu);
-    finish(cpu, apic_id);
+    finish_block(cpu, apic_id);
     cpu->vcpu.index = cpu_count;
     cpus[cpu_count++] = cpu;
     return cpu;
@@ -72,7 +72,7 @@ void cpu_load_tables(struct cpu *cpu)
     wrmsr(IA32_GS_BASE, (u64)&cpu->vcpu); /* the NMI gate finds its vCPU here; see HOST_GS_BASE */
 }
 
-static bool within(u64 address, const u8 *page)
+static bool lies_in_page(u64 address, const u8 *page)
 {
     return address - (u64)page < PAGE_SIZE;
 }
@@ -81,9 +81,9 @@ const char *guard_page_name(u64 address, unsigned *index)
 {
     for (unsigned i = 0; i < cpu_count; i++) {
         *index = i;
-        if (within(address, cpus[i]->stack_guard))
+        if (lies_in_page(address, cpus[i]->stack_guard))
             return "stack";
-        if (within(address, cpus[i]->trap_guard))
+        if (lies_in_page(address, cpus[i]->trap_guard))
             return "trap stack";
     }
     return NULL;

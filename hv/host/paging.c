@@ -99,7 +99,7 @@ static bool has_1g_pages(void)
     return cpuid(0x80000001, 0).edx & BIT(26);
 }
 
-static bool overlap(u64 a, u64 a_size, u64 b, u64 b_size)
+static bool ranges_overlap(u64 a, u64 a_size, u64 b, u64 b_size)
 {
     return a < b + b_size && b < a + a_size;
 }
@@ -112,7 +112,7 @@ static void map_direct(u64 base, u64 size, u64 top)
     for (u64 at = 0; at < top; at += step) {
         bool giant = has_1g_pages() && at >= 4 * GIB;
         step = giant ? PAGE_1G : PAGE_2M;
-        if (giant || !overlap(at, PAGE_2M, base, size))
+        if (giant || !ranges_overlap(at, PAGE_2M, base, size))
             *entry_of(DIRECT_MAP + at, giant ? 3 : 2) =
                 at | PTE_PRESENT | PTE_WRITE | PTE_LARGE | PTE_NX;
     }

@@ -13,15 +13,9 @@
 #define IMAGE_VIRTUAL (HIGH + IMAGE_PHYSICAL)
 #define DIRECT_MAP 0xFFFF800000000000ull
 
-/* The direct map; not for Tally's own memory, see frame_pointer() for that. */
-#ifdef TALLY_HOST
+/* Where `address` is in the direct map; not for Tally's own memory, see frame_pointer() for that.
+ */
 void *physical(u64 address);
-#else
-static inline void *physical(u64 address)
-{
-    return (void *)(DIRECT_MAP + address);
-}
-#endif
 
 /*
  * Before the move: maps [address, address+size) for the screen, also above what the direct map

@@ -14,7 +14,7 @@ struct specification {
     int width, precision; /* precision -1: none */
 };
 
-static void put(struct output *out, char c)
+static void put_character(struct output *out, char c)
 {
     if (!out->buffer)
         print_sink(c);
@@ -23,10 +23,10 @@ static void put(struct output *out, char c)
     out->length++;
 }
 
-static void pad(struct output *out, char c, int count)
+static void put_padding(struct output *out, char c, int count)
 {
     while (count-- > 0)
-        put(out, c);
+        put_character(out, c);
 }
 
 static void put_text(struct output *out, const struct specification *spec, const char *text)
@@ -35,11 +35,11 @@ static void put_text(struct output *out, const struct specification *spec, const
     while (length != spec->precision && text[length])
         length++;
     if (!spec->left)
-        pad(out, ' ', spec->width - length);
+        put_padding(out, ' ', spec->width - length);
     for (int i = 0; i < length; i++)
-        put(out, text[i]);
+        put_character(out, text[i]);
     if (spec->left)
-        pad(out, ' ', spec->width - length);
+        put_padding(out, ' ', spec->width - length);
 }
 
 static void put_number(struct output *out, const struct specification *spec, const char *prefix,
@@ -59,15 +59,15 @@ static void put_number(struct output *out, const struct specification *spec, con
     bool zeros = spec->zero && !spec->left;
 
     if (!spec->left && !zeros)
-        pad(out, ' ', padding);
+        put_padding(out, ' ', padding);
     while (*prefix)
-        put(out, *prefix++);
+        put_character(out, *prefix++);
     if (zeros)
-        pad(out, '0', padding);
+        put_padding(out, '0', padding);
     while (count)
-        put(out, digits[--count]);
+        put_character(out, digits[--count]);
     if (spec->left)
-        pad(out, ' ', padding);
+        put_padding(out, ' ', padding);
 }
 
 static void put_signed(struct output *out, const struct specification *spec, long value)
@@ -113,8 +113,8 @@ static u64 next_unsigned(const struct specification *spec, va_list *arguments)
     return spec->is_long ? va_arg(*arguments, unsigned long) : va_arg(*arguments, unsigned);
 }
 
-static void convert(struct output *out, const struct specification *spec, char conversion,
-                    va_list *arguments)
+static void put_argument(struct output *out, const struct specification *spec, char conversion,
+                         va_list *arguments)
 {
     char letter[2] = {0};
 
@@ -130,7 +130,7 @@ static void convert(struct output *out, const struct specification *spec, char c
     case 'u': put_number(out, spec, "", next_unsigned(spec, arguments), 10); break;
     case 'x': put_number(out, spec, "", next_unsigned(spec, arguments), 16); break;
     case 'p': put_number(out, spec, "0x", (uintptr_t)va_arg(*arguments, void *), 16); break;
-    default: put(out, conversion);
+    default: put_character(out, conversion);
     }
 }
 
@@ -140,14 +140,14 @@ static void format_to(struct output *out, const char *format, va_list arguments)
     va_copy(rest, arguments);
     for (; *format; format++) {
         if (*format != '%') {
-            put(out, *format);
+            put_character(out, *format);
             continue;
         }
         struct specification spec;
         format = parse_specification(&spec, format + 1, &rest);
         if (!*format)
             break;
-        convert(out, &spec, *format, &rest);
+        put_argument(out, &spec, *format, &rest);
     }
     va_end(rest);
 }

@@ -11,7 +11,7 @@ static size_t within_page(u64 address, size_t size)
 }
 
 /* Outside IA-32e mode linear addresses wrap at 4 GiB. */
-static u64 wrap(u64 linear)
+static u64 wrap_linear(u64 linear)
 {
     return guest_long_mode() ? linear : (u32)linear;
 }
@@ -49,7 +49,7 @@ static bool read_as(enum access access, u64 linear, void *buffer, size_t size, u
         if (!guest_translate(linear, access, cpl, &physical, fault))
             return false;
         guest_physical_read(physical, to, part);
-        to += part, linear = wrap(linear + part), size -= part;
+        to += part, linear = wrap_linear(linear + part), size -= part;
     }
     return true;
 }
@@ -71,7 +71,7 @@ bool guest_can_write(u64 linear, size_t size, unsigned cpl, struct guest_fault *
         u64 physical;
         if (!guest_translate(linear, ACCESS_WRITE, cpl, &physical, fault))
             return false;
-        linear = wrap(linear + part), size -= part;
+        linear = wrap_linear(linear + part), size -= part;
     }
     return true;
 }
@@ -88,7 +88,7 @@ bool guest_write(u64 linear, const void *buffer, size_t size, unsigned cpl,
         if (!guest_translate(linear, ACCESS_WRITE, cpl, &physical, fault))
             return false;
         guest_physical_write(physical, from, part);
-        from += part, linear = wrap(linear + part), size -= part;
+        from += part, linear = wrap_linear(linear + part), size -= part;
     }
     return true;
 }

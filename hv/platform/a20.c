@@ -10,7 +10,7 @@
 
 static bool output_port_next;
 
-static u8 keep(u16 port, u8 value)
+static u8 keep_byte(u16 port, u8 value)
 {
     switch (port) {
     case PORT_SYSTEM_CONTROL_A: return value | A20;
@@ -30,7 +30,7 @@ u32 a20_keep(u16 port, unsigned size, u32 value)
 {
     u32 kept = 0;
     for (unsigned i = 0; i < size; i++)
-        kept |= (u32)keep((u16)(port + i), (u8)(value >> 8 * i)) << 8 * i;
+        kept |= (u32)keep_byte((u16)(port + i), (u8)(value >> 8 * i)) << 8 * i;
     return kept;
 }
 

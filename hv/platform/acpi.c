@@ -47,7 +47,7 @@ static struct rsdp root;
 static struct acpi_power power;
 
 /* The direct map covers RAM and everything below 4 GiB; tables lie there. */
-static const void *at(u64 address)
+static const void *firmware_memory(u64 address)
 {
     return physical(address);
 }
@@ -64,11 +64,11 @@ static bool is_rsdp(const void *p)
     return !memcmp(p, "RSD PTR ", 8) && sums_to_zero(p, 20);
 }
 
-static bool search(u64 from, u64 to)
+static bool find_rsdp_within(u64 from, u64 to)
 {
     for (u64 address = from; address + 36 <= to; address += 16) {
-        if (is_rsdp(at(address))) {
-            memcpy(&root, at(address), sizeof(root));
+        if (is_rsdp(firmware_memory(address))) {
+            memcpy(&root, firmware_memory(address), sizeof(root));
             return true;
         }
     }
@@ -81,14 +81,14 @@ static bool find_rsdp(const u8 *given)
         memcpy(&root, given, sizeof(root));
         return true;
     }
-    u64 ebda = (u64) * (const u16 *)at(0x40E) << 4;
-    return (ebda >= 0x80000 && ebda < 0xA0000 && search(ebda, ebda + 1024)) ||
-           search(0xE0000, 0x100000);
+    u64 ebda = (u64) * (const u16 *)firmware_memory(0x40E) << 4;
+    return (ebda >= 0x80000 && ebda < 0xA0000 && find_rsdp_within(ebda, ebda + 1024)) ||
+           find_rsdp_within(0xE0000, 0x100000);
 }
 
 static const struct table *valid_table(u64 address)
 {
-    const struct table *table = at(address);
+    const struct table *table = firmware_memory(address);
     if (!address || address >= 4 * GIB || table->length < sizeof(*table) ||
         table->length > TABLE_MAX)
         return NULL;
@@ -204,7 +204,7 @@ struct cpu_list {
     unsigned count, max;
 };
 
-static bool collect(u32 apic_id, u8 *flags, void *context)
+static bool list_cpu(u32 apic_id, u8 *flags, void *context)
 {
     (void)flags;
     struct cpu_list *list = context;
@@ -218,12 +218,12 @@ static bool collect(u32 apic_id, u8 *flags, void *context)
 unsigned acpi_cpus(u32 *apic_ids, unsigned max)
 {
     struct cpu_list list = {apic_ids, 0, max};
-    for_each_cpu(collect, &list);
+    for_each_cpu(list_cpu, &list);
     return list.count;
 }
 
 /* The table's sum stays zero. */
-static bool hide(u32 apic_id, u8 *flags, void *context)
+static bool hide_cpu(u32 apic_id, u8 *flags, void *context)
 {
     if (apic_id == *(const u32 *)context) {
         struct table *madt = (struct table *)(u64)find_table("APIC");
@@ -235,5 +235,5 @@ static bool hide(u32 apic_id, u8 *flags, void *context)
 
 void acpi_hide_cpu(u32 apic_id)
 {
-    for_each_cpu(hide, &apic_id);
+    for_each_cpu(hide_cpu, &apic_id);
 }

@@ -24,4 +24,9 @@ unsigned acpi_cpus(u32 *apic_ids, unsigned max);
 /* Marks the CPU as not usable in the MADT, so that the guest does not try to start it. */
 void acpi_hide_cpu(u32 apic_id);
 
+/* The same from the MP table (MultiProcessor Specification 1.4), for a machine without a MADT. In
+ * mp_table.c. */
+unsigned mp_table_cpus(u32 *apic_ids, unsigned max);
+void mp_table_hide_cpu(u32 apic_id);
+
 #endif

@@ -1,7 +1,6 @@
 #include "platform/console.h"
 #include "lib/print.h"
 #include "platform/screen.h"
-#include "platform/serial_filter.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 #include "lib/atomic.h"
@@ -70,7 +69,7 @@ static void own_line(u64 self)
     line_owner = self;
 }
 
-static void put(char c)
+static void put_everywhere(char c)
 {
     void (*send)(char) = not_sending() ? uart_put_borrowed : uart_put;
     if (has_uart) {
@@ -87,9 +86,9 @@ static void console_put(char c)
     own_line(rdmsr(IA32_GS_BASE)); /* another for each CPU, see cpu_load_tables() */
     if (guest_in_line) {
         guest_in_line = false;
-        put('\n');
+        put_everywhere('\n');
     }
-    put(c);
+    put_everywhere(c);
     if (c == '\n')
         atomic_store(&line_owner, 0);
 }

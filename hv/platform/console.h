@@ -8,6 +8,7 @@
 
 #define COM1 0x3F8
 #define COM1_PORTS 8
+#define COM1_LAST (COM1 + COM1_PORTS - 1)
 
 /* Sets COM1 to 115200 8N1 and directs print() to it, and to VGA text. */
 void console_init(void);
@@ -24,5 +25,12 @@ void console_drain(void);
 /* From now on the guest owns COM1; Tally leaves its settings as they are and waits for line ends.
  */
 void console_hand_over(void);
+
+/*
+ * What the guest sends to COM1 is watched, so that a line of Tally's never breaks into the guest's:
+ * calls `watch` for each port whose OUTs have to pass serial_filter_out(), before they are done.
+ */
+void serial_filter_watch(void (*watch)(u16 port));
+void serial_filter_out(u16 port, u8 value);
 
 #endif

@@ -29,7 +29,7 @@ static bool insert_range(struct memory_map *map, unsigned i, u64 base, u64 end, 
 }
 
 /* Takes [base, end) out of every range; `position` is where a range that begins at base belongs. */
-static bool carve(struct memory_map *map, u64 base, u64 end, unsigned *position)
+static bool cut_out(struct memory_map *map, u64 base, u64 end, unsigned *position)
 {
     unsigned i = 0;
     while (i < map->count && end_of(&map->range[i]) <= base)
@@ -51,7 +51,7 @@ static bool carve(struct memory_map *map, u64 base, u64 end, unsigned *position)
     return true;
 }
 
-static bool joins(const struct memory_range *low, const struct memory_range *high)
+static bool can_join(const struct memory_range *low, const struct memory_range *high)
 {
     return end_of(low) == high->base && low->type == high->type;
 }
@@ -59,19 +59,19 @@ static bool joins(const struct memory_range *low, const struct memory_range *hig
 static bool set_range(struct memory_map *map, u64 base, u64 end, u32 type)
 {
     unsigned i;
-    if (!carve(map, base, end, &i))
+    if (!cut_out(map, base, end, &i))
         return false;
-    struct memory_range *range = map->range, new = {base, end - base, type};
-    bool below = i > 0 && joins(&range[i - 1], &new);
-    bool above = i < map->count && joins(&new, &range[i]);
+    struct memory_range *range = map->range, added = {base, end - base, type};
+    bool below = i > 0 && can_join(&range[i - 1], &added);
+    bool above = i < map->count && can_join(&added, &range[i]);
     if (below && above) {
         range[i - 1].size = end_of(&range[i]) - range[i - 1].base;
         remove_range(map, i);
     } else if (below) {
-        range[i - 1].size += new.size;
+        range[i - 1].size += added.size;
     } else if (above) {
         range[i].base = base;
-        range[i].size += new.size;
+        range[i].size += added.size;
     } else {
         return insert_range(map, i, base, end, type);
     }
@@ -148,8 +148,8 @@ u64 memory_map_top_of_ram(const struct memory_map *map)
 }
 
 /* Any range of `avoid` that overlaps [base, base + size). */
-static const struct memory_range *obstacle(u64 base, u64 size, const struct memory_range *avoid,
-                                           unsigned avoid_count)
+static const struct memory_range *
+first_obstacle(u64 base, u64 size, const struct memory_range *avoid, unsigned avoid_count)
 {
     for (unsigned i = 0; i < avoid_count; i++) {
         if (avoid[i].base < base + size && end_of(&avoid[i]) > base)
@@ -171,7 +171,7 @@ u64 memory_map_find(const struct memory_map *map, u64 size, u64 align, u64 floor
             u64 base = align_down(high - size, align);
             if (base < low)
                 break;
-            hit = obstacle(base, size, avoid, avoid_count);
+            hit = first_obstacle(base, size, avoid, avoid_count);
             if (!hit)
                 return base;
         }
@@ -192,7 +192,7 @@ u64 memory_map_find_lowest(const struct memory_map *map, u64 size, u64 align, u6
             u64 base = align_up(low, align);
             if (base >= high || size > high - base)
                 break;
-            hit = obstacle(base, size, avoid, avoid_count);
+            hit = first_obstacle(base, size, avoid, avoid_count);
             if (!hit)
                 return base;
         }

@@ -1,4 +1,4 @@
-#include "platform/mp_table.h"
+#include "platform/acpi.h"
 #include "lib/string.h"
 #include "host/paging.h"
 

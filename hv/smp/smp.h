@@ -1,4 +1,4 @@
-/* Starting the other CPUs under Tally. */
+/* Starting the other CPUs under Tally; and what starts and stops them as the guest's. */
 #ifndef TALLY_SMP_SMP_H
 #define TALLY_SMP_SMP_H
 
@@ -24,5 +24,16 @@ void cpu_is_ready(struct cpu *cpu);
  */
 u8 lend_start_page(struct cpu *cpu, void (*enter)(struct cpu *cpu));
 void give_start_page_back(void);
+
+/* INIT reached the vCPU. The boot CPU starts again at the reset vector, which ends the run. `enter`
+ * is the first entry of a VMCS that was cleared, see smp/stale_init.h. */
+enum exit_action take_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu));
+
+/* SIPI reached it in wait-for-SIPI: it starts in real mode at `vector` << 12. */
+void take_sipi(struct vcpu *vcpu, u8 vector);
+
+/* Whether all vCPUs sleep and nothing is on its way that could wake one. For the last that halts.
+ */
+bool all_asleep(const struct vcpu *self);
 
 #endif

@@ -1,4 +1,4 @@
-#include "smp/startup.h"
+#include "smp/smp.h"
 #include "host/cpu.h"
 #include "host/traps.h"
 #include "platform/apic.h"

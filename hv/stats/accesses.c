@@ -1,28 +1,21 @@
 #include "stats/accesses.h"
-
-#ifdef TALLY_COUNT_ACCESSES
-
 #include "lib/print.h"
 #include "stats/counters.h"
 
-u64 vmread_count, vmwrite_count;
+struct accesses accesses;
 
 static struct {
     u64 exits, reads, writes;
 } of_slot[REASON_SLOTS];
 
-void accesses_end_exit(u32 slot)
+void accesses_belong_to(u32 slot)
 {
-    of_slot[slot].exits++;
-    of_slot[slot].reads += vmread_count;
-    of_slot[slot].writes += vmwrite_count;
-    vmread_count = vmwrite_count = 0;
-}
-
-/* In hundredths, since there are no fractions here. */
-static unsigned hundredths(u64 sum, u64 exits)
-{
-    return (unsigned)(sum * 100 / exits);
+    if (slot < REASON_SLOTS) {
+        of_slot[slot].exits++;
+        of_slot[slot].reads += accesses.reads;
+        of_slot[slot].writes += accesses.writes;
+    }
+    accesses = (struct accesses){0};
 }
 
 void accesses_print(void)
@@ -32,11 +25,9 @@ void accesses_print(void)
         u64 exits = of_slot[slot].exits;
         if (!exits)
             continue;
-        unsigned reads = hundredths(of_slot[slot].reads, exits);
-        unsigned writes = hundredths(of_slot[slot].writes, exits);
-        say("    %3u %-24s %10lu  %4u.%02u  %4u.%02u", slot, reason_name(slot), exits, reads / 100,
-            reads % 100, writes / 100, writes % 100);
+        u64 reads = of_slot[slot].reads * 100 / exits; /* in hundredths: there are no fractions */
+        u64 writes = of_slot[slot].writes * 100 / exits;
+        say("    %3u %-24s %10lu  %4lu.%02lu  %4lu.%02lu", slot, reason_name(slot), exits,
+            reads / 100, reads % 100, writes / 100, writes % 100);
     }
 }
-
-#endif

@@ -63,7 +63,7 @@ static const struct {
     const char *name;
     enum kind kind;
 } reasons[EXIT_REASONS] = {
-#define EXIT_REASON(number, name, text, kind, delivery, handler) [number] = {text, kind},
+#define EXIT_REASON(number, name, kind, delivery, handler) [number] = {#name, kind},
 #include "exit_reasons.def"
 #undef EXIT_REASON
 };

@@ -5,7 +5,7 @@
 /* A breakpoint's type in DR7; 0 is execution. */
 enum { TYPE_WRITE = 1, TYPE_PORT = 2, TYPE_READ_WRITE = 3 };
 
-static bool concerns(unsigned type, enum breakpoint_access access)
+static bool breakpoint_concerns(unsigned type, enum breakpoint_access access)
 {
     switch (access) {
     case BREAKPOINT_PORT: return type == TYPE_PORT && (vmread(GUEST_CR4) & CR4_DE);
@@ -22,7 +22,7 @@ void match_breakpoints(enum breakpoint_access access, u64 address, unsigned size
         unsigned type = dr7 >> (16 + 4 * i) & 3;
         u64 last = last_byte[dr7 >> (18 + 4 * i) & 3];
         u64 first = live_debug_register(i) & ~last;
-        if ((dr7 >> 2 * i & 3) && concerns(type, access) && address <= first + last &&
+        if ((dr7 >> 2 * i & 3) && breakpoint_concerns(type, access) && address <= first + last &&
             address + size > first)
             matched |= BIT(i);
     }

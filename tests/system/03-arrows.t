@@ -85,6 +85,9 @@ for folder in $(cd "$top" && find boot hv guest -name '*.[ch]' -printf '%h\n' -o
     ok $? "$folder is in the list"
     [ "$(find "$top/$folder" -maxdepth 1 -type f | wc -l)" -le $most ]
     ok $? "$folder has $most files or less"
+    case $folder in guest/tests/*) folder=guest/tests ;; esac
+    grep -qF -e "\`$folder/\`" "$top/docs/source.md"
+    ok $? "$folder has its line in docs/source.md"
 done
 is "$(includes "$top" | upward)" '' 'headers are included from rooms below only'
 is "$(symbols "$top" "$B" | upward)" '' 'symbols are used from rooms below only'

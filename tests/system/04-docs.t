@@ -31,6 +31,21 @@ for page in README.md docs/*.md; do
     is "$(missing_files "$page")$(missing_links "$page")$(missing_targets "$page")" '' "$page names what is there"
 done
 
+# reading - lines said, lines there, of each row of README's reading path; a name alone is in the folder of the one before
+reading() {
+    local said files file folder=
+    while IFS='|' read -r _ said files _; do
+        local there=0
+        for file in $(tr -d '`,' <<<"$files"); do
+            [[ $file != */* ]] || folder=${file%/*}
+            there=$((there + $(wc -l <"$folder/${file##*/}")))
+        done
+        echo "$((said)) $there"
+    done < <(grep '^| *[0-9][0-9]* | `' README.md)
+}
+is "$(reading | awk '$2 < $1 * 0.8 || $2 > $1 * 1.2')" '' "the reading path's lines are so many, to a fifth"
+is "$(reading | awk '{ n += $2 } END { print (n > 0 && n <= 2500 ? "ok" : n) }')" ok 'the reading path is 2,500 lines at most'
+
 printf '`hv/none.c` and [a page](none.md) and `make coffee`\n' >"$scratch/page.md"
 is "$(missing_files "$scratch/page.md") $(missing_links "$scratch/page.md") $(missing_targets "$scratch/page.md")" \
     'hv/none.c none.md coffee' 'what is missing is found'

@@ -52,7 +52,7 @@ image() {
     for file in bin/busybox lib/x86_64-linux-gnu/libc.so.6 lib/modules/ne2k_pci.ko usr/bin/tally-top; do
         like "^$file$" "$1: $file"
     done
-    rm -rf "$B" "$SUITE_PACKAGES"/*
+    rm -rf "$B" "${SUITE_PACKAGES:?}"/*
 }
 
 script "$scratch/bin/apt-get" 'echo "E: not here" >&2' 'exit 100'

@@ -219,7 +219,7 @@ static void multiboot_2(void **state)
     assert_string_equal(info.module[0].command_line, "a b");
     assert_int_equal(info.map.count, 3);
     assert_int_equal(info.map.range[2].base, GIB); /* the higher type won */
-    assert_string_equal(info.rsdp, "RSD PTR new");
+    assert_string_equal((const char *)info.rsdp, "RSD PTR new");
     assert_int_equal(info.tag[MULTIBOOT2_TAG_ACPI_OLD]->size, 28);
     assert_string_equal((const char *)(info.tag[MULTIBOOT2_TAG_ACPI_OLD] + 1), "RSD PTR old");
     assert_null(info.tag[MULTIBOOT2_TAG_BOOTDEV]);

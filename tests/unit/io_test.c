@@ -10,7 +10,7 @@
 
 #include "emulate/handlers.h"
 #include "platform/power.h"
-#include "platform/serial_filter.h"
+#include "platform/console.h"
 #include "memory/guest_memory.h"
 
 #define QUALIFICATION(port, size, flags) ((u64)(port) << 16 | (flags) | ((size)-1))

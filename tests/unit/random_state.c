@@ -37,7 +37,7 @@ bool is_kind(unsigned kind)
 {
     enum { FAULT, TRAP, ASYNC, ENTRY, NONE };
     static const u8 kinds[EXIT_REASONS] = {
-#define EXIT_REASON(number, name, text, kind, delivery, handler) [number] = kind,
+#define EXIT_REASON(number, name, kind, delivery, handler) [number] = kind,
 #include "exit_reasons.def"
 #undef EXIT_REASON
     };
@@ -47,7 +47,7 @@ bool is_kind(unsigned kind)
 static bool may_interrupt_delivery(void)
 {
     static const bool delivery[EXIT_REASONS] = {
-#define EXIT_REASON(number, name, text, kind, delivery, handler) [number] = delivery,
+#define EXIT_REASON(number, name, kind, delivery, handler) [number] = delivery,
 #include "exit_reasons.def"
 #undef EXIT_REASON
     };

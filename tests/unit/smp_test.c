@@ -14,7 +14,6 @@
 #include "host/paging.h"
 #include "platform/acpi.h"
 #include "platform/apic.h"
-#include "platform/mp_table.h"
 #include "platform/tsc.h"
 #include "x86/instructions.h"
 

@@ -17,11 +17,10 @@
 #include "vmx/invalidate.h"
 #include "smp/kick.h"
 #include "smp/stale_init.h"
-#include "smp/startup.h"
 #include "vmx/vmcs.h"
 #include "x86/msr.h"
 
-#define KHZ 1000000u
+#define KHZ 4000000000u /* a moment is long, should this machine be busy */
 
 unsigned cpu_count, vcpu_count;
 struct cpu *cpus[CPUS_MAX];

@@ -35,7 +35,7 @@ static bool is_defined(u32 n)
 #define ASYNC 1
 #define ENTRY 1
 #define NONE 0
-#define EXIT_REASON(number, name, text, kind, delivery, handler) [number] = kind,
+#define EXIT_REASON(number, name, kind, delivery, handler) [number] = kind,
 #include "exit_reasons.def"
 #undef EXIT_REASON
 #undef FAULT
