@@ -78,7 +78,7 @@ CFLAGS_tally += $(if $(COUNT_ACCESSES),-DTALLY_COUNT_ACCESSES)
 CFLAGS_guest := $(CFLAGS_COMMON) -Iguest
 CFLAGS_tool  := -std=gnu17 -O1 $(WARNINGS) -iquote include -iquote hv
 CFLAGS_host  := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARNINGS) \
-    -DTALLY_HOST -DTALLY_VERSION='"test"' -Iinclude -iquote hv -Itests/unit
+    -DTALLY_HOST -DTALLY_VERSION='"test"' -Iinclude -iquote hv -Itools/explain -Itests/unit
 NASMFLAGS    := -f elf64 -g -F dwarf -Iinclude/ -I$(B)/
 LDFLAGS      := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --build-id=none
 
@@ -92,7 +92,8 @@ GUEST_ASM := $(sort $(shell find guest -name '*.asm'))
 TALLY_FAST := hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/dispatch.c hv/exits/events.c hv/exits/hlt.c \
     hv/exits/instructions.c hv/exits/io.c hv/emulate/port.c hv/exits/msr.c hv/exits/msr_access.c hv/stats/counters.c hv/vmx/events.c
 TALLY_OBJECTS := $(addprefix $(B)/,$(TALLY_ASM:.asm=.asm.o) $(TALLY_C:.c=.o))
-TEST_OBJECTS  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard hv/test/*.c)))
+TEST_OBJECTS  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard hv/test/*.c tools/explain/entry_checks*.c)))
+EXPLAIN       := $(patsubst %.c,$(B)/explainer/%.o,$(sort $(wildcard tools/explain/*.c)) hv/vmx/capabilities.c)
 GUEST_OBJECTS := $(addprefix $(B)/,$(GUEST_ASM:.asm=.asm.o) $(GUEST_C:.c=.o))
 UNIT_TESTS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
 FIXTURES      := $(patsubst tests/fixtures/%.asm,$(B)/fixtures/%.bin,$(sort $(wildcard tests/fixtures/*.asm)))
@@ -101,7 +102,7 @@ FIXTURES      := $(patsubst tests/fixtures/%.asm,$(B)/fixtures/%.bin,$(sort $(wi
 
 .PHONY: all tally guest iso
 all: tally $(B)/tally-test.elf guest $(B)/probe.bin iso  ## build Tally, the guest test kernel and the boot image (default)
-tally: $(B)/tally.elf $(B)/last-report
+tally: $(B)/tally.elf $(B)/last-report $(B)/explain
 guest: $(B)/guest.elf
 iso: $(B)/tally.iso  ## build/tally.iso with a boot menu, for a CD or (dd) a USB stick
 
@@ -132,13 +133,23 @@ $(B)/last-report: $(LAST_REPORT) $(wildcard include/*.h include/*.def hv/lib/*.h
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call step,CC)
-	$(TARGET_CC) $(CFLAGS_$(if $(filter guest/%,$<),guest,tally)) $(OPTIMISE) $(VERSION_FLAG) -MMD -MP -c -o $@ $<
+	$(TARGET_CC) $(CFLAGS_$(if $(filter guest/%,$<),guest,tally)) $(if $(filter hv/test/% tools/%,$<),-Itools/explain) $(OPTIMISE) $(VERSION_FLAG) -MMD -MP -c -o $@ $<
 OPTIMISE = $(if $(filter $(TALLY_FAST) guest/%,$<),$(FOR_SPEED),$(FOR_SIZE))
 
 $(B)/%.asm.o: %.asm $$(if $$(wildcard hv/offsets.c),$(B)/offsets.inc) $(B)/flags
 	@mkdir -p $(@D)
 	$(call step,NASM)
 	$(NASM) $(NASMFLAGS) -I$(<D)/ -MD $(@:.o=.d) -MP -o $@ $<
+
+# For people: says in words what Tally dumps in numbers.
+$(B)/explain: $(EXPLAIN)
+	$(call step,LINK)
+	$(HOST_CC) -o $@ $^
+
+$(B)/explainer/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call step,CC)
+	$(HOST_CC) $(CFLAGS_tool) -DTALLY_HOST -Itools/explain -MMD -MP -c -o $@ $<
 
 # Structure offsets for assembly: hv/offsets.c compiles to lines '->NAME $value', which become definitions.
 $(B)/offsets.inc: hv/offsets.c $(B)/flags
@@ -209,7 +220,7 @@ run:  ## boot Tally with its guest, stream the console, end with the guest's ver
 
 run-native:  ## boot the guest bare, without Tally
 	@tools/deps $(RUN_DEPENDENCIES)
-	@+$(BUILD) guest $(B)/probe.bin >&2
+	@+$(BUILD) guest $(B)/explain $(B)/probe.bin >&2
 	@tools/run --environment --native --log $(B)/console.log
 
 caps:  ## print the VMX capabilities of the machine (PLATFORM=, CPU=) and what Tally would use

@@ -2,6 +2,7 @@
 #include "host/cpu.h"
 #include "smp/smp.h"
 #include "exits/cpuid.h"
+#include "exits/dump.h"
 #include "exits/entry.h"
 #include "exits/msr.h"
 #include "exits/stop.h"
@@ -93,7 +94,7 @@ static void look_at_the_machine(void)
 
 static __attribute__((noreturn)) void show_capabilities(const char *problem)
 {
-    controls_describe(&vmx_capabilities, &controls);
+    dump_capabilities(&controls);
     if (problem)
         fatal("%s", problem);
     power_end(VERDICT_PASSED);

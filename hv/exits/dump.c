@@ -1,107 +1,129 @@
 #include "exits/dump.h"
 
+#include "host/frames.h"
 #include "lib/print.h"
+#include "lib/safe.h"
+#include "lib/string.h"
+#include "vmx/access.h"
+#include "x86/msr.h"
 
-/* Every field of x86/vmcs.h: what the exit says, guest state, controls, host state. */
-/* clang-format off */
-#define FIELDS(F)                                                                                  \
-    F(GUEST_PHYSICAL_ADDRESS) F(VM_INSTRUCTION_ERROR) F(VM_EXIT_REASON)                            \
-    F(VM_EXIT_INTERRUPTION_INFO) F(VM_EXIT_INTERRUPTION_ERROR_CODE) F(IDT_VECTORING_INFO)          \
-    F(IDT_VECTORING_ERROR_CODE) F(VM_EXIT_INSTRUCTION_LENGTH) F(VM_EXIT_INSTRUCTION_INFO)          \
-    F(EXIT_QUALIFICATION) F(IO_RCX) F(IO_RSI) F(IO_RDI) F(IO_RIP) F(GUEST_LINEAR_ADDRESS)          \
-    F(GUEST_ES_SELECTOR) F(GUEST_CS_SELECTOR) F(GUEST_SS_SELECTOR) F(GUEST_DS_SELECTOR)            \
-    F(GUEST_FS_SELECTOR) F(GUEST_GS_SELECTOR) F(GUEST_LDTR_SELECTOR) F(GUEST_TR_SELECTOR)          \
-    F(GUEST_INTERRUPT_STATUS) F(GUEST_PML_INDEX) F(VMCS_LINK_POINTER) F(GUEST_IA32_DEBUGCTL)       \
-    F(GUEST_IA32_PAT) F(GUEST_IA32_EFER) F(GUEST_IA32_PERF_GLOBAL_CTRL) F(GUEST_PDPTE0)            \
-    F(GUEST_PDPTE1) F(GUEST_PDPTE2) F(GUEST_PDPTE3) F(GUEST_ES_LIMIT) F(GUEST_CS_LIMIT)            \
-    F(GUEST_SS_LIMIT) F(GUEST_DS_LIMIT) F(GUEST_FS_LIMIT) F(GUEST_GS_LIMIT) F(GUEST_LDTR_LIMIT)    \
-    F(GUEST_TR_LIMIT) F(GUEST_GDTR_LIMIT) F(GUEST_IDTR_LIMIT) F(GUEST_ES_ACCESS_RIGHTS)            \
-    F(GUEST_CS_ACCESS_RIGHTS) F(GUEST_SS_ACCESS_RIGHTS) F(GUEST_DS_ACCESS_RIGHTS)                  \
-    F(GUEST_FS_ACCESS_RIGHTS) F(GUEST_GS_ACCESS_RIGHTS) F(GUEST_LDTR_ACCESS_RIGHTS)                \
-    F(GUEST_TR_ACCESS_RIGHTS) F(GUEST_INTERRUPTIBILITY) F(GUEST_ACTIVITY_STATE) F(GUEST_SMBASE)    \
-    F(GUEST_IA32_SYSENTER_CS) F(VMX_PREEMPTION_TIMER_VALUE) F(GUEST_CR0) F(GUEST_CR3)              \
-    F(GUEST_CR4) F(GUEST_ES_BASE) F(GUEST_CS_BASE) F(GUEST_SS_BASE) F(GUEST_DS_BASE)               \
-    F(GUEST_FS_BASE) F(GUEST_GS_BASE) F(GUEST_LDTR_BASE) F(GUEST_TR_BASE) F(GUEST_GDTR_BASE)       \
-    F(GUEST_IDTR_BASE) F(GUEST_DR7) F(GUEST_RSP) F(GUEST_RIP) F(GUEST_RFLAGS)                      \
-    F(GUEST_PENDING_DEBUG_EXCEPTIONS) F(GUEST_IA32_SYSENTER_ESP) F(GUEST_IA32_SYSENTER_EIP)        \
-    F(VIRTUAL_PROCESSOR_ID) F(IO_BITMAP_A) F(IO_BITMAP_B) F(MSR_BITMAP)                            \
-    F(VM_EXIT_MSR_STORE_ADDR) F(VM_EXIT_MSR_LOAD_ADDR) F(VM_ENTRY_MSR_LOAD_ADDR)                   \
-    F(EXECUTIVE_VMCS_POINTER) F(PML_ADDRESS) F(TSC_OFFSET) F(VIRTUAL_APIC_ADDRESS)                 \
-    F(APIC_ACCESS_ADDRESS) F(VM_FUNCTION_CONTROLS) F(EPT_POINTER) F(EOI_EXIT_BITMAP_0)             \
-    F(EOI_EXIT_BITMAP_1) F(EOI_EXIT_BITMAP_2) F(EOI_EXIT_BITMAP_3) F(XSS_EXITING_BITMAP)           \
-    F(ENCLS_EXITING_BITMAP) F(SPP_TABLE_POINTER) F(TERTIARY_PROCBASED_CONTROLS)                    \
-    F(ENCLV_EXITING_BITMAP) F(PCONFIG_EXITING_BITMAP) F(SECONDARY_VM_EXIT_CONTROLS)                \
-    F(PIN_BASED_CONTROLS) F(PRIMARY_PROCBASED_CONTROLS) F(EXCEPTION_BITMAP)                        \
-    F(PAGE_FAULT_ERROR_CODE_MASK) F(PAGE_FAULT_ERROR_CODE_MATCH) F(CR3_TARGET_COUNT)               \
-    F(VM_EXIT_CONTROLS) F(VM_EXIT_MSR_STORE_COUNT) F(VM_EXIT_MSR_LOAD_COUNT)                       \
-    F(VM_ENTRY_CONTROLS) F(VM_ENTRY_MSR_LOAD_COUNT) F(VM_ENTRY_INTERRUPTION_INFO)                  \
-    F(VM_ENTRY_EXCEPTION_ERROR_CODE) F(VM_ENTRY_INSTRUCTION_LENGTH) F(TPR_THRESHOLD)               \
-    F(SECONDARY_PROCBASED_CONTROLS) F(PLE_GAP) F(PLE_WINDOW) F(INSTRUCTION_TIMEOUT_CONTROL)        \
-    F(CR0_GUEST_HOST_MASK) F(CR4_GUEST_HOST_MASK) F(CR0_READ_SHADOW) F(CR4_READ_SHADOW)            \
-    F(CR3_TARGET_VALUE0) F(HOST_ES_SELECTOR) F(HOST_CS_SELECTOR) F(HOST_SS_SELECTOR)               \
-    F(HOST_DS_SELECTOR) F(HOST_FS_SELECTOR) F(HOST_GS_SELECTOR) F(HOST_TR_SELECTOR)                \
-    F(HOST_IA32_PAT) F(HOST_IA32_EFER) F(HOST_IA32_PERF_GLOBAL_CTRL) F(HOST_IA32_SYSENTER_CS)      \
-    F(HOST_CR0) F(HOST_CR3) F(HOST_CR4) F(HOST_FS_BASE) F(HOST_GS_BASE) F(HOST_TR_BASE)            \
-    F(HOST_GDTR_BASE) F(HOST_IDTR_BASE) F(HOST_IA32_SYSENTER_ESP) F(HOST_IA32_SYSENTER_EIP)        \
-    F(HOST_RSP) F(HOST_RIP)
-/* clang-format on */
+enum dump_kind { MSR = 'm', CPUID = 'i', REGISTER = 'g', FIELD = 'v', LIST = 'l' };
 
-#define NUMBER(field) field,
-#define NAME(field) #field "\0"
+/* The row in progress, and what its next value is of unless a label says otherwise. */
+static struct {
+    char text[80 - sizeof("tally: dump")];
+    size_t length;
+    enum dump_kind kind;
+    u32 number;
+} row;
+static u64 sum;
 
-static const u16 numbers[] = {FIELDS(NUMBER)};
-static const char names[] = FIELDS(NAME); /* in the same order, one after the other */
-
-static const char *next_name(const char *name)
+static void end_row(void)
 {
-    while (*name++)
-        ;
-    return name;
+    if (row.length)
+        say("dump%.*s", (int)row.length, row.text);
+    row.length = 0;
 }
 
-const char *vmcs_field_name(u32 field)
+static void begin(const char *cause)
 {
-    const char *name = names;
-    for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++, name = next_name(name))
-        if (numbers[i] == field)
-            return name;
-    return "?";
+    sum = row.kind = 0;
+    say("dump begin 1 %s", cause);
 }
 
-void vmcs_dump(const struct vcpu *vcpu)
+static void put(enum dump_kind kind, u32 number, u64 value)
 {
-    static const char registers[GPRS][4] = {"RAX", "RCX", "RDX", "RBX", "",    "RBP", "RSI", "RDI",
-                                            "R8",  "R9",  "R10", "R11", "R12", "R13", "R14", "R15"};
+    char text[40];
+    bool follows = kind == row.kind && number == row.number;
+    size_t length = follows ? format_string(text, sizeof(text), " %lx", value)
+                            : format_string(text, sizeof(text), " %c%x %lx", kind, number, value);
+    if (row.length + length > sizeof(row.text))
+        end_row();
+    memcpy(row.text + row.length, text, length);
+    row.length += length;
+    row.kind = kind;
+    row.number = number + (kind == FIELD ? 2 : 1);
+    sum += number + value;
+}
+
+static void end(void)
+{
+    end_row();
+    say("dump end %lx", sum);
+}
+
+static void put_capabilities(void)
+{
+    u64 value;
+    for (u32 msr = IA32_VMX_BASIC; msr <= IA32_VMX_EXIT_CTLS2; msr++)
+        if (rdmsr_safe(msr, &value))
+            put(MSR, msr, value);
+    put(CPUID, 0x80000008, cpuid(0x80000008, 0).eax);
+}
+
+/* All that there are: an encoding is width, type and index. SDM vol. 3, 'Field Encoding in VMCS'.
+ */
+static void put_fields(void)
+{
+    u64 value;
+    for (u32 group = 0; group < 16; group++)
+        for (u32 index = 0; index < 64; index++) {
+            u32 field = group >> 2 << 13 | (group & 3) << 10 | index << 1;
+            if (vmread_safe(field, &value))
+                put(FIELD, field, value);
+        }
+}
+
+static void dump_state(const struct vcpu *vcpu, const char *cause)
+{
+    begin(cause);
+    put_capabilities();
     for (unsigned i = 0; i < GPRS; i++)
-        if (i != RSP) /* among the fields */
-            say("%-35s %016lx", registers[i], vcpu->gpr[i]);
-
-    const char *name = names;
-    for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++, name = next_name(name)) {
-        u64 value;
-        if (vmread_safe(numbers[i], &value))
-            say("%-35s %016lx", name, value);
-    }
+        put(REGISTER, i, vcpu_gpr(vcpu, i));
+    put_fields();
 }
 
-const char *vm_instruction_error_name(u32 number)
+/* The entry of the MSR-load area that could not be loaded, by its number from 1. */
+static void put_msr_entry(u64 number)
 {
-    static const char *const errors[] = {
-        [2] = "VMCLEAR with invalid physical address",
-        [3] = "VMCLEAR with VMXON pointer",
-        [4] = "VMLAUNCH with non-clear VMCS",
-        [5] = "VMRESUME with non-launched VMCS",
-        [7] = "VM entry with invalid control field(s)",
-        [8] = "VM entry with invalid host-state field(s)",
-        [9] = "VMPTRLD with invalid physical address",
-        [10] = "VMPTRLD with VMXON pointer",
-        [11] = "VMPTRLD with incorrect VMCS revision identifier",
-        [12] = "VMREAD/VMWRITE from/to unsupported VMCS component",
-        [13] = "VMWRITE to read-only VMCS component",
-        [15] = "VMXON executed in VMX root operation",
-        [26] = "VM entry with events blocked by MOV SS",
-        [28] = "Invalid operand to INVEPT/INVVPID",
-    };
-    const char *name = number < ARRAY_SIZE(errors) ? errors[number] : NULL;
-    return name ? name : "unknown";
+    if (number - 1 >= vmread(VM_ENTRY_MSR_LOAD_COUNT)) /* not a CPU's answer */
+        return;
+    const u64 *entry = frame_pointer(vmread(VM_ENTRY_MSR_LOAD_ADDR));
+    put(LIST, 0, entry[2 * (number - 1)]);
+    put(LIST, 1, entry[2 * (number - 1) + 1]);
+}
+
+void dump_failed_exit(const struct vcpu *vcpu)
+{
+    u32 reason = vcpu->exit_reason & EXIT_REASON_BASIC;
+    u64 qualification = vmread(EXIT_QUALIFICATION);
+    say("error: VM entry failed: exit reason %u (%s), qualification %lu", reason,
+        reason_name(reason), qualification);
+    dump_state(vcpu, "exit");
+    if (reason == EXIT_ENTRY_FAIL_MSR_LOAD)
+        put_msr_entry(qualification);
+    end();
+}
+
+void dump_failed_instruction(const struct vcpu *vcpu)
+{
+    say("error: VM entry failed: VM-instruction error %u", (u32)vmread(VM_INSTRUCTION_ERROR));
+    dump_state(vcpu, "vmfail");
+    end();
+}
+
+void dump_capabilities(const struct controls *used)
+{
+    begin("caps");
+    put_capabilities();
+    put(FIELD, PIN_BASED_CONTROLS, used->pin);
+    put(FIELD, PRIMARY_PROCBASED_CONTROLS, used->proc);
+    put(FIELD, EXCEPTION_BITMAP, used->exception_bitmap);
+    put(FIELD, SECONDARY_PROCBASED_CONTROLS, used->proc2);
+    put(FIELD, TERTIARY_PROCBASED_CONTROLS, used->proc3);
+    put(FIELD, VM_EXIT_CONTROLS, used->exit);
+    put(FIELD, VM_ENTRY_CONTROLS, used->entry);
+    put(FIELD, CR0_GUEST_HOST_MASK, used->cr0_mask);
+    put(FIELD, CR4_GUEST_HOST_MASK, used->cr4_mask);
+    end();
 }

@@ -5,7 +5,7 @@
 #include "features.h"
 #include "lib/safe.h"
 #include "memory/memory.h"
-#include "vmx/entry_checks.h"
+#include "vmx/capabilities.h"
 #include "x86/msr.h"
 
 #define CORE_CAPABILITIES_SHOWN (BIT(0) | BIT(3) | BIT(5)) /* no remote action requests */
@@ -59,10 +59,9 @@ static bool write_field(enum vmcs_field field, u64 value, bool legal)
  * The guest's value lives in the VMCS while Tally's own is in the register, which must keep it: an
  * NMI that comes to Tally finds its vCPU by IA32_GS_BASE.
  */
-static bool is_canonical(u64 value)
+static bool is_address(u64 value)
 {
-    const struct entry_check k = {.cpu = &vmx_capabilities};
-    return canonical(&k, value);
+    return is_canonical(value, vmx_capabilities.linear_bits);
 }
 
 /*
@@ -163,8 +162,8 @@ bool msr_write(struct vcpu *vcpu, u32 msr, u64 value)
     case WRITE_XSS: return !(value & ~features_bits(FEATURES_XSS)) && wrmsr_safe(msr, value);
     case WRITE_TSC: return write_tsc(vcpu, msr, value);
     case WRITE_VMCS_32: return write_field(field_of(msr), (u32)value, true);
-    case WRITE_CANONICAL: return write_field(field_of(msr), value, is_canonical(value));
-    case WRITE_PAT: return write_field(GUEST_IA32_PAT, value, legal_pat(value));
+    case WRITE_CANONICAL: return write_field(field_of(msr), value, is_address(value));
+    case WRITE_PAT: return write_field(GUEST_IA32_PAT, value, is_legal_pat(value));
     case WRITE_DEBUGCTL: return write_debugctl(value);
     case WRITE_EFER: return write_efer(value);
     }

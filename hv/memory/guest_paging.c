@@ -274,22 +274,19 @@ bool guest_translate(u64 linear, enum access access, unsigned cpl, u64 *physical
     }
 }
 
-static bool is_canonical(u64 linear, bool la57)
+static bool is_linear(u64 linear, bool la57)
 {
-    unsigned unused = la57 ? 7 : 16;
-    if (!guest_long_mode())
-        return linear >> 32 == 0;
-    return (u64)((int64_t)(linear << unused) >> unused) == linear;
+    return guest_long_mode() ? is_canonical(linear, la57 ? 57 : 48) : linear >> 32 == 0;
 }
 
 bool guest_canonical(u64 linear)
 {
-    return is_canonical(linear, vmread(GUEST_CR4) & CR4_LA57);
+    return is_linear(linear, vmread(GUEST_CR4) & CR4_LA57);
 }
 
 bool guest_canonical_operand(u64 linear)
 {
-    return is_canonical(linear, features()->la57);
+    return is_linear(linear, features()->la57);
 }
 
 bool guest_load_pdptes(u64 cr3)

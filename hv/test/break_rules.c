@@ -2,7 +2,7 @@
 
 #include "lib/print.h"
 #include "vmx/access.h"
-#include "vmx/entry_checks.h"
+#include "entry_checks.h"
 
 /*
  * Flips bits << shift in a field, and with `more` also what the next row says. The flips are made

@@ -72,7 +72,7 @@ STEP_IN(enum exit_action, exit_entry_failure, struct vcpu *vcpu)
 {
     if (!rules_are_tested(vcpu))
         return __real_exit_entry_failure(vcpu);
-    tell_failed_exit(vcpu);
+    dump_failed_exit(vcpu);
     return EXIT_RETRY;
 }
 
@@ -80,7 +80,7 @@ STEP_IN(void, vmx_instruction_failed, u64 flags, struct vcpu *vcpu)
 {
     if (!rules_are_tested(vcpu) || (flags & RFLAGS_CF))
         __real_vmx_instruction_failed(flags, vcpu);
-    tell_failed_instruction();
+    dump_failed_instruction(vcpu);
     break_another(vcpu);
 }
 

@@ -31,7 +31,4 @@ size_t controls_lacking(const struct vmx_capabilities *c, enum tally_profile pro
  */
 void controls_write(const struct controls *controls);
 
-/* Prints the capabilities, and which controls `used` takes of them, for the option `caps`. */
-void controls_describe(const struct vmx_capabilities *c, const struct controls *used);
-
 #endif

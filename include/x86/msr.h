@@ -112,4 +112,15 @@ enum msr {
 #define APIC_BASE_X2APIC BIT(10)
 #define APIC_BASE_ENABLE BIT(11)
 
+/* 2, 3 and 8 to 255 are no memory types. SDM vol. 3, 'Page Attribute Table (PAT)'. */
+static inline bool is_legal_pat(u64 pat)
+{
+    for (; pat; pat >>= 8) {
+        u8 type = (u8)pat;
+        if (type > 7 || type == 2 || type == 3)
+            return false;
+    }
+    return true;
+}
+
 #endif

@@ -93,6 +93,13 @@
 #define XCR0_AVX512 (7ull << 5)
 #define XCR0_APX BIT(19)
 
+/* On a CPU or in a mode with linear addresses of so many bits. */
+static inline bool is_canonical(u64 address, unsigned linear_bits)
+{
+    unsigned unused = 64 - linear_bits;
+    return (u64)((int64_t)(address << unused) >> unused) == address;
+}
+
 /* Exception vectors. */
 enum exception_vector {
     VECTOR_DE = 0,

@@ -1,13 +1,13 @@
 #!/bin/bash
-# Rules of VM entry, broken one by one on a machine: each entry fails, Tally names the rule and the field, and the
-# guest runs on as if nothing had happened.
+# Rules of VM entry, broken one by one on a machine: each entry fails, Tally dumps its state, tools/explain at the end
+# of the pipe names the rule and the field, and the guest runs on as if nothing had happened.
 . "$(dirname "$0")/../lib/tap.sh"
 
 # explained - the console's explanations, a line each: how the entry failed (VM-instruction error 7: controls, 8:
 # host state; exit 33), the field, the rule
 explained() {
     sed -n -E -e 's/^tally: error: VM entry failed: (VM-instruction error|exit reason) ([0-9]+).*/=\2/p' \
-        -e 's/^tally: error: broken rule: (.*): ([A-Z0-9_]+) is [0-9a-f]+$/\2: \1/p' "$console" |
+        -e 's/^explain: broken rule: (.*): ([A-Z0-9_]+) is [0-9a-f]+$/\2: \1/p' "$console" |
         while read -r line; do
             case $line in
                 =*) how=${line#=} ;;
@@ -20,7 +20,7 @@ boot --cpu broadwell_ult --test-image --options 'exits=minimal test=entry-rules'
 guest_tests 'after all the failures'
 is "$status" 0 'verdict'
 like '^tally: entry-rules: 99 broken$' '99 breakages, all of them of rules that Tally knows'
-unlike 'no rule is broken' 'no failure is left unexplained'
+unlike 'no rule is broken|cut or torn' 'no failure is left unexplained'
 like 'ENTRY_FAIL_GUEST_STATE +45 ' 'the failures with exit 33 are counted'
 
 explained >"$scratch/explained"
@@ -136,17 +136,17 @@ boot --cpu tigerlake --test-image --options 'exits=minimal test=entry-rules' --k
 guest_tests 'tigerlake, after all the failures'
 is "$status" 0 'tigerlake: verdict'
 like '^tally: entry-rules: 96 broken$' 'tigerlake: 96 breakages'
-unlike 'no rule is broken' 'tigerlake: no failure is left unexplained'
+unlike 'no rule is broken|cut or torn' 'tigerlake: no failure is left unexplained'
 unlike 'deliver an error code|has no error code' 'tigerlake: no rule that the CPU does not have'
 
 # For good: without the aid's repair Tally ends the run, after a dump.
 boot --cpu broadwell_ult --test-image --options 'exits=minimal test=entry-msr-load' --kernel "$B/guest.elf only=cpuid"
 is "$status" 2 'an MSR that cannot be loaded: the status'
-like '^tally: error: VM entry failed: exit reason 34 .*, qualification 1: the number of the entry' 'the entry is named'
-like '^tally: error: broken rule: the bases of FS and GS cannot be loaded from a list: MSR c0000100 is 0$' 'the rule'
+like '^tally: error: VM entry failed: exit reason 34 .*, qualification 1$' 'the entry is named'
+like '^explain: broken rule: the bases of FS and GS cannot be loaded from a list: MSR c0000100 is 0$' 'the rule'
 boot --cpu broadwell_ult --test-image --options 'exits=minimal test=entry-guest-state' --kernel "$B/guest.elf only=cpuid"
 is "$status" 2 'a guest state that cannot be entered: the status'
-like '^tally: error: broken rule: bit 1 of RFLAGS must be 1 .*: GUEST_RFLAGS is 0$' 'the rule'
-like '^tally: GUEST_RIP +[0-9a-f]{16}$' 'and the whole VMCS'
+like '^explain: broken rule: bit 1 of RFLAGS must be 1 .*: GUEST_RFLAGS is 0$' 'the rule'
+like '^explain: GUEST_RIP +[0-9a-f]{16}$' 'and the whole VMCS'
 
 done_testing

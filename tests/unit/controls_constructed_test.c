@@ -1,6 +1,6 @@
 // Which controls Tally runs with, or why not, on machines that nobody has.
-// link: hv/features.c tests/unit/controls_machine.c hv/vmx/controls.c hv/vmx/capabilities.c hv/vmx/describe.c
-// link: hv/lib/print.c hv/vmx/entry_checks*.c hv/exits/dump.c tests/unit/fake_vmcs*.c
+// link: hv/features.c tests/unit/controls_machine.c hv/vmx/controls.c hv/vmx/capabilities.c
+// link: hv/lib/print.c tools/explain/entry_checks*.c tools/explain/names.c tests/unit/fake_vmcs*.c
 #include "controls_machine.h"
 
 #include <stdio.h>
@@ -196,23 +196,6 @@ static void address_widths(void **state)
     }
 }
 
-static void described_in_full(void **state)
-{
-    (void)state;
-    construct();
-    struct vmx_capabilities c;
-    struct controls out;
-    assert_null(negotiate(PROFILE_ALL, &c, &out));
-    fake_reset();
-    controls_describe(&c, &out);
-    assert_non_null(strstr(fake_output, "used      7  unrestricted guest\n"));
-    assert_non_null(strstr(fake_output, "unused   21  use TPR shadow\n"));
-    assert_non_null(strstr(fake_output, "lacking  26  enable user wait and pause\n"));
-    assert_non_null(strstr(fake_output, "has      17  pages of 1 GiB\n"));
-    for (const char *line = fake_output; *line; line = strchr(line, '\n') + 1)
-        assert_memory_equal(line, "tally: caps: ", 13);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,7 +205,6 @@ int main(void)
         cmocka_unit_test(ept_and_vpid_as_they_come),
         cmocka_unit_test(oddities),
         cmocka_unit_test(address_widths),
-        cmocka_unit_test(described_in_full),
     };
     return cmocka_run_group_tests_name("VMX controls: constructed machines", tests, NULL, NULL);
 }

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "exits/dump.h"
+#include "names.h"
 #include "features.h"
-#include "vmx/entry_checks.h"
+#include "entry_checks.h"
 #include "x86/msr.h"
 
 struct recorded_machine machine;

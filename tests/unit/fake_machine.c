@@ -8,7 +8,7 @@
 #include "recorded_caps.h"
 #include "exits/entry.h"
 #include "vmx/controls.h"
-#include "vmx/entry_checks.h"
+#include "entry_checks.h"
 #include "memory/ept.h"
 #include "vmx/events.h"
 #include "memory/guest_memory.h"

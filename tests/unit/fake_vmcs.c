@@ -77,6 +77,8 @@ WEAK void vmwrite(enum vmcs_field field, u64 value)
 
 WEAK bool vmread_safe(enum vmcs_field field, u64 *value)
 {
+    if (!fake_legal_encoding(field))
+        return false;
     *value = vmread(field);
     return true;
 }

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exits/dump.h"
-#include "vmx/entry_checks.h"
+#include "names.h"
+#include "entry_checks.h"
 
 void start(u32 word, u64 qualification, unsigned length)
 {

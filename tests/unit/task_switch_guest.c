@@ -4,7 +4,7 @@
 
 #include "emulate/handlers.h"
 #include "fake_events.h"
-#include "vmx/entry_checks.h"
+#include "entry_checks.h"
 #include "memory/guest_memory.h"
 
 struct new_tss new_tss;

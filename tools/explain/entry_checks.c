@@ -1,4 +1,4 @@
-#include "vmx/entry_checks.h"
+#include "entry_checks.h"
 
 #include "x86/registers.h"
 #include "x86/vmx.h"
@@ -11,8 +11,7 @@ void rule_broken(struct entry_check *k, enum vmcs_field field, const char *sente
 
 bool canonical(const struct entry_check *k, u64 address)
 {
-    unsigned unused = 64 - k->cpu->linear_bits;
-    return (u64)((int64_t)(address << unused) >> unused) == address;
+    return is_canonical(address, k->cpu->linear_bits);
 }
 
 bool within_physical(const struct entry_check *k, u64 address)
@@ -23,17 +22,6 @@ bool within_physical(const struct entry_check *k, u64 address)
 bool legal_page(const struct entry_check *k, u64 address)
 {
     return within_physical(k, address) && !(address % PAGE_SIZE);
-}
-
-/* SDM vol. 3, 'Page Attribute Table (PAT)': 2, 3 and 8 to 255 are no memory types. */
-bool legal_pat(u64 pat)
-{
-    for (; pat; pat >>= 8) {
-        u8 type = (u8)pat;
-        if (type > 7 || type == 2 || type == 3)
-            return false;
-    }
-    return true;
 }
 
 bool legal_efer(u64 efer)

@@ -1,5 +1,6 @@
 /* SDM vol. 3, 'Checks on the Host-State Area'. Tally itself runs in 64-bit mode. */
-#include "vmx/entry_checks.h"
+#include "entry_checks.h"
+#include "x86/msr.h"
 #include "x86/registers.h"
 #include "x86/vmx.h"
 
@@ -22,7 +23,7 @@ static void check_msrs(struct entry_check *k)
     rule(k, k->word[WORD_EXIT] & EXIT_HOST_ADDRESS_SPACE_SIZE, VM_EXIT_CONTROLS,
          "in IA-32e mode the host address-space size must be 1");
     if (k->word[WORD_EXIT] & EXIT_LOAD_PAT)
-        rule(k, legal_pat(vmread(HOST_IA32_PAT)), HOST_IA32_PAT,
+        rule(k, is_legal_pat(vmread(HOST_IA32_PAT)), HOST_IA32_PAT,
              "each byte of the PAT must be a memory type");
     if (k->word[WORD_EXIT] & EXIT_LOAD_EFER) {
         u64 efer = vmread(HOST_IA32_EFER);

@@ -1,6 +1,6 @@
 /* SDM vol. 3, 'VM-Execution Control Fields', 'VM-Exit Control Fields', 'VM-Entry Control Fields'.
  */
-#include "vmx/entry_checks.h"
+#include "entry_checks.h"
 #include "x86/registers.h"
 #include "x86/vmx.h"
 

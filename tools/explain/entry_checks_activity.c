@@ -1,5 +1,5 @@
 /* SDM vol. 3, 'Checks on Guest Non-Register State'. */
-#include "vmx/entry_checks.h"
+#include "entry_checks.h"
 #include "x86/registers.h"
 #include "x86/vmx.h"
 

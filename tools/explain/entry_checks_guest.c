@@ -1,5 +1,6 @@
 /* SDM vol. 3, 'Checks on the Guest State Area', without the segment registers. */
-#include "vmx/entry_checks.h"
+#include "entry_checks.h"
+#include "x86/msr.h"
 #include "x86/registers.h"
 #include "x86/vmx.h"
 
@@ -35,7 +36,7 @@ static void check_msrs(struct entry_check *k)
     rule(k, canonical(k, vmread(GUEST_IA32_SYSENTER_EIP)), GUEST_IA32_SYSENTER_EIP,
          "the address must be canonical");
     if (k->word[WORD_ENTRY] & ENTRY_LOAD_PAT)
-        rule(k, legal_pat(vmread(GUEST_IA32_PAT)), GUEST_IA32_PAT,
+        rule(k, is_legal_pat(vmread(GUEST_IA32_PAT)), GUEST_IA32_PAT,
              "each byte of the PAT must be a memory type");
     if (k->word[WORD_ENTRY] & ENTRY_LOAD_EFER) {
         u64 efer = vmread(GUEST_IA32_EFER);

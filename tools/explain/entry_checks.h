@@ -3,8 +3,8 @@
  * SDM vol. 3, chapter 'VM Entries': 'Checks on VMX Controls and Host-State Area' and 'Checking and
  * Loading Guest State'. What the VMCS points to in memory is not looked at.
  */
-#ifndef TALLY_VMX_ENTRY_CHECKS_H
-#define TALLY_VMX_ENTRY_CHECKS_H
+#ifndef TALLY_EXPLAIN_ENTRY_CHECKS_H
+#define TALLY_EXPLAIN_ENTRY_CHECKS_H
 
 #include "vmx/access.h"
 #include "vmx/capabilities.h"
@@ -58,7 +58,6 @@ bool canonical(const struct entry_check *k, u64 address);
 bool within_physical(const struct entry_check *k, u64 address);
 /* A page that a control needs: aligned and within the physical-address width. */
 bool legal_page(const struct entry_check *k, u64 address);
-bool legal_pat(u64 pat);
 bool legal_efer(u64 efer);
 
 #endif

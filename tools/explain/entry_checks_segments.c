@@ -1,6 +1,6 @@
 /* SDM vol. 3, 'Checks on Guest Segment Registers' and 'Checks on Guest Descriptor-Table Registers'.
  */
-#include "vmx/entry_checks.h"
+#include "entry_checks.h"
 #include "vmx/guest_state.h"
 
 #define RPL 3u

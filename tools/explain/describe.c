@@ -1,0 +1,87 @@
+/* The option `caps`: what goes into a bug report. */
+#include "explain.h"
+#include "x86/vmcs.h"
+#include "x86/vmx.h"
+
+static void describe_word(const struct control_limits *limits, enum control_word word, u32 used)
+{
+    tell("caps: %s controls: forced %08x, allowed %08x, used %08x", control_word_name(word),
+         limits->forced, limits->allowed, used);
+    for (unsigned bit = 0; bit < 32; bit++) {
+        const char *name = control_name(word, bit);
+        if (!name)
+            continue;
+        bool allowed = limits->allowed >> bit & 1;
+        tell("caps:   %-8s %2u  %s",
+             used >> bit & 1 ? "used"
+             : allowed       ? "unused"
+                             : "lacking",
+             bit, name);
+    }
+}
+
+static void describe_flags(const char *title, u64 msr, const char *names)
+{
+    tell("caps: %s: %016lx", title, msr);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const char *name = bit_name(names, bit);
+        if (name)
+            tell("caps:   %-8s %2u  %s", msr >> bit & 1 ? "has" : "lacking", bit, name);
+    }
+}
+
+static const char ept_names[] = "00execute-only pages\0"
+                                "06page walk of 4 levels\0"
+                                "07page walk of 5 levels\0"
+                                "08structures in uncacheable memory\0"
+                                "14structures in write-back memory\0"
+                                "16pages of 2 MiB\0"
+                                "17pages of 1 GiB\0"
+                                "20INVEPT\0"
+                                "21accessed and dirty flags\0"
+                                "22advanced exit information\0"
+                                "25INVEPT, single context\0"
+                                "26INVEPT, all contexts\0"
+                                "32INVVPID\0"
+                                "40INVVPID, individual address\0"
+                                "41INVVPID, single context\0"
+                                "42INVVPID, all contexts\0"
+                                "43INVVPID, single context but globals\0";
+
+static const char misc_names[] = "05VM exits save IA32_EFER.LMA\0"
+                                 "06activity state HLT\0"
+                                 "07activity state shutdown\0"
+                                 "08activity state wait-for-SIPI\0"
+                                 "29VMWRITE to any field\0"
+                                 "30injection with instruction length 0\0";
+
+void explain_capabilities(const struct vmx_capabilities *c, const struct dump *dump)
+{
+    tell("caps: VMCS revision %08x, %u bytes, memory type %u; addresses: %u bits physical, %u "
+         "linear",
+         (u32)(c->basic & VMX_BASIC_REVISION), (u32)(c->basic >> 32 & 0x1FFF),
+         (u32)(c->basic >> 50 & 15), c->physical_bits, c->linear_bits);
+    tell("caps: TRUE control MSRs: %s; instruction information of INS and OUTS: %s",
+         c->basic & VMX_BASIC_TRUE_CONTROLS ? "yes" : "no",
+         c->basic & VMX_BASIC_INS_OUTS_INFO ? "yes" : "no");
+
+    static const u16 words[CONTROL_WORDS] = {PIN_BASED_CONTROLS, PRIMARY_PROCBASED_CONTROLS,
+                                             SECONDARY_PROCBASED_CONTROLS, VM_EXIT_CONTROLS,
+                                             VM_ENTRY_CONTROLS};
+    for (unsigned i = 0; i < CONTROL_WORDS; i++)
+        describe_word(&c->word[i], i, (u32)dump->field[words[i]]);
+
+    tell("caps: tertiary controls: allowed %016lx, used %016lx; secondary VM-exit controls: "
+         "allowed %016lx",
+         c->proc3, dump->field[TERTIARY_PROCBASED_CONTROLS], c->exit2);
+    describe_flags("EPT and VPID", c->ept_vpid, ept_names);
+    describe_flags("miscellaneous", c->misc, misc_names);
+    tell("caps: preemption timer rate %u, CR3 targets %u, MSR list entries %u, VM functions %lx",
+         (u32)(c->misc & VMX_MISC_TIMER_RATE), (u32)(c->misc >> 16 & 0x1FF),
+         512 * ((u32)(c->misc >> 25 & 7) + 1), c->vmfunc);
+    tell("caps: CR0 fixed to 1 %08lx, to 0 %08lx; CR4 fixed to 1 %08lx, to 0 %08lx", c->cr0_fixed0,
+         ~c->cr0_fixed1 & 0xFFFFFFFF, c->cr4_fixed0, ~c->cr4_fixed1 & 0xFFFFFFFF);
+    tell("caps: exception bitmap %08x, CR0 mask %016lx, CR4 mask %016lx",
+         (u32)dump->field[EXCEPTION_BITMAP], dump->field[CR0_GUEST_HOST_MASK],
+         dump->field[CR4_GUEST_HOST_MASK]);
+}

@@ -1,0 +1,20 @@
+/* What the SDM calls things. */
+#ifndef TALLY_EXPLAIN_NAMES_H
+#define TALLY_EXPLAIN_NAMES_H
+
+#include "types.h"
+
+/* As in x86/vmcs_fields.def; NULL for another encoding. */
+const char *vmcs_field_name(u32 field);
+
+/* SDM vol. 3, 'VM-Instruction Error Numbers'. */
+const char *vm_instruction_error_name(u64 number);
+
+/* What the qualification of a failed entry says. SDM vol. 3, 'VM-Entry Failures During or After
+ * Loading Guest State'. */
+const char *failed_entry_meaning(u32 reason, u64 qualification);
+
+/* A general register by its number. */
+const char *register_name(unsigned number);
+
+#endif
