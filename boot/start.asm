@@ -3,7 +3,7 @@
 HIGH equ 0xFFFFFFFF80000000
 %define PHYS(x) ((x) - HIGH)
 
-%include "offsets.inc"
+%include "hv/host/long_mode.inc"
 
 extern main, boot_cpu, image_start, data_end, image_end
 boot_stack_top equ boot_cpu + CPU_VCPU
@@ -63,18 +63,7 @@ start:
         jnc refuse
 
         call build_tables
-        mov eax, (1 << 5) | (1 << 9) | (1 << 10) ; CR4: PAE, OSFXSR, OSXMMEXCPT; the firmware may have
-        mov cr4, eax                    ; left LA57, and these tables have four levels
-        mov eax, PHYS(boot_pml4)
-        mov cr3, eax
-        mov ecx, 0xC0000080             ; EFER: LME, NXE
-        rdmsr
-        or eax, (1 << 8) | (1 << 11)
-        wrmsr
-        mov eax, cr0
-        or eax, (1 << 31) | (1 << 16) | (1 << 5) | 1 ; PG, WP, NE, PE
-        and eax, ~((1 << 30) | (1 << 29)) ; caches on
-        mov cr0, eax
+        ENTER_LONG_MODE PHYS(boot_pml4)
         lgdt [PHYS(boot_gdt_register)]
         jmp 8:PHYS(start64)
 .no_long_mode:

@@ -3,13 +3,14 @@
 #include "host/cpu.h"
 #include "host/paging.h"
 #include "tally.h"
+#include "x86/msr.h"
 #include "x86/vmcs.h"
 
 _Static_assert(offsetof(struct vcpu, nmis) % 8 == 0 &&
                    offsetof(struct vcpu, gprs_changed) == offsetof(struct vcpu, nmis) + 4,
                "entry.asm looks at both as one");
 
-#define DEFINE(name, value) __asm__ volatile("\n->" #name " %c0" : : "i"(value))
+#define DEFINE(name, value) __asm__ volatile("\n->" #name " %c0" : : "i"((int)(value)))
 
 void offsets(void);
 void offsets(void)
@@ -54,7 +55,19 @@ void offsets(void)
     DEFINE(COUNTER_MIN, offsetof(struct reason_counter, min));
     DEFINE(COUNTER_MAX, offsetof(struct reason_counter, max));
     DEFINE(CPU_VCPU, offsetof(struct cpu, vcpu));
+    DEFINE(CR0_PE, CR0_PE);
+    DEFINE(CR0_NE, CR0_NE);
+    DEFINE(CR0_WP, CR0_WP);
+    DEFINE(CR0_NW, CR0_NW);
+    DEFINE(CR0_CD, CR0_CD);
+    DEFINE(CR0_PG, CR0_PG);
+    DEFINE(CR4_PAE, CR4_PAE);
+    DEFINE(CR4_OSFXSR, CR4_OSFXSR);
+    DEFINE(CR4_OSXMMEXCPT, CR4_OSXMMEXCPT);
+    DEFINE(IA32_EFER, IA32_EFER);
+    DEFINE(EFER_LME, EFER_LME);
+    DEFINE(EFER_NXE, EFER_NXE);
     DEFINE(HOST_CODE, HOST_CODE);
     DEFINE(HOST_DATA, HOST_DATA);
-    DEFINE(DIRECT_MAP_HIGH, (int)(DIRECT_MAP >> 32));
+    DEFINE(DIRECT_MAP_HIGH, DIRECT_MAP >> 32);
 }

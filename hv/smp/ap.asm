@@ -3,7 +3,7 @@
 HIGH equ 0xFFFFFFFF80000000
 %define AT(x) ((x) - ap_start)          ; offset within the page
 
-%include "offsets.inc"
+%include "hv/host/long_mode.inc"
 
 extern ap_main
 
@@ -18,7 +18,7 @@ ap_start:
         mov ds, ax
         o32 lgdt [AT(gdt_register)]
         mov eax, cr0
-        or al, 1
+        or al, CR0_PE
         mov cr0, eax
         mov ebx, [AT(ap_page)]
         jmp dword far [AT(to_32)]
@@ -27,18 +27,7 @@ start32:
         mov ax, 16
         mov ds, ax
         mov ss, ax
-        mov eax, (1 << 5) | (1 << 9) | (1 << 10) ; CR4: PAE, OSFXSR, OSXMMEXCPT
-        mov cr4, eax
-        mov eax, [ebx + AT(ap_cr3)]
-        mov cr3, eax
-        mov ecx, 0xC0000080             ; EFER: LME, NXE
-        rdmsr
-        or eax, (1 << 8) | (1 << 11)
-        wrmsr
-        mov eax, cr0
-        or eax, (1 << 31) | (1 << 16) | (1 << 5) ; PG, WP, NE
-        and eax, ~((1 << 30) | (1 << 29))
-        mov cr0, eax
+        ENTER_LONG_MODE [ebx + AT(ap_cr3)]
         jmp far [ebx + AT(to_64)]
         bits 64
 start64:
