@@ -62,8 +62,7 @@ static const struct profile_plan plans[] = {
             .word[WORD_PROC] = {.required = PROC_UNCONDITIONAL_IO_EXITING | PROC_USE_MSR_BITMAPS |
                                             PROC_ACTIVATE_SECONDARY,
                                 .wanted = PROC_HLT_EXITING | PROC_MWAIT_EXITING |
-                                          PROC_MONITOR_EXITING | PROC_RDPMC_EXITING |
-                                          PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING,
+                                          PROC_MONITOR_EXITING | PROC_RDPMC_EXITING,
                                 .later = PROC_LATER},
             .word[WORD_PROC2] = {.required = PROC2_BASE,
                                  .wanted = PROC2_INSTRUCTIONS | PROC2_WBINVD_EXITING},

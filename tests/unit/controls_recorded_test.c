@@ -121,7 +121,7 @@ static void words_of_a_profile(void **state)
 
     assert_null(negotiate(PROFILE_KVM, &c, &out));
     assert_int_equal(out.pin, 0x3F);
-    assert_int_equal(out.proc, 0xB5186DF2);
+    assert_int_equal(out.proc, 0xB5006DF2);
     assert_int_equal(out.proc2, 0x10EA);
     assert_int_equal(out.exit, 0x3F6FFF);
     assert_true(out.cr0_mask == ~CR0_TS);

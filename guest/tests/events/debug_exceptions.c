@@ -154,7 +154,7 @@ static const struct instruction_test single_steps[] = {
          .exits = EXITS(IO_INSTRUCTION, KVM, 1)),
     STEP_WITH(step_over_cr0, single_step, "step over MOV CR0", swap_cr0, IN(64), 3),
     STEP("step over MOV from CR3", read_cr3, IN(64), 3, .exits = EXITS(CR_ACCESS, ALL, 1)),
-    STEP("step over MOV CR8", write_cr8, IN(64), 4, .exits = EXITS(CR_ACCESS, KVM, 1)),
+    STEP("step over MOV CR8", write_cr8, IN(64), 4, .exits = EXITS(CR_ACCESS, ALL, 1)),
     STEP("step over CLTS", clts, IN(64), 2),
     STEP("step over MOV from DR7", read_dr7, IN(64), 3, .exits = EXITS(MOV_DR, ALL, 1)),
     STEP("step over WBINVD", wbinvd, IN(64), 2, .exits = EXITS(WBINVD, KVM, 1)),

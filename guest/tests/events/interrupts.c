@@ -191,7 +191,7 @@ static const struct instruction_test instructions[] = {
      .others_exit = true, .prepare = pending, .check = ipi_behind_cpuid},
     {"interrupt right behind POPF", CODE(popf), .count_unstated = true,
      .prepare = pending_behind_popf, .check = ipi_behind_hlt},
-    {"interrupt held back by CR8", CODE(mov_cr8), .exits = EXITS(CR_ACCESS, KVM, 2),
+    {"interrupt held back by CR8", CODE(mov_cr8), .exits = EXITS(CR_ACCESS, ALL, 2),
      .others_exit = true, .prepare = pending_below_cr8, .check = ipi_behind_cr8,
      .restore = open_cr8},
     {"the higher of two interrupts first", CODE(sti_nops), .count_unstated = true,

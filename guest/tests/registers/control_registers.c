@@ -214,7 +214,7 @@ static const struct instruction_test other_tests[] = {
     {"MOV to CR4", CODE(write_cr4), .modes = IN_USER, .fault = FAULT(GP)},
     {"MOV from CR4", CODE(read_cr4), .modes = IN_USER, .fault = FAULT(GP)},
 
-    {"MOV CR8", CODE(swap_cr8), .rax = 5, .exits = CR_EXITS(KVM, 4), .check = reads_cr8},
+    {"MOV CR8", CODE(swap_cr8), .rax = 5, .exits = CR_EXITS(ALL, 4), .check = reads_cr8},
     {"MOV CR8, more than 15", CODE(write_cr8), .rax = 16, .fault = FAULT(GP),
      .exits = CR_EXITS(KVM, 1)},
     {"MOV to CR8", CODE(write_cr8), .modes = IN(64_USER), .fault = FAULT(GP)},
