@@ -32,8 +32,8 @@ enum msr_write_kind {
     WRITE_MISC_ENABLE,
     WRITE_TEST_CTRL,
     WRITE_XSS,
-    WRITE_HARDWARE, /* harmless: hardware judges the value */
     WRITE_TSC,
+    WRITE_HARDWARE, /* harmless: hardware judges the value */
     WRITE_VMCS_32,
     WRITE_CANONICAL,
     WRITE_PAT,

@@ -103,6 +103,7 @@ struct vcpu {
     bool init_unfinished; /* the state after INIT is still to be set: take_init() */
     bool shut_down;       /* by a triple fault that an emulated delivery ended in */
     u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
+    u64 tsc_moved;        /* what the guest's writes have added to this CPU's TSC */
     struct controls controls;
     struct cpuid_cache cpuid_cache;
     struct recorder recorder; /* others read what it points to */

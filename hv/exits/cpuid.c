@@ -103,7 +103,7 @@ static __attribute__((noinline)) enum exit_action slow_path(struct vcpu *vcpu)
     if (is_statistics_leaf(in.eax)) {
         if (in.eax == LEAF_WINDOW)
             guest_memory_show_again(vcpu);
-        r = statistics_leaf(&in, gpr[RSI]);
+        r = statistics_leaf(&in, gpr[RSI], vcpu->tsc_moved);
         return answer(vcpu, &r);
     }
     struct cpuid_entry *entry = slot(&vcpu->cpuid_cache, in.eax, in.ecx);

@@ -109,13 +109,17 @@ static bool write_apic_base(struct vcpu *vcpu, u64 value)
            write_features(vcpu, IA32_APIC_BASE, value);
 }
 
-/* The stamp of this exit moves along, or its cycles would be nonsense. */
+/* What Tally has noted of this CPU's TSC moves along; the time line and the report go by the clock
+ * that it would be without the guest's writes. */
 static bool write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
 {
     u64 before = rdtsc();
     if (!wrmsr_safe(msr, value))
         return false;
-    vcpu->exit_tsc += rdtsc() - before;
+    u64 moved = rdtsc() - before;
+    vcpu->exit_tsc += moved;
+    vcpu->sipi_tsc += moved;
+    vcpu->tsc_moved += moved;
     return true;
 }
 

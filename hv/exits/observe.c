@@ -11,7 +11,7 @@ void observe_exit(struct vcpu *vcpu, u64 cycles)
     if (chores & CHORE_RECORD)
         record_exit(vcpu, cycles);
     if (chores & CHORE_SAMPLE)
-        timeline_tick(vcpu->exit_tsc);
+        timeline_tick(vcpu->exit_tsc - vcpu->tsc_moved);
     if (chores & CHORE_SMI_BLOCKING)
         vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_SMI);
     if (chores & CHORE_REARM) {

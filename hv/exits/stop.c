@@ -68,7 +68,8 @@ void stop_guest(struct vcpu *vcpu)
     if (guest_memory_denied())
         say("the guest's attempts on Tally's memory: %lu", guest_memory_denied());
     record_last_exits(vcpu);
-    report_print(rdtsc() - run_facts->start_tsc, (void (*const[])(void)){sites_print, NULL});
+    report_print(rdtsc() - vcpu->tsc_moved - run_facts->start_tsc,
+                 (void (*const[])(void)){sites_print, NULL});
     if (COUNT_ACCESSES)
         accesses_print();
     power_end(value);

@@ -37,7 +37,7 @@ static int clear(void **state)
 static struct cpuid_result ask(u32 leaf, u32 subleaf)
 {
     struct cpuid_result in = {leaf, 0xDEAD0001, subleaf, 0xDEAD0002};
-    return statistics_leaf(&in, 0xDEAD0003);
+    return statistics_leaf(&in, 0xDEAD0003, 0);
 }
 
 static void answers(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)

@@ -289,9 +289,13 @@ static void the_tsc_takes_the_stamp_along(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
         fake_msr(msrs[i], 0);
         fake_vcpu.exit_tsc = 1000;
+        fake_vcpu.sipi_tsc = 500;
+        fake_vcpu.tsc_moved = 77;
         u64 before = rdtsc();
         assert_true(write_msr(msrs[i], 5));
         assert_true(fake_vcpu.exit_tsc > 1000 && fake_vcpu.exit_tsc < 1000 + rdtsc() - before);
+        assert_int_equal(fake_vcpu.exit_tsc - 1000, fake_vcpu.tsc_moved - 77);
+        assert_int_equal(fake_vcpu.exit_tsc - 1000, fake_vcpu.sipi_tsc - 500);
         reads_as(msrs[i], 5);
     }
 }
@@ -344,11 +348,11 @@ static void profiles_let_msrs_pass(void **state)
         u32 msr;
         u8 minimal, kvm;
     } rows[] = {
-        {IA32_TSC, NONE, RW},
+        {IA32_TSC, W, RW},
         {0x11, RW, RW},
         {IA32_APIC_BASE, W, RW},
         {IA32_FEATURE_CONTROL, RW, RW},
-        {IA32_TSC_ADJUST, NONE, RW},
+        {IA32_TSC_ADJUST, W, RW},
         {0x47, NONE, RW},
         {IA32_SPEC_CTRL, NONE, NONE},
         {IA32_SPEC_CTRL + 1, NONE, NONE},
