@@ -218,6 +218,7 @@ static void start_counting(void)
 static void set_up_vcpu(struct cpu *cpu)
 {
     cpu->vcpu.controls = controls;
+    cpuid_forget(&cpu->vcpu.cpuid_cache);
     cpu->vcpu.chores = options.sample_ms ? CHORE_SAMPLE : 0;
     cpu->vcpu.stats = &statistics[cpu->vcpu.index];
     recording_start(&cpu->vcpu, &options);

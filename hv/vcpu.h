@@ -36,20 +36,20 @@ struct controls {
 
 /* How an answer of CPUID in the cache is used; see exits/cpuid.c. */
 enum cpuid_kind {
-    CPUID_EMPTY,
     CPUID_CONSTANT,
-    CPUID_OSXSAVE, /* one bit follows the guest's CR4 */
-    CPUID_OSPKE,   /* so it does here */
+    CPUID_OSXSAVE, /* one bit follows the guest's CR4, ... */
+    CPUID_OSPKE,   /* ... here, too; ... */
+    CPUID_SYSCALL, /* ... 64-bit mode */
+    CPUID_LIVE,    /* the CPU is asked each time */
 };
 
 struct cpuid_entry {
-    u32 leaf, subleaf; /* EAX and ECX as the guest gave them */
+    u64 key; /* EAX and, above it, ECX as the guest gave them, if the answer is constant */
     struct cpuid_result result;
-    u32 kind; /* enum cpuid_kind */
-    u32 unused;
+    u64 kind; /* enum cpuid_kind */
 };
 
-/* Of one vCPU, since APIC ids and the like differ. Direct-mapped; all zero at start. */
+/* Of one vCPU, since APIC ids and the like differ. Direct-mapped. */
 #define CPUID_CACHE_ENTRIES 64
 struct cpuid_cache {
     struct cpuid_entry entry[CPUID_CACHE_ENTRIES];
@@ -103,6 +103,7 @@ struct vcpu {
     bool init_unfinished; /* the state after INIT is still to be set: take_init() */
     bool shut_down;       /* by a triple fault that an emulated delivery ended in */
     u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
+    u64 misc_enable;      /* bits of IA32_MISC_ENABLE that only the guest sees set */
     u64 tsc_moved;        /* what the guest's writes have added to this CPU's TSC */
     struct controls controls;
     struct cpuid_cache cpuid_cache;

@@ -2,14 +2,17 @@
 #include "emulate/handlers.h"
 #include "features.h"
 #include "lib/string.h"
+#include "memory/guest_memory.h"
 #include "memory/memory.h"
 #include "stats/leaves.h"
+#include "x86/msr.h"
 
 #define CPUID_1_ECX_OSXSAVE BIT(27)
 #define CPUID_1_ECX_HYPERVISOR BIT(31)
 #define CPUID_7_ECX_OSPKE BIT(4)
-
-#define PHYSICAL_BITS_MAX 48 /* what a 4-level EPT walks */
+#define CPUID_80000001_EDX_SYSCALL BIT(11)
+#define CPUID_80000001_EDX_NX BIT(20)
+#define LIMITED_HIGHEST_LEAF 2 /* by IA32_MISC_ENABLE */
 
 static bool announced = true;
 
@@ -18,10 +21,17 @@ void cpuid_announce(bool announce)
     announced = announce;
 }
 
-/* Beyond the highest leaf of its range a CPU answers with its highest basic leaf. SDM, CPUID. */
-static u32 effective_leaf(u32 leaf)
+static u32 highest_basic_leaf(const struct vcpu *vcpu)
 {
-    u32 highest_basic = cpuid(0, 0).eax;
+    u32 highest = cpuid(0, 0).eax;
+    bool limited = vcpu->misc_enable & MISC_ENABLE_LIMIT_CPUID;
+    return limited && highest > LIMITED_HIGHEST_LEAF ? LIMITED_HIGHEST_LEAF : highest;
+}
+
+/* Beyond the highest leaf of its range a CPU answers with its highest basic leaf. SDM, CPUID. */
+static u32 effective_leaf(const struct vcpu *vcpu, u32 leaf)
+{
+    u32 highest_basic = highest_basic_leaf(vcpu);
     u32 highest = leaf >> 31 ? cpuid(0x80000000, 0).eax : highest_basic;
     return leaf <= highest ? leaf : highest_basic;
 }
@@ -36,42 +46,45 @@ static struct cpuid_result hypervisor_leaf(u32 leaf)
     return r;
 }
 
-/* What the guest is told, but for the bits that follow its CR4. */
-static void fill(struct cpuid_entry *entry, u32 leaf, u32 subleaf)
+/* What the guest is told, but for the bits that follow its mode. */
+static enum cpuid_kind guest_answer(struct cpuid_result *r, const struct vcpu *vcpu, u32 leaf,
+                                    u32 subleaf)
 {
-    *entry = (struct cpuid_entry){.leaf = leaf, .subleaf = subleaf, .kind = CPUID_CONSTANT};
-    struct cpuid_result *r = &entry->result;
-
     if (announced && leaf >> 8 == LEAF_HYPERVISOR >> 8) {
         *r = hypervisor_leaf(leaf);
-        return;
+        return CPUID_CONSTANT;
     }
-    leaf = effective_leaf(leaf);
+    leaf = effective_leaf(vcpu, leaf);
     *r = cpuid(leaf, subleaf);
     features_hide(r, leaf, subleaf);
 
-    if (leaf == 0x1) {
-        r->ecx |= announced ? CPUID_1_ECX_HYPERVISOR : 0;
-        entry->kind = CPUID_OSXSAVE;
-    } else if (leaf == 0x7 && subleaf == 0) {
-        entry->kind = CPUID_OSPKE;
-    } else if (leaf == 0xD && subleaf <= 1) {
-        entry->kind = CPUID_EMPTY; /* EBX follows XCR0 and IA32_XSS: ask each time */
-    } else if (leaf == 0x80000008 && (u8)r->eax > PHYSICAL_BITS_MAX) {
-        r->eax = (r->eax & ~0xFFu) | PHYSICAL_BITS_MAX;
+    switch (leaf) {
+    case 0x0: r->eax = highest_basic_leaf(vcpu); return CPUID_CONSTANT;
+    case 0x1: r->ecx |= announced ? CPUID_1_ECX_HYPERVISOR : 0; return CPUID_OSXSAVE;
+    case 0x7: return subleaf ? CPUID_CONSTANT : CPUID_OSPKE;
+    case 0xD: return subleaf > 1 ? CPUID_CONSTANT : CPUID_LIVE; /* EBX: by XCR0 and IA32_XSS */
+    case 0x80000001:
+        if (vcpu->misc_enable & MISC_ENABLE_XD_DISABLE)
+            r->edx &= ~CPUID_80000001_EDX_NX;
+        return CPUID_SYSCALL;
+    case 0x80000008: r->eax = (r->eax & ~0xFFu) | guest_physical_address_width(); /* fall through */
+    default: return CPUID_CONSTANT;
     }
 }
 
-/* The CPU's own answer has these bits from Tally's CR4. */
-static void follow_cr4(struct cpuid_result *r, u32 kind)
+/* The CPU's own answer has these bits from Tally's CR4 and for 64-bit mode. */
+static void follow_mode(struct cpuid_result *r, u32 kind)
 {
-    if (kind == CPUID_OSXSAVE) {
+    if (kind == CPUID_OSXSAVE && !(vmread(GUEST_CR4) & CR4_OSXSAVE))
         r->ecx &= ~CPUID_1_ECX_OSXSAVE;
-        r->ecx |= vmread(GUEST_CR4) & CR4_OSXSAVE ? CPUID_1_ECX_OSXSAVE : 0;
-    } else if (kind == CPUID_OSPKE) {
+    else if (kind == CPUID_OSXSAVE)
+        r->ecx |= CPUID_1_ECX_OSXSAVE;
+    else if (kind == CPUID_OSPKE && !(vmread(GUEST_CR4) & CR4_PKE))
         r->ecx &= ~CPUID_7_ECX_OSPKE;
-        r->ecx |= vmread(GUEST_CR4) & CR4_PKE ? CPUID_7_ECX_OSPKE : 0;
-    }
+    else if (kind == CPUID_OSPKE)
+        r->ecx |= CPUID_7_ECX_OSPKE;
+    else if (kind == CPUID_SYSCALL && !guest_64bit_code())
+        r->edx &= ~CPUID_80000001_EDX_SYSCALL;
 }
 
 static enum exit_action answer(struct vcpu *vcpu, const struct cpuid_result *r)
@@ -83,18 +96,16 @@ static enum exit_action answer(struct vcpu *vcpu, const struct cpuid_result *r)
     return EXIT_ADVANCE;
 }
 
-static struct cpuid_entry *slot(struct cpuid_cache *cache, u32 leaf, u32 subleaf)
-{
-    return &cache->entry[(leaf ^ leaf >> 26 ^ subleaf << 3) % CPUID_CACHE_ENTRIES];
-}
+/* The other bit of a key's lowest pair leads to another slot: so no guest can ask for it here. */
+#define NOT_PLAIN(key) ((key) ^ 1)
 
-static bool holds(const struct cpuid_entry *entry, u32 leaf, u32 subleaf)
+static struct cpuid_entry *slot(struct cpuid_cache *cache, u64 key)
 {
-    return entry->leaf == leaf && entry->subleaf == subleaf;
+    return &cache->entry[(key ^ key >> 29) % CPUID_CACHE_ENTRIES];
 }
 
 /* All that is not the plain answer from the cache. */
-static __attribute__((noinline)) enum exit_action slow_path(struct vcpu *vcpu)
+static __attribute__((noinline)) enum exit_action slow_path(struct vcpu *vcpu, u64 key)
 {
     const u64 *gpr = vcpu->gpr;
     const struct cpuid_result in = {gpr[RAX], gpr[RBX], gpr[RCX], gpr[RDX]};
@@ -106,25 +117,28 @@ static __attribute__((noinline)) enum exit_action slow_path(struct vcpu *vcpu)
         r = statistics_leaf(&in, gpr[RSI], vcpu->tsc_moved);
         return answer(vcpu, &r);
     }
-    struct cpuid_entry *entry = slot(&vcpu->cpuid_cache, in.eax, in.ecx);
-    if (!holds(entry, in.eax, in.ecx) || entry->kind == CPUID_EMPTY)
-        fill(entry, in.eax, in.ecx);
+    struct cpuid_entry *entry = slot(&vcpu->cpuid_cache, key);
+    if (entry->key != NOT_PLAIN(key) || entry->kind == CPUID_LIVE) {
+        entry->kind = guest_answer(&entry->result, vcpu, in.eax, in.ecx);
+        entry->key = entry->kind == CPUID_CONSTANT ? key : NOT_PLAIN(key);
+    }
     r = entry->result;
-    follow_cr4(&r, entry->kind);
+    follow_mode(&r, entry->kind);
     return answer(vcpu, &r);
 }
 
 enum exit_action exit_cpuid(struct vcpu *vcpu)
 {
-    u32 leaf = vcpu->gpr[RAX], subleaf = vcpu->gpr[RCX];
-    const struct cpuid_entry *entry = slot(&vcpu->cpuid_cache, leaf, subleaf);
+    u64 key = (u32)vcpu->gpr[RAX] | vcpu->gpr[RCX] << 32;
+    const struct cpuid_entry *entry = slot(&vcpu->cpuid_cache, key);
 
-    if (likely(holds(entry, leaf, subleaf) && entry->kind == CPUID_CONSTANT))
+    if (likely(entry->key == key))
         return answer(vcpu, &entry->result);
-    return slow_path(vcpu);
+    return slow_path(vcpu, key);
 }
 
 void cpuid_forget(struct cpuid_cache *cache)
 {
-    memset(cache, 0, sizeof(*cache));
+    for (unsigned i = 0; i < CPUID_CACHE_ENTRIES; i++)
+        cache->entry[i] = (struct cpuid_entry){.key = i == 0, .kind = CPUID_LIVE};
 }

@@ -10,7 +10,7 @@
 enum exit_action exit_rdmsr(struct vcpu *vcpu)
 {
     u64 value;
-    if (!msr_read((u32)vcpu->gpr[RCX], &value))
+    if (!msr_read(vcpu, (u32)vcpu->gpr[RCX], &value))
         return inject_gp(vcpu, 0);
     vcpu->gpr[RAX] = (u32)value;
     vcpu->gpr[RDX] = value >> 32;

@@ -5,12 +5,15 @@
 #include "features.h"
 #include "lib/safe.h"
 #include "memory/memory.h"
+#include "vmx/bitmaps.h"
 #include "vmx/capabilities.h"
 #include "x86/msr.h"
 
 #define CORE_CAPABILITIES_SHOWN (BIT(0) | BIT(3) | BIT(5)) /* no remote action requests */
-#define MISC_ENABLE_MONITOR BIT(18)
-#define MISC_ENABLE_XD_DISABLE BIT(34)
+/* Of IA32_MISC_ENABLE: what is hidden in CPUID shows here, too; what the guest only seems to set.
+ */
+#define MISC_ENABLE_UNAVAILABLE (MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE)
+#define MISC_ENABLE_SOFT (MISC_ENABLE_LIMIT_CPUID | MISC_ENABLE_XD_DISABLE)
 #define TEST_CTRL_SPLIT_LOCK BIT(29) /* #AC; Tally has none */
 
 static enum vmcs_field field_of(u32 msr)
@@ -27,7 +30,7 @@ static enum vmcs_field field_of(u32 msr)
     }
 }
 
-bool msr_read(u32 msr, u64 *value)
+bool msr_read(const struct vcpu *vcpu, u32 msr, u64 *value)
 {
     switch ((enum msr_read_kind)msr_kind(msr).read) {
     case READ_HARDWARE: return rdmsr_safe(msr, value);
@@ -43,7 +46,7 @@ bool msr_read(u32 msr, u64 *value)
     switch ((enum msr_read_kind)msr_kind(msr).read) {
     case READ_DEBUGCTL: *value = vmread(GUEST_IA32_DEBUGCTL); break;
     case READ_CORE_CAPABILITIES: *value &= CORE_CAPABILITIES_SHOWN; break;
-    default: *value &= ~MISC_ENABLE_MONITOR; /* as in CPUID */
+    default: *value &= ~MISC_ENABLE_MONITOR; *value |= MISC_ENABLE_UNAVAILABLE | vcpu->misc_enable;
     }
     return true;
 }
@@ -83,9 +86,10 @@ static bool write_debugctl(u64 value)
 
 /* LME cannot change with paging on, LMA not at all. SDM vol. 3, 'Extended Feature Enable Register'.
  */
-static bool write_efer(u64 value)
+static bool write_efer(const struct vcpu *vcpu, u64 value)
 {
-    u64 known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE; /* Tally runs with all of them */
+    u64 known = EFER_SCE | EFER_LME | EFER_LMA; /* Tally runs with all of them, and with NXE */
+    known |= vcpu->misc_enable & MISC_ENABLE_XD_DISABLE ? 0 : EFER_NXE;
     u64 old = vmread(GUEST_IA32_EFER);
     bool legal = !(value & ~known) && !(((value ^ old) & EFER_LME) && (vmread(GUEST_CR0) & CR0_PG));
     return write_field(GUEST_IA32_EFER, (value & ~EFER_LMA) | (old & EFER_LMA), legal);
@@ -118,7 +122,6 @@ static bool write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
         return false;
     u64 moved = rdtsc() - before;
     vcpu->exit_tsc += moved;
-    vcpu->sipi_tsc += moved;
     vcpu->tsc_moved += moved;
     return true;
 }
@@ -132,10 +135,18 @@ static bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
     return true;
 }
 
-/* Without execute-disable Tally's own page tables and EFER would have reserved bits set. */
+/* Hardware keeps execute-disable and all leaves of CPUID, for Tally. */
 static bool write_misc_enable(struct vcpu *vcpu, u64 value)
 {
-    return !(value & MISC_ENABLE_XD_DISABLE) && write_features(vcpu, IA32_MISC_ENABLE, value);
+    u64 kept = MISC_ENABLE_MONITOR | MISC_ENABLE_UNAVAILABLE, own;
+    if (!rdmsr_safe(IA32_MISC_ENABLE, &own) ||
+        !write_features(vcpu, IA32_MISC_ENABLE,
+                        (value & ~(kept | MISC_ENABLE_SOFT)) | (own & kept)))
+        return false;
+    vcpu->misc_enable = value & MISC_ENABLE_SOFT;
+    if (value & MISC_ENABLE_XD_DISABLE)
+        intercept_msr(IA32_EFER, MSR_WRITE); /* NXE is #GP from now on */
+    return true;
 }
 
 /* Another bit makes locked accesses to uncacheable memory fault, in Tally too, whose memory the
@@ -169,7 +180,7 @@ bool msr_write(struct vcpu *vcpu, u32 msr, u64 value)
     case WRITE_CANONICAL: return write_field(field_of(msr), value, is_address(value));
     case WRITE_PAT: return write_field(GUEST_IA32_PAT, value, is_legal_pat(value));
     case WRITE_DEBUGCTL: return write_debugctl(value);
-    case WRITE_EFER: return write_efer(value);
+    case WRITE_EFER: return write_efer(vcpu, value);
     }
     return false;
 }

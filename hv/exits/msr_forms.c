@@ -15,7 +15,7 @@
 static enum exit_action read_to(struct vcpu *vcpu, u32 msr, unsigned gpr)
 {
     u64 value;
-    if (!msr_read(msr, &value))
+    if (!msr_read(vcpu, msr, &value))
         return inject_gp(vcpu, 0);
     vcpu_set_gpr(vcpu, gpr, value);
     return EXIT_ADVANCE;
@@ -131,7 +131,7 @@ enum exit_action exit_rdmsrlist(struct vcpu *vcpu)
 
     if (!entry_read(vcpu->gpr[RSI], index, &msr, &fault))
         return inject_fault(vcpu, &fault);
-    if (msr >> 32 || !msr_read((u32)msr, &value))
+    if (msr >> 32 || !msr_read(vcpu, (u32)msr, &value))
         return inject_gp(vcpu, 0);
     if (!entry_write(vcpu->gpr[RDI], index, value, &fault))
         return inject_fault(vcpu, &fault);

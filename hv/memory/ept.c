@@ -7,7 +7,6 @@
 
 #define ENTRIES 512
 #define TOP_LEVEL 4
-#define EPT_ADDRESS_END BIT(48) /* what a walk of four levels translates */
 
 static u64 page_size(unsigned level)
 {
@@ -164,7 +163,7 @@ bool ept_map_lazy(struct ept *ept, u64 address)
     struct type_walk walk = {.mtrr = ept->mtrr, .steps = MTRR_STEPS};
     unsigned stop, level = largest_level(ept->caps);
     u8 type;
-    if (address >= EPT_ADDRESS_END || address >= BIT(ept->mtrr->physical_bits))
+    if (address >= BIT(ept->mtrr->physical_bits))
         return false;
     if (present(*ept_entry(ept, address, &stop)))
         return true;

@@ -53,14 +53,15 @@ bool guest_canonical_operand(u64 linear);
  * them has a reserved bit set. SDM vol. 3, 'PDPTE Registers'. */
 bool guest_load_pdptes(u64 cr3);
 
-/* What CPUID says about paging; read when first needed, given by host tests. */
+/* What CPUID says about paging: read once, at the start. */
 struct paging_features {
-    unsigned physical_address_width; /* MAXPHYADDR; 0: not read yet */
+    unsigned physical_address_width; /* what the EPT maps: without bits for keys, 48 at most */
     bool pages_1g, la57;
 };
 extern struct paging_features paging_features;
+void paging_features_read(void);
 
-/* MAXPHYADDR in bits. */
+/* MAXPHYADDR in bits, as the guest sees it. */
 unsigned guest_physical_address_width(void);
 
 /* Guest-physical memory; what is not RAM of the guest reads as ones and swallows writes. */

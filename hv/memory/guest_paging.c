@@ -2,10 +2,12 @@
  * The guest's own paging, walked in software. One loop serves all modes: they differ in the number
  * of levels, the size of an entry and the bits that must be 0. SDM vol. 3, 'Paging'.
  */
+#include "lib/atomic.h"
+#include "lib/safe.h"
 #include "memory/guest_memory.h"
 #include "vmx/guest_state.h"
 #include "vmx/live_state.h"
-#include "lib/atomic.h"
+#include "x86/msr.h"
 
 #define ENTRY_PRESENT BIT(0)
 #define ENTRY_WRITE BIT(1)
@@ -26,6 +28,11 @@
 #define LEVELS_MAX 5
 #define CR3_32BIT_TABLE 0xFFFFF000ull
 #define CR3_PDPT 0xFFFFFFE0ull
+#define WIDTHS_UNTOLD (48 << 8 | 36)
+#define EPT_ADDRESS_BITS 48 /* what four levels translate */
+#define CPUID_7_ECX_TME BIT(13)
+#define TME_LOCKED_AND_ENABLED 3
+#define TME_KEY_BITS(activate) ((unsigned)((activate) >> 32) & 15)
 #define BITS(high, low) ((BIT((high) + 1 - (low)) - 1) << (low))
 
 struct paging_features paging_features;
@@ -51,20 +58,31 @@ struct walk {
     bool present, reserved;
 };
 
-static const struct paging_features *features(void)
+/* Memory encryption with several keys takes the highest address bits for the key: with another key
+ * the same memory has other addresses, which must not be mapped. */
+static unsigned address_bits_of_keys(void)
 {
-    if (!paging_features.physical_address_width) {
-        paging_features.pages_1g = cpuid(0x80000001, 0).edx & BIT(26);
-        u32 widths = cpuid(0x80000008, 0).eax;
-        paging_features.la57 = (widths >> 8 & 0xFF) == 57;
-        paging_features.physical_address_width = widths & 0xFF;
-    }
-    return &paging_features;
+    u64 activate;
+    if (cpuid(0, 0).eax < 7 || !(cpuid(7, 0).ecx & CPUID_7_ECX_TME) ||
+        !rdmsr_safe(IA32_TME_ACTIVATE, &activate) ||
+        (activate & TME_LOCKED_AND_ENABLED) != TME_LOCKED_AND_ENABLED)
+        return 0;
+    return TME_KEY_BITS(activate);
+}
+
+void paging_features_read(void)
+{
+    bool told = cpuid(0x80000000, 0).eax >= 0x80000008;
+    u32 widths = told ? cpuid(0x80000008, 0).eax : WIDTHS_UNTOLD;
+    unsigned bits = (widths & 0xFF) - address_bits_of_keys();
+    paging_features.physical_address_width = bits < EPT_ADDRESS_BITS ? bits : EPT_ADDRESS_BITS;
+    paging_features.la57 = (widths >> 8 & 0xFF) == 57;
+    paging_features.pages_1g = cpuid(0x80000001, 0).edx & BIT(26);
 }
 
 unsigned guest_physical_address_width(void)
 {
-    return features()->physical_address_width;
+    return paging_features.physical_address_width;
 }
 
 static struct paging current_paging(u64 linear)
@@ -101,13 +119,13 @@ static bool maps_page(const struct paging *p, unsigned level, u64 entry)
     if (!(entry & ENTRY_LARGE))
         return false;
     return level == 2 ? p->entry_size == 8 || (p->cr4 & CR4_PSE)
-                      : level == 3 && features()->pages_1g;
+                      : level == 3 && paging_features.pages_1g;
 }
 
 /* Bits that must be 0 in a present entry. */
 static u64 reserved_bits(const struct paging *p, unsigned level, bool page, unsigned page_shift)
 {
-    unsigned width = features()->physical_address_width;
+    unsigned width = paging_features.physical_address_width;
     u64 reserved = 0;
     if (p->entry_size == 4) {
         /* PSE-36: bits 20:13 of a large page's entry are address bits 39:32 */
@@ -286,12 +304,12 @@ bool guest_canonical(u64 linear)
 
 bool guest_canonical_operand(u64 linear)
 {
-    return is_linear(linear, features()->la57);
+    return is_linear(linear, paging_features.la57);
 }
 
 bool guest_load_pdptes(u64 cr3)
 {
-    u64 reserved = BITS(63, features()->physical_address_width) | BITS(8, 5) | BITS(2, 1);
+    u64 reserved = BITS(63, paging_features.physical_address_width) | BITS(8, 5) | BITS(2, 1);
     u64 pdpte[4];
     guest_physical_read(cr3 & CR3_PDPT, pdpte, sizeof(pdpte));
     for (unsigned i = 0; i < ARRAY_SIZE(pdpte); i++)

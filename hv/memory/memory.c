@@ -18,6 +18,7 @@ static struct spinlock lock;
 
 unsigned guest_memory_frames(u64 ept_capabilities, u64 end)
 {
+    paging_features_read();
     mtrr_read(&mtrr);
     return ept_frames_needed(ept_capabilities, &mtrr, end) + 2; /* for ones and junk */
 }

@@ -13,26 +13,11 @@ static unsigned variable_count(const struct mtrr_state *state)
 }
 
 #ifndef TALLY_HOST
-#include "lib/safe.h"
+#include "memory/guest_memory.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 
 #define CPUID_1_EDX_MTRR BIT(12)
-#define CPUID_7_ECX_TME BIT(13)
-#define TME_LOCKED_AND_ENABLED 3
-#define TME_KEY_BITS(activate) ((unsigned)((activate) >> 32) & 15)
-
-/* Memory encryption with several keys takes the highest address bits for the key: with another key
- * the same memory has other addresses, which must not be mapped. */
-static unsigned address_bits_of_keys(void)
-{
-    u64 activate;
-    if (cpuid(0, 0).eax < 7 || !(cpuid(7, 0).ecx & CPUID_7_ECX_TME) ||
-        !rdmsr_safe(IA32_TME_ACTIVATE, &activate) ||
-        (activate & TME_LOCKED_AND_ENABLED) != TME_LOCKED_AND_ENABLED)
-        return 0;
-    return TME_KEY_BITS(activate);
-}
 
 static void read_fixed(struct mtrr_state *state)
 {
@@ -58,9 +43,7 @@ bool mtrrs_are_on(void)
 void mtrr_read(struct mtrr_state *state)
 {
     *state = (struct mtrr_state){.def_type = DEF_TYPE_ENABLE | CACHE_WB};
-    state->physical_bits =
-        cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xFF : 36;
-    state->physical_bits -= address_bits_of_keys();
+    state->physical_bits = guest_physical_address_width();
     if (!(cpuid(1, 0).edx & CPUID_1_EDX_MTRR))
         return;
     state->cap = rdmsr(IA32_MTRRCAP);

@@ -135,7 +135,7 @@ static void record_trace(struct trace_log *log, const struct vcpu *vcpu, const s
         row %= log->rows;
     }
     log->record[row] = (struct trace_record){
-        .time = vcpu->exit_tsc - run_facts->start_tsc,
+        .time = vcpu->exit_tsc - vcpu->tsc_moved - run_facts->start_tsc,
         .rip = key->rip,
         .detail = key->detail,
         .cycles = cycles < ~0u ? (u32)cycles : ~0u,

@@ -16,13 +16,24 @@ static struct cpuid_result fake_cpuid(u32 leaf, u32 subleaf);
 
 static struct vcpu vcpu;
 static u64 guest_cr4;
+static bool in_64bit_mode;
+struct paging_features paging_features;
+
+unsigned guest_physical_address_width(void)
+{
+    return 46;
+}
+
 static unsigned executed; /* CPUID instructions */
 static u32 highest_basic = 0x20;
 
 u64 vmread(enum vmcs_field field)
 {
-    assert_int_equal(field, GUEST_CR4);
-    return guest_cr4;
+    switch (field) {
+    case GUEST_CR4: return guest_cr4;
+    case GUEST_IA32_EFER: return EFER_LMA;
+    default: assert_int_equal(field, GUEST_CS_ACCESS_RIGHTS); return in_64bit_mode ? AR_L : 0;
+    }
 }
 
 /* Has every feature; a leaf can be told by its number in EAX where that has no features. */
@@ -54,6 +65,8 @@ static int reset(void **state)
     run_facts = &facts;
     (void)state;
     memset(&vcpu, 0, sizeof(vcpu));
+    cpuid_forget(&vcpu.cpuid_cache);
+    in_64bit_mode = true;
     features_init();
     guest_cr4 = ~0ull;
     highest_basic = 0x20;
@@ -108,7 +121,7 @@ static void features_are_hidden(void **state)
         answers(0xD, 1, 0x1F, ~0u, BITS(13, 11) | BIT(16), 0);
         answers(0x80000001, 0, ~0u, ~0u, 0x121, 0x2C100800);
         answers(0x80000007, 0, ~0u, ~0u, ~0u, BIT(8));
-        answers(0x80000008, 0, 0x3930, 0, 0, 0); /* 48 of 52 bits */
+        answers(0x80000008, 0, 0x392E, 0, 0, 0); /* what the EPT maps, of 52 bits */
     }
     for (u32 component = 2; component < 64; component++) {
         bool there = component < 32 && 0x00073AFC >> component & 1;
@@ -166,6 +179,30 @@ static void two_bits_follow_cr4(void **state)
         guest_cr4 = CR4_PKE;
         assert_true(ask(7, 0).ecx & BIT(4));
     }
+}
+
+/* SDM vol. 2, CPUID: elsewhere SYSCALL is always enumerated as 0. */
+static void syscall_is_shown_in_64_bit_mode_only(void **state)
+{
+    (void)state;
+    for (unsigned again = 0; again < 2; again++) {
+        in_64bit_mode = false;
+        assert_int_equal(ask(0x80000001, 0).edx, 0x2C100000);
+        in_64bit_mode = true;
+        assert_int_equal(ask(0x80000001, 0).edx, 0x2C100800);
+    }
+}
+
+static void ia32_misc_enable_hides_leaves_and_execute_disable(void **state)
+{
+    (void)state;
+    vcpu.misc_enable = MISC_ENABLE_XD_DISABLE;
+    assert_int_equal(ask(0x80000001, 0).edx, 0x2C000800);
+    vcpu.misc_enable = MISC_ENABLE_LIMIT_CPUID;
+    answers(0, 0, 2, 0x756E6547, 0x6C65746E, 0x49656E69);
+    answers(7, 0, ~0u, ~0u, ~0u, ~0u); /* as leaf 2 */
+    assert_int_equal(ask(0x80000001, 0).eax, ~0u);
+    assert_int_equal(ask(LEAF_INFO, 0).eax, TALLY_ABI_VERSION);
 }
 
 static void the_hypervisor_is_announced(void **state)
@@ -239,7 +276,7 @@ static void the_cache_never_mixes_leaves(void **state)
         x = x * 1664525 + 1013904223;
         u32 leaf = x >> 28 == 4 ? x >> 8 : (x >> 24 & 0x3F), subleaf = x >> 12 & 7;
         static const u32 constant[] = {0x1F, 0x5, 0x2, 0x80000008, 0x40000001};
-        u32 expected[] = {0x1F, 0, ~0u, 0x3930, 0};
+        u32 expected[] = {0x1F, 0, ~0u, 0x392E, 0};
         unsigned which = x % ARRAY_SIZE(constant);
         ask(leaf, subleaf);
         assert_int_equal(ask(constant[which], subleaf).eax, expected[which]);
@@ -267,6 +304,8 @@ int main(void)
         cmocka_unit_test_setup(features_are_hidden, reset),
         cmocka_unit_test_setup(instructions_with_a_control_follow_it, reset),
         cmocka_unit_test_setup(two_bits_follow_cr4, reset),
+        cmocka_unit_test_setup(syscall_is_shown_in_64_bit_mode_only, reset),
+        cmocka_unit_test_setup(ia32_misc_enable_hides_leaves_and_execute_disable, reset),
         cmocka_unit_test_setup(the_hypervisor_is_announced, reset),
         cmocka_unit_test_setup(the_hypervisor_is_not_announced, reset),
         cmocka_unit_test_setup(beyond_the_highest_leaf, reset),

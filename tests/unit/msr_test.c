@@ -60,6 +60,7 @@ static int setup(void **state)
     (void)state;
     print_sink = no_output;
     fake_machine(PROFILE_ALL);
+    bitmaps_init();
     return 0;
 }
 
@@ -210,8 +211,7 @@ static void only_some_bits(void **state)
     } rows[] = {
         {IA32_XSS, BIT(11) | BIT(12), BIT(8)}, /* processor trace, by XRSTORS */
         {IA32_XSS, 0, BIT(14)},
-        {IA32_MISC_ENABLE, BIT(0) | BIT(22), BIT(34)}, /* no execute-disable */
-        {MSR_TEST_CTRL, BIT(29), BIT(28)},             /* locked accesses to UC memory fault */
+        {MSR_TEST_CTRL, BIT(29), BIT(28)}, /* locked accesses to UC memory fault */
         {IA32_APIC_BASE, APIC_BASE_ENABLE | APIC_BASE_X2APIC, 0xFEE01000},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -246,8 +246,8 @@ static void what_the_guest_is_told(void **state)
     assert_false(write_msr(IA32_FEATURE_CONTROL, FEATURE_CONTROL_LOCK));
     assert_true(write_msr(IA32_BIOS_UPDT_TRIG, 0x1000)); /* and no update */
     assert_false(read_msr(IA32_BIOS_UPDT_TRIG));
-    fake_msr(IA32_MISC_ENABLE, BIT(18) | BIT(11));
-    reads_as(IA32_MISC_ENABLE, BIT(11));                    /* no MONITOR */
+    fake_msr(IA32_MISC_ENABLE, BIT(18) | BIT(0));
+    reads_as(IA32_MISC_ENABLE, BIT(0) | BIT(11) | BIT(12)); /* no MONITOR, BTS and PEBS */
     assert_true(write_msr(IA32_EFER, EFER_SCE | EFER_LME)); /* LMA is read-only */
     reads_as(IA32_EFER, EFER_SCE | EFER_LME | EFER_LMA);
     fake_guest(GUEST_32BIT);
@@ -289,13 +289,11 @@ static void the_tsc_takes_the_stamp_along(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
         fake_msr(msrs[i], 0);
         fake_vcpu.exit_tsc = 1000;
-        fake_vcpu.sipi_tsc = 500;
         fake_vcpu.tsc_moved = 77;
         u64 before = rdtsc();
         assert_true(write_msr(msrs[i], 5));
         assert_true(fake_vcpu.exit_tsc > 1000 && fake_vcpu.exit_tsc < 1000 + rdtsc() - before);
         assert_int_equal(fake_vcpu.exit_tsc - 1000, fake_vcpu.tsc_moved - 77);
-        assert_int_equal(fake_vcpu.exit_tsc - 1000, fake_vcpu.sipi_tsc - 500);
         reads_as(msrs[i], 5);
     }
 }
@@ -303,12 +301,13 @@ static void the_tsc_takes_the_stamp_along(void **state)
 static void features_come_and_go(void **state)
 {
     (void)state;
-    static const u32 msrs[] = {IA32_APIC_BASE, IA32_MISC_ENABLE, TSX_FORCE_ABORT, IA32_TSX_CTRL};
+    static const u32 msrs[] = {IA32_APIC_BASE, IA32_MISC_ENABLE, TSX_FORCE_ABORT, IA32_TSX_CTRL,
+                               IA32_BIOS_SIGN_ID};
     for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
-        fake_vcpu.cpuid_cache.entry[5].kind = CPUID_CONSTANT;
+        fake_vcpu.cpuid_cache.entry[5].key = 5;
         fake_msr(msrs[i], 0);
         assert_true(write_msr(msrs[i], 0));
-        assert_int_equal(fake_vcpu.cpuid_cache.entry[5].kind, CPUID_EMPTY);
+        assert_int_equal(fake_vcpu.cpuid_cache.entry[5].key, 0);
     }
 }
 
@@ -340,6 +339,23 @@ static unsigned exiting(u32 msr)
     return (is_set(bitmap, bit) ? MSR_READ : 0) | (is_set(bitmap + 2048, bit) ? MSR_WRITE : 0);
 }
 
+/* Hardware keeps the bits that Tally needs; the guest sees what it wrote. */
+static void ia32_misc_enable_is_partly_software(void **state)
+{
+    (void)state;
+    u64 value;
+    fake_msr(IA32_MISC_ENABLE, BIT(18) | BIT(12) | BIT(7));
+    assert_true(write_msr(IA32_MISC_ENABLE, BIT(34) | BIT(22) | BIT(0)));
+    assert_true(fake_msr_get(IA32_MISC_ENABLE, &value) && value == (BIT(18) | BIT(12) | BIT(0)));
+    reads_as(IA32_MISC_ENABLE, BIT(34) | BIT(22) | BIT(12) | BIT(11) | BIT(0));
+    assert_int_equal(exiting(IA32_EFER), MSR_WRITE); /* in `minimal`, too */
+    assert_false(write_msr(IA32_EFER, EFER_LME | EFER_LMA | EFER_NXE));
+    assert_true(write_msr(IA32_EFER, EFER_LME | EFER_LMA));
+    assert_true(write_msr(IA32_MISC_ENABLE, BIT(0)));
+    reads_as(IA32_MISC_ENABLE, BIT(12) | BIT(11) | BIT(0));
+    assert_true(write_msr(IA32_EFER, EFER_LME | EFER_LMA | EFER_NXE));
+}
+
 static void profiles_let_msrs_pass(void **state)
 {
     (void)state;
@@ -361,6 +377,7 @@ static void profiles_let_msrs_pass(void **state)
         {0x1FFF, NONE, RW},
         {0xC0001FFF, W, RW},
         {IA32_BIOS_UPDT_TRIG, RW, RW},
+        {IA32_BIOS_SIGN_ID, W, RW},
         {TSX_FORCE_ABORT, W, RW},
         {IA32_TSX_CTRL, W, RW},
         {IA32_SYSENTER_CS - 1, W, RW},
@@ -418,6 +435,7 @@ int main(void)
         TEST(no_branch_traces),
         TEST(what_the_guest_is_told),
         TEST(features_come_and_go),
+        TEST(ia32_misc_enable_is_partly_software),
         TEST(mtrrs_change_memory_types),
         TEST(the_tsc_takes_the_stamp_along),
         TEST(profiles_let_msrs_pass),
