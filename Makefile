@@ -274,10 +274,10 @@ measure:  ## Linux under Tally, measured for docs/linux-boot.md: all its tables 
 	@+$(BUILD) tally guest >&2
 	@tools/linux-measure
 
-fuzz:  ## random instructions in Bochs: SECONDS=60 SEED= COUNT= CPU= OPTIONS= (docs/fuzz.md)
+fuzz:  ## random instructions in Bochs: SECONDS=60 SEED= COUNT= CPU= OPTIONS=; COMPARE=1: with the bare machine (docs/fuzz.md)
 	@tools/deps build run
 	@+$(BUILD) tally guest >&2
-	@tools/fuzz $(foreach name,seconds seed count cpu options,$(call fuzz_option,$(name)))
+	@tools/fuzz$(if $(COMPARE),-compare) $(foreach name,seconds seed count cpu options,$(call fuzz_option,$(name)))
 fuzz_option = $(if $($(call upper,$(1))),--$(1) $(call quote,$($(call upper,$(1)))))
 upper = $(shell echo $(1) | tr a-z A-Z)
 

@@ -106,7 +106,8 @@ static void check_command_line(void)
     if (!bad)
         return;
     note("unknown on the command line, from here: %s", bad);
-    note("known are: only=FAMILY[,FAMILY...] bench fuzz=SEED,COUNT full-ram quiet triple-fault");
+    note("known are: only=FAMILY[,FAMILY...] bench fuzz=SEED,COUNT compare=BASE,END show=N,... "
+         "full-ram quiet triple-fault");
     for (u32 i = 0; i < ARRAY_SIZE(families); i++)
         note("family: %s", families[i].name);
     bail_out("unknown word on the command line", NULL);
@@ -151,8 +152,8 @@ void main(u32 magic, const struct multiboot_info *information)
         triple_fault();
     if (option_given("bench"))
         bench();
-    else if (fuzz_option())
-        fuzz(fuzz_option());
+    else if (option_value("fuzz="))
+        fuzz();
     else
         run_families();
     finish();

@@ -2,13 +2,16 @@
 #include "kernel/apic.h"
 #include "kernel/console.h"
 #include "kernel/descriptors.h"
+#include "kernel/options.h"
 #include "harness/instruction_test.h"
 #include "kernel/statistics.h"
 #include "harness/tap.h"
 
-#define WATCHDOG_TICKS 20000
-#define WATCHDOG_MAX 8 /* HLT waits for one, too */
-#define TRAPS_MAX 100
+#define WATCHDOG_TICKS 200000
+#define WATCHDOG_MAX 24 /* HLT waits for one, too */
+#define TRAPS_MAX 400
+#define OPCODE_HLT 0xF4
+#define SNIPPET_STEP 0xD1B54A32D192ED03ull
 #define SNIPPETS_BETWEEN_CHECKS 500
 #define EXCEPTIONS 32
 
@@ -18,22 +21,26 @@ __asm__(".pushsection .text\n"
         "fuzz_leave: int $0x40\n" /* VECTOR_DONE */
         ".popsection");
 
+struct fuzz_options fuzz_options;
 static struct snippet snippet;
-static u32 traps, alarms;
-
-/* Ends the snippet from a handler, whatever it has done. */
-static void leave(struct trap_frame *frame)
-{
-    frame->rip = (u64)fuzz_leave;
-    frame->cs = SELECTOR_CODE64;
-    frame->ss = SELECTOR_DATA;
-    frame->rflags = RFLAGS_FIXED;
-}
+static u32 traps, alarms, left_out[LEFT_OUT];
+static bool timed_out;
+static u64 last_offset; /* where the snippet was left */
 
 /* Of the code in its segment. */
 static u32 base(void)
 {
     return snippet.bits == 16 ? 0 : LOW_MEMORY;
+}
+
+/* Ends the snippet from a handler, whatever it has done. */
+static void leave(struct trap_frame *frame)
+{
+    last_offset = frame->rip - base();
+    frame->rip = (u64)fuzz_leave;
+    frame->cs = SELECTOR_CODE64;
+    frame->ss = SELECTOR_DATA;
+    frame->rflags = RFLAGS_FIXED;
 }
 
 static bool in_snippet(const struct trap_frame *frame, u64 *offset)
@@ -56,6 +63,7 @@ static void on_exception(struct trap_frame *frame)
             bail_out("exception between snippets", frame);
         return;
     }
+    fuzz_fold_event(frame);
     if (++traps > TRAPS_MAX || frame->vector == VECTOR_DF || !in_snippet(frame, &offset)) {
         leave(frame);
         return;
@@ -82,15 +90,18 @@ static void on_timer(struct trap_frame *frame)
     apic_eoi();
     if (!running)
         return;
-    if (++alarms >= WATCHDOG_MAX || snippet.raw)
-        leave(frame);
-    else
+    if (++alarms < WATCHDOG_MAX && !snippet.raw) {
         apic_timer_start(WATCHDOG_TICKS);
+        return;
+    }
+    timed_out = true;
+    leave(frame);
 }
 
 static void on_interrupt(struct trap_frame *frame)
 {
-    (void)frame;
+    if (running)
+        fuzz_fold_event(frame);
     apic_eoi();
 }
 
@@ -111,28 +122,59 @@ static u64 random_rflags(void)
     return value;
 }
 
-static void run_snippet(void)
+static bool ended_by_interrupt(const struct run *r)
+{
+    return snippet.legacy && (r->vector == VECTOR_TIMER || r->vector == VECTOR_LOW);
+}
+
+/* Outside IA-32e mode the timer ends HLT, and with it the snippet: in each run at the same place.
+ */
+static bool ended_by_timer(const struct run *r)
+{
+    if (timed_out)
+        return true;
+    return snippet.legacy && r->vector == VECTOR_TIMER &&
+           !(r->rip && r->rip <= snippet.length && snippet.starts[r->rip - 1] &&
+             snippet.code[r->rip - 1] == OPCODE_HLT);
+}
+
+static enum fuzz_left_out why_left_out(const struct run *r)
+{
+    u64 offset = snippet.legacy ? r->rip : last_offset;
+
+    if (ended_by_timer(r))
+        return ENDED_BY_TIMER;
+    return offset < snippet.length ? snippet.unequal[offset] : COMPARED;
+}
+
+static enum fuzz_left_out run_snippet(void)
 {
     struct run r = {.mode = snippet.mode,
                     .code = {snippet.code, snippet.code + snippet.length},
                     .rflags = random_rflags()};
+    u64 touched = snippet.user ? snippet.touched & TOUCHED_MEMORY : snippet.touched;
 
     for (u32 i = 0; i < GPRS; i++)
         r.gpr[i] = i == RSP ? 0 : fuzz_random() >> fuzz_below(64);
-    traps = alarms = 0;
+    traps = alarms = timed_out = 0;
+    last_offset = ~0ull;
     if (snippet.raw)
         fuzz_close_memory();
     if (!snippet.legacy && fuzz_one_in(8))
         apic_self_ipi(VECTOR_LOW);
     apic_timer_start(WATCHDOG_TICKS);
-    run(&r);
-    if (snippet.legacy && (r.vector == VECTOR_TIMER || r.vector == VECTOR_LOW))
+    run_uncounted(&r);
+    if (ended_by_interrupt(&r))
         apic_eoi();
     apic_timer_stop();
+    fuzz_fold_run(&r);
+    fuzz_fold_registers(touched);
     if (snippet.raw)
         fuzz_open_memory();
-    fuzz_state_restore(snippet.user ? 0 : snippet.touched);
+    fuzz_state_restore(touched);
+    fuzz_memory_fold(&snippet);
     __asm__ volatile("sti; nop; cli"); /* what is still pending */
+    return why_left_out(&r);
 }
 
 static void catch_all(void)
@@ -154,35 +196,78 @@ static u64 number(const char **text)
     return value;
 }
 
+static void read_options(void)
+{
+    struct fuzz_options *o = &fuzz_options;
+    const char *numbers = option_value("fuzz="), *hidden = option_value("compare=");
+
+    o->seed = number(&numbers);
+    o->count = number(&numbers);
+    o->show = option_value("show=");
+    o->compare = hidden;
+    if (hidden) {
+        o->hidden = number(&hidden);
+        o->hidden_end = number(&hidden);
+    }
+}
+
+static bool is_shown(u64 index)
+{
+    const char *numbers = fuzz_options.show;
+
+    while (numbers && *numbers >= '0' && *numbers <= '9')
+        if (number(&numbers) == index)
+            return true;
+    return false;
+}
+
 static void show(u64 index)
 {
-    note("snippet %lu, %s%s", index, mode_name(snippet.mode), snippet.raw ? ", raw" : "");
+    print("# snippet %lu, %s%s\n ", index, mode_name(snippet.mode), snippet.raw ? ", raw" : "");
     for (u32 i = 0; i < snippet.length; i++)
         print("%s%02x", snippet.starts[i] ? " " : "", snippet.code[i]);
     print("\n");
 }
 
-void fuzz(const char *numbers)
+static void one_snippet(u64 index)
 {
-    u64 seed = number(&numbers), count = number(&numbers), shown_from = number(&numbers), done = 0;
+    bool shown = is_shown(index);
+    enum fuzz_left_out why;
+
+    fuzz_seed(fuzz_options.seed + index * SNIPPET_STEP);
+    fuzz_digest_begin(shown);
+    fuzz_memory_reset(snippet.touched);
+    fuzz_make_snippet(&snippet);
+    if (shown)
+        show(index);
+    why = run_snippet();
+    left_out[why]++;
+    fuzz_digest_end(index, index == fuzz_options.count - 1, fuzz_left_out_names[why]);
+}
+
+void fuzz(void)
+{
+    const struct fuzz_options *o = &fuzz_options;
     const char *wrong = NULL;
 
+    read_options();
     family_begin("fuzz");
-    fuzz_seed(seed);
+    fuzz_seed(o->seed);
     fuzz_state_init();
     catch_all();
     fuzz_checks_init();
-    while (done < count && !wrong) {
-        fuzz_make_snippet(&snippet);
-        if (shown_from && done >= shown_from)
-            show(done);
-        run_snippet();
-        if (++done % SNIPPETS_BETWEEN_CHECKS == 0 || done == count) {
+    if (o->compare)
+        note("fuzz: Tally's memory %lu,%lu", o->hidden, o->hidden_end);
+    for (u64 done = 0; done < o->count && !wrong;) {
+        one_snippet(done++);
+        if (done % SNIPPETS_BETWEEN_CHECKS == 0 || done == o->count) {
             wrong = fuzz_check();
-            note("fuzz: seed %lu, %lu snippets, %u exits", seed, done,
+            note("fuzz: seed %lu, %lu snippets, %u exits", o->seed, done,
                  under_tally() ? all_exits() : 0);
         }
     }
-    if (!ok(!wrong && count, "seed %lu, %lu snippets", seed, count))
+    for (u32 why = COMPARED + 1; why < LEFT_OUT && o->compare; why++)
+        note("fuzz: left out: %s %u", fuzz_left_out_names[why], left_out[why]);
+    if (!ok(!wrong && o->count, "seed %lu, %lu snippets", o->seed, o->count))
         note("%s", wrong ? wrong : "fuzz=SEED,COUNT wants two numbers");
 }

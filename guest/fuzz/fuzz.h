@@ -19,11 +19,24 @@ struct snippet {
     u32 length;
     u8 code[SNIPPET_SIZE];
     bool starts[SNIPPET_SIZE]; /* where an instruction starts: a fault goes on at the next one */
+    /* Where a register still holds what no two runs have the same: left_out, or 0. */
+    u8 unequal[SNIPPET_SIZE];
 };
 
-/* Runs COUNT snippets: `numbers` is "SEED,COUNT", or "SEED,COUNT,FROM" to show those from FROM on.
- */
-void fuzz(const char *numbers);
+/* Why a snippet is not compared. docs/fuzz.md. */
+enum fuzz_left_out { COMPARED, ENDED_BY_TIMER, ENDED_AT_A_CLOCK, ENDED_AT_HIDDEN_BITS, LEFT_OUT };
+
+struct fuzz_options {
+    u64 seed, count;
+    bool compare;           /* print digests */
+    u64 hidden, hidden_end; /* Tally's memory, in the bare run, too; 0 = none */
+    const char *show;       /* numbers of snippets to show */
+};
+extern struct fuzz_options fuzz_options;
+extern const char *const fuzz_left_out_names[LEFT_OUT];
+
+/* Runs what the command line asks for: fuzz=SEED,COUNT [compare=BASE,END] [show=N,...]. */
+void fuzz(void);
 
 /* fuzz_templates.c */
 void fuzz_make_snippet(struct snippet *snippet);
@@ -47,6 +60,10 @@ extern struct fuzz_msr fuzz_msrs[];
 extern const u32 fuzz_msrs_count;
 
 /* Bits of snippet.touched behind those of the MSRs. */
+#define TOUCHED_CUT BIT(56) /* 16-bit code with an address that does not fit */
+#define TOUCHED_PORTS BIT(57)
+#define TOUCHED_HIDDEN BIT(58) /* an operand lies in Tally's memory */
+#define TOUCHED_MEMORY (TOUCHED_CUT | TOUCHED_HIDDEN | TOUCHED_PORTS)
 #define TOUCHED_CR8 BIT(59)
 #define TOUCHED_DEBUG_REGISTERS BIT(60)
 #define TOUCHED_TABLES BIT(61) /* GDTR, IDTR, LDTR */
@@ -61,9 +78,24 @@ extern struct fuzz_controls fuzz_controls; /* between snippets */
 
 void fuzz_state_init(void);
 void fuzz_state_restore(u64 touched);
+
+/* fuzz_memory_state.c: the memory that a snippet may change. */
+void fuzz_memory_init(void);
+void fuzz_memory_reset(u64 touched);
+void fuzz_memory_fold(const struct snippet *snippet);
 /* Closes all but the pages of the snippet to ring 3, and opens them again. */
 void fuzz_close_memory(void);
 void fuzz_open_memory(void);
+
+/* fuzz_digest.c: what software can see, folded into a digest, or shown, too. */
+void fuzz_digest_begin(bool show);
+void fuzz_fold(const char *name, u64 value);
+/* Memory in whole 64 bytes; `before` is what it was, to show what has changed. */
+void fuzz_fold_memory(const char *name, const void *memory, const void *before, u64 size);
+void fuzz_fold_event(const struct trap_frame *frame);
+void fuzz_fold_run(const struct run *run);
+void fuzz_fold_registers(u64 touched);
+void fuzz_digest_end(u64 index, bool last, const char *left_out);
 
 /* fuzz_checks.c: NULL, or what is wrong. */
 void fuzz_checks_init(void);

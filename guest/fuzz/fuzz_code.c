@@ -1,8 +1,6 @@
 #include "fuzz/fuzz_code.h"
 #include "kernel/descriptors.h"
 #include "kernel/memory.h"
-#include "kernel/memory_map.h"
-#include "kernel/statistics.h"
 
 #define OPCODE_MOV_IMMEDIATE 0xB8
 #define REX 0x40
@@ -72,22 +70,27 @@ u64 random_value(void)
     }
 }
 
-u64 offset_of(const struct snippet *s, u64 address)
+u64 offset_of(struct snippet *s, u64 address)
 {
-    return s->bits == 16 ? (u32)(address - LOW_MEMORY) : address;
+    if (s->bits != 16)
+        return address;
+    if (address >= WINDOW)
+        s->touched |= TOUCHED_CUT;
+    return (u32)(address - LOW_MEMORY);
 }
 
 /* Tally's memory: the lower half only, since fuzz_check() looks at the upper one. */
-static u64 hidden_address(void)
+static u64 hidden_address(struct snippet *s)
 {
-    const struct memory_range *hidden = under_tally() ? memory_map_hidden() : NULL;
+    u64 size = fuzz_options.hidden_end - fuzz_options.hidden;
 
-    if (!hidden)
+    if (!size)
         return LOW_DATA;
-    return hidden->base + fuzz_below((u32)(hidden->end - hidden->base) / 2 - 2 * PAGE_SIZE);
+    s->touched |= TOUCHED_HIDDEN;
+    return fuzz_options.hidden + fuzz_below((u32)size / 2 - 2 * PAGE_SIZE);
 }
 
-u64 random_address(const struct snippet *s)
+u64 random_address(struct snippet *s)
 {
     u64 plain = LOW_DATA + fuzz_below(0x800);
 
@@ -96,11 +99,22 @@ u64 random_address(const struct snippet *s)
     case 1: return WINDOW_PAGE(fuzz_below(WINDOW_PAGES)) + fuzz_below(PAGE_SIZE);
     case 2: return WINDOW_PAGE(1 + fuzz_below(WINDOW_PAGES)) - fuzz_below(16);
     case 3:
-        return s->bits == 16 ? plain : hidden_address(); /* cut to 16 bits, it may be anywhere */
+        return s->bits == 16 ? plain : hidden_address(s); /* cut to 16 bits, it may be anywhere */
     case 4: return s->bits == 64 ? plain | NOT_CANONICAL : plain;
     case 5: return s->bits == 64 ? plain | UPPER_HALF : plain;
     default: return align_down(plain, 64);
     }
+}
+
+u64 random_store_address(struct snippet *s)
+{
+    u64 address;
+
+    do
+        address = random_address(s);
+    while (fuzz_options.compare &&
+           address - fuzz_options.hidden < fuzz_options.hidden_end - fuzz_options.hidden);
+    return address;
 }
 
 static void choose_16_bit_operand(struct snippet *s, struct operand *o)

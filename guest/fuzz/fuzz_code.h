@@ -32,12 +32,28 @@ void with_operand(struct snippet *s, u32 prefix, u32 opcode, u32 reg, const stru
 void with_register(struct snippet *s, u32 prefix, u32 opcode, u32 reg, u32 rm);
 
 /* Where a snippet may read and write, in all modes; often at a bad place. */
-u64 random_address(const struct snippet *s);
+u64 random_address(struct snippet *s);
+/* For what Tally may store in software: it drops what would go to its own memory, where the CPU's
+ * own stores land in junk. */
+u64 random_store_address(struct snippet *s);
 /* An address as the mode's own segments want it. */
-u64 offset_of(const struct snippet *s, u64 address);
+u64 offset_of(struct snippet *s, u64 address);
 /* Any register but RSP, which the way back needs. */
 u32 random_register(const struct snippet *s);
 u64 random_value(void);
+
+/* fuzz_left_out.c: what no two runs have the same, or Tally hides. */
+bool fuzz_is_hidden_instruction(u32 opcode);
+bool fuzz_is_hidden_msr(u32 number);
+bool fuzz_is_clock_msr(u32 number);
+bool fuzz_is_own_leaf(u32 leaf);
+/* Two bytes that are, or begin, such an instruction, wherever a jump leads to. */
+bool fuzz_is_unequal(u8 first, u8 second);
+/* After an instruction with such a result: a load of the register; a snippet that ends before the
+ * load is left out for `why`. */
+void fuzz_overwrite(struct snippet *s, enum fuzz_left_out why, u32 gpr);
+void fuzz_overwrite_results(struct snippet *s, u32 opcode);
+void fuzz_clear_hidden_bits(struct snippet *s, u32 leaf);
 
 /* Templates, in fuzz_registers.c and fuzz_memory.c: an instruction with the loads that it needs. */
 void fuzz_cpuid(struct snippet *s);

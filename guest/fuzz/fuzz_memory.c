@@ -12,16 +12,29 @@
 #define OPCODE_OUT 0xEE
 #define WIDE 1 /* in these opcodes: 16 or 32 bits instead of 8 */
 
-/* Reading these has no effect that matters, nor has writing the others. */
-static const u16 readable[] = {0x21, 0x40, 0x61,  0x64,  0x71,  0x80,  0x84,  0x92,  0xA1,  0xE9,
-                               0xED, 0xF4, 0x3C4, 0x3CC, 0x3D4, 0x3F8, 0x3FA, 0x3FD, 0x3FE, 0xCF8};
+/* Reading these has no effect that matters, nor has writing the last; the first read the same
+ * always. */
+static const u16 steady[] = {0x21, 0x80, 0x84, 0x92, 0xA1, 0xED, 0xF4, 0x3CC, 0x3D4, 0x3FF, 0xCF8};
+static const u16 readable[] = {0x40, 0x61, 0x64, 0x71, 0xE9, 0x3C4, 0x3F8, 0x3FA, 0x3FD, 0x3FE};
 static const u16 writable[] = {0x80, 0x84, 0x85, 0x8C, 0xED, 0x3FF, 0x2FF, 0x5658};
 
-static u32 random_port(bool out)
+static bool is_steady(u32 port)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(steady); i++)
+        if (steady[i] == port)
+            return true;
+    return false;
+}
+
+static u32 random_port(struct snippet *s, bool out)
 {
     if (out)
+        s->touched |= TOUCHED_PORTS;
+    if (out)
         return PICK(writable);
-    return fuzz_one_in(32) ? fuzz_below(0x10000) : PICK(readable);
+    if (fuzz_one_in(2))
+        return PICK(steady);
+    return fuzz_one_in(16) ? fuzz_below(0x10000) : PICK(readable);
 }
 
 static void put_width(struct snippet *s)
@@ -30,10 +43,9 @@ static void put_width(struct snippet *s)
         put(s, 1, PREFIX_OPERAND_SIZE);
 }
 
-void fuzz_port(struct snippet *s)
+static void put_port(struct snippet *s, bool out, u32 port)
 {
-    bool out = fuzz_one_in(2), wide = fuzz_one_in(2);
-    u32 port = random_port(out);
+    bool wide = fuzz_one_in(2);
 
     if (port < 0x100 && fuzz_one_in(3)) {
         begin(s);
@@ -48,14 +60,24 @@ void fuzz_port(struct snippet *s)
     put(s, 1, (out ? OPCODE_OUT : OPCODE_IN) | (wide ? WIDE : 0));
 }
 
+void fuzz_port(struct snippet *s)
+{
+    bool out = fuzz_one_in(2);
+    u32 port = random_port(s, out);
+
+    put_port(s, out, port);
+    if (!out && !is_steady(port))
+        fuzz_overwrite(s, ENDED_AT_A_CLOCK, RAX);
+}
+
 void fuzz_string_io(struct snippet *s)
 {
     static const u8 segments[] = {0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65};
     bool out = fuzz_one_in(2);
 
-    load(s, RDX, random_port(out));
+    load(s, RDX, out || !fuzz_options.compare ? random_port(s, out) : PICK(steady));
     load(s, RCX, fuzz_below(out && fuzz_one_in(256) ? 5000 : 32));
-    load(s, out ? RSI : RDI, offset_of(s, random_address(s)));
+    load(s, out ? RSI : RDI, offset_of(s, out ? random_address(s) : random_store_address(s)));
     begin(s);
     if (fuzz_one_in(4))
         put(s, 1, PICK(segments));
@@ -111,6 +133,23 @@ static const struct memory_instruction {
     {0, 0xFF, 6, false},                        /* PUSH */
 };
 
+/* SGDT, SIDT, SLDT and STR: those that profile `all` intercepts. */
+static bool is_stored_in_software(const struct memory_instruction *m)
+{
+    return (m->opcode == 0x0F00 || m->opcode == 0x0F01) && m->reg < 2;
+}
+
+/* Where a table register's two parts do not lie in two pages: Bochs stores one before it faults. */
+static u64 table_address(struct snippet *s)
+{
+    u64 address;
+
+    do
+        address = random_store_address(s);
+    while (fuzz_options.compare && address % PAGE_SIZE > PAGE_SIZE - 16);
+    return address;
+}
+
 void fuzz_memory(struct snippet *s)
 {
     const struct memory_instruction *m = &PICK(memory_instructions);
@@ -123,6 +162,6 @@ void fuzz_memory(struct snippet *s)
         with_register(s, m->prefix, m->opcode, reg, random_register(s));
         return;
     }
-    o = memory_operand(s, random_address(s));
+    o = memory_operand(s, is_stored_in_software(m) ? table_address(s) : random_address(s));
     with_operand(s, m->prefix, m->opcode, reg, &o);
 }

@@ -13,6 +13,7 @@
 #define OPCODE_RDMSR 0x0F32
 #define OPCODE_WRMSR 0x0F30
 #define OPCODE_XSETBV 0x0F01D1
+#define OPCODE_LEA_EAX_EAX 0x808D /* with a displacement of 32 bits, and no change of flags */
 #define OPCODE_MOV_FROM_CR 0x0F20
 #define OPCODE_MOV_FROM_DR 0x0F21
 #define OPCODE_MOV_TO_CR 0x0F22
@@ -25,9 +26,14 @@ void fuzz_cpuid(struct snippet *s)
     static const u32 leaves[] = {0, 0x40000000, 0x80000000, LEAF_REASON_CYCLES, LEAF_INFO};
     u32 leaf = PICK(leaves) + fuzz_below(fuzz_one_in(4) ? 0x100 : 0x20);
 
-    load(s, RAX, fuzz_one_in(8) ? fuzz_random() : leaf);
+    if (fuzz_one_in(8))
+        leaf = (u32)fuzz_random();
+    if (fuzz_is_own_leaf(leaf))
+        leaf = 1;
+    load(s, RAX, leaf);
     load(s, RCX, fuzz_one_in(8) ? fuzz_random() : fuzz_below(EXIT_REASONS + 8));
     instruction(s, OPCODE_CPUID);
+    fuzz_clear_hidden_bits(s, leaf);
 }
 
 void fuzz_rdmsr(struct snippet *s)
@@ -37,8 +43,16 @@ void fuzz_rdmsr(struct snippet *s)
 
     if (fuzz_one_in(2))
         number = fuzz_msrs[fuzz_below(fuzz_msrs_count)].number;
-    load(s, RCX, fuzz_one_in(16) ? fuzz_random() : number);
+    if (fuzz_one_in(16))
+        number = (u32)fuzz_random();
+    if (fuzz_is_hidden_msr(number))
+        number = IA32_PAT;
+    load(s, RCX, number);
     instruction(s, OPCODE_RDMSR);
+    if (fuzz_is_clock_msr(number)) {
+        fuzz_overwrite(s, ENDED_AT_A_CLOCK, RAX);
+        fuzz_overwrite(s, ENDED_AT_A_CLOCK, RDX);
+    }
 }
 
 /* Each bit is set one time in four. */
@@ -53,7 +67,6 @@ static u64 msr_value(const struct fuzz_msr *msr)
 {
     switch (msr->values) {
     case FLIP_BITS: return msr->value ^ (fuzz_few_bits() & msr->flips);
-    case NEAR: return msr->value + fuzz_below(1u << 20);
     default: return random_value();
     }
 }
@@ -63,18 +76,54 @@ static bool is_mtrr(u32 msr)
     return msr >= IA32_MTRR_PHYSBASE0 && msr <= IA32_MTRR_DEF_TYPE && msr != IA32_PAT;
 }
 
+static void mov_to_cr(struct snippet *s, u32 cr, u64 value)
+{
+    u32 gpr = random_register(s);
+
+    load(s, gpr, value);
+    with_register(s, 0, OPCODE_MOV_TO_CR, cr, gpr);
+}
+
+static void flush_tlb(struct snippet *s)
+{
+    mov_to_cr(s, 3, s->legacy ? (u64)pae_pointers : fuzz_controls.cr3);
+    s->touched |= TOUCHED_CR3;
+}
+
+/* The MSR of a clock gets a little more than it has. */
+static void write_near(struct snippet *s)
+{
+    instruction(s, OPCODE_RDMSR);
+    s->unequal[s->length] = ENDED_AT_A_CLOCK;
+    begin(s);
+    if (s->bits == 16)
+        put(s, 2, PREFIX_OPERAND_SIZE | PREFIX_ADDRESS_SIZE << 8);
+    put(s, 2, OPCODE_LEA_EAX_EAX);
+    put(s, 4, fuzz_below(1u << 20));
+    s->unequal[s->length] = ENDED_AT_A_CLOCK;
+    instruction(s, OPCODE_WRMSR);
+    fuzz_overwrite(s, ENDED_AT_A_CLOCK, RAX);
+    fuzz_overwrite(s, ENDED_AT_A_CLOCK, RDX);
+}
+
 void fuzz_wrmsr(struct snippet *s)
 {
     u32 index = fuzz_below(fuzz_msrs_count);
 
     if (is_mtrr(fuzz_msrs[index].number) && !fuzz_one_in(256)) /* Tally maps all memory anew */
         return;
-    u64 value = msr_value(&fuzz_msrs[index]);
-
     load(s, RCX, fuzz_msrs[index].number);
-    load(s, RAX, (u32)value);
-    load(s, RDX, value >> 32);
-    instruction(s, OPCODE_WRMSR);
+    if (fuzz_msrs[index].values == NEAR) {
+        write_near(s);
+    } else {
+        u64 value = msr_value(&fuzz_msrs[index]);
+
+        load(s, RAX, (u32)value);
+        load(s, RDX, value >> 32);
+        instruction(s, OPCODE_WRMSR);
+    }
+    if (fuzz_msrs[index].number == IA32_EFER && fuzz_options.compare)
+        flush_tlb(s); /* a page with XD set may be known from before, or not */
     s->touched |= BIT(index);
 }
 
@@ -103,7 +152,7 @@ static u64 cr4_value(const struct snippet *s)
 
     if (fuzz_one_in(4))
         value |= s->legacy ? CR4_LA57 : CR4_PCIDE;
-    if (under_tally() && fuzz_one_in(8))
+    if (fuzz_one_in(8) && under_tally() && !fuzz_options.compare)
         value |= CR4_VMXE | CR4_SMXE;
     if (fuzz_one_in(8))
         value |= BIT(25 + fuzz_below(s->bits == 64 ? 39 : 7));
@@ -120,14 +169,6 @@ static u64 cr3_value(const struct snippet *s)
     if (s->bits == 64 && fuzz_one_in(4))
         value |= BIT(52 + fuzz_below(12));
     return value;
-}
-
-static void mov_to_cr(struct snippet *s, u32 cr, u64 value)
-{
-    u32 gpr = random_register(s);
-
-    load(s, gpr, value);
-    with_register(s, 0, OPCODE_MOV_TO_CR, cr, gpr);
 }
 
 void fuzz_cr_write(struct snippet *s)
@@ -173,6 +214,8 @@ void fuzz_debug_register(struct snippet *s)
     }
     if (dr < 4 && fuzz_one_in(4))
         value = 0x80;
+    if (fuzz_options.compare && (dr == 4 || dr == 6))
+        value &= ~DR6_BT; /* Bochs clears it at the next #DB; hardware and Tally do not */
     if (dr >= 4 && s->bits == 64 && fuzz_one_in(8))
         value |= BIT(32 + fuzz_below(32));
     load(s, gpr, value);
@@ -218,7 +261,7 @@ void fuzz_table_load(struct snippet *s)
     if (s->legacy && s->mode != MODE_P32 && s->mode != MODE_P32_USER)
         return;
     if (fuzz_one_in(3))
-        table = WINDOW_PAGE(WINDOW_MISSING) + fuzz_below(4000);
+        table = WINDOW_PAGE(WINDOW_MISSING) + (fuzz_options.compare ? -2u : fuzz_below(4000));
     o = memory_operand(s, table);
     if (!s->user && s->bits == 16 && o.address_bits == 16)
         return; /* the address would be cut */

@@ -1,4 +1,4 @@
-#include "fuzz/fuzz.h"
+#include "fuzz/fuzz_code.h"
 #include "kernel/apic.h"
 #include "kernel/descriptors.h"
 #include "harness/legacy.h"
@@ -72,8 +72,10 @@ static void init_msrs(void)
         run(&r);
         msr->there = ran_to_end(&r);
         msr->value = r.gpr[RDX] << 32 | (u32)r.gpr[RAX];
-        if (msr->number == IA32_APIC_BASE && !under_tally())
+        if (msr->number == IA32_APIC_BASE && (fuzz_options.compare || !under_tally()))
             msr->flips = 0; /* this CPU would take another address */
+        if (fuzz_is_hidden_msr(msr->number))
+            msr->there = false;
     }
 }
 
@@ -101,6 +103,7 @@ void fuzz_state_init(void)
     struct fuzz_controls *c = &fuzz_controls;
 
     apic_init();
+    fuzz_memory_init();
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
         write_cr4(read_cr4() | CR4_OSXSAVE | CR4_OSFXSR);
     init_msrs();

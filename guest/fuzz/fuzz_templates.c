@@ -31,13 +31,23 @@ static const u32 plain[] = {
 };
 /* clang-format on */
 
+static void put_plain(struct snippet *s)
+{
+    u32 opcode = PICK(plain);
+
+    if (fuzz_is_hidden_instruction(opcode))
+        opcode = OPCODE_NOP;
+    instruction(s, opcode);
+    fuzz_overwrite_results(s, opcode);
+}
+
 static void random_plain(struct snippet *s)
 {
     if (fuzz_one_in(3))
         load(s, fuzz_below(4), random_value());
-    instruction(s, PICK(plain));
+    put_plain(s);
     if (s->code[s->length - 1] == OPCODE_STI && fuzz_one_in(2))
-        instruction(s, PICK(plain)); /* in its shadow */
+        put_plain(s); /* in its shadow */
 }
 
 static void random_interrupt(struct snippet *s)
@@ -53,10 +63,12 @@ static void random_interrupt(struct snippet *s)
 static void random_halt(struct snippet *s)
 {
     instruction(s, OPCODE_STI);
+    bool wait = fuzz_one_in(4) && !fuzz_is_hidden_instruction(OPCODE_MWAIT);
+
     if (fuzz_one_in(4))
-        instruction(s, PICK(plain));
+        put_plain(s);
     instruction(s, OPCODE_STI);
-    instruction(s, fuzz_one_in(4) ? OPCODE_MWAIT : OPCODE_HLT);
+    instruction(s, wait ? OPCODE_MWAIT : OPCODE_HLT);
 }
 
 /* The next instruction runs in the shadow. */
@@ -74,7 +86,7 @@ static void random_mov_ss(struct snippet *s)
 
     load(s, gpr, stacks[s->mode]);
     with_register(s, 0, OPCODE_MOV_TO_SEGMENT, SS, gpr);
-    instruction(s, PICK(plain));
+    put_plain(s);
 }
 
 static void random_jump(struct snippet *s)
@@ -130,7 +142,9 @@ static void put_template(struct snippet *s)
  * EVEX with broadcast where an instruction has none is an assertion that ends Bochs. */
 static bool unwanted(const struct snippet *s, u8 byte)
 {
-    if (byte == EVEX)
+    u8 last = s->length ? s->code[s->length - 1] : 0;
+
+    if (byte == EVEX || fuzz_is_unequal(last, byte))
         return true;
     return s->mode == MODE_V86 && (byte == OPCODE_CLI || byte == 0x9D || byte == 0xCF);
 }

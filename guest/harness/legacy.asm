@@ -11,6 +11,10 @@ REAL_IVT      equ 0xC000
 
 struc state
     .gpr:    resd 8
+    .ds:     resd 1
+    .es:     resd 1
+    .fs:     resd 1
+    .gs:     resd 1
     .eip:    resd 1
     .cs:     resd 1
     .eflags: resd 1
@@ -19,6 +23,9 @@ struc state
     .paged:  resd 1
     .vector: resd 1
     .error:  resd 1
+    .tr:     resd 1
+    .cr3:    resd 1
+    .idtr:   resb 6
 endstruc
 %define STATE(field) LEGACY_STATE + state.%+field
 
@@ -144,38 +151,59 @@ legacy_entry_%+number:
 
 legacy_trap:
     pushad
+    push ds
+    push es
+    push fs
+    push gs
     cld
     mov eax, SELECTOR_DATA
     mov ds, eax
     mov es, eax
     mov ebp, esp                        ; SS may be the code's own, with a base: [ebp] means SS
-    mov esi, 7 * 4                      ; PUSHAD's order is the reverse of the registers' numbers
+    mov esi, 11 * 4                     ; the order of what was pushed is the reverse of struct state's
     mov edi, STATE(gpr)
 .register:
     mov eax, [ebp + esi]
     stosd
     sub esi, 4
     jns .register
-    mov eax, [ebp + 32]
-    mov [STATE(vector)], eax
-    mov eax, [ebp + 36]
-    mov [STATE(error)], eax
-    mov eax, [ebp + 40]
-    mov [STATE(eip)], eax
-    mov ecx, [ebp + 44]
-    mov [STATE(cs)], ecx
     mov eax, [ebp + 48]
+    mov [STATE(vector)], eax
+    mov eax, [ebp + 52]
+    mov [STATE(error)], eax
+    mov eax, [ebp + 56]
+    mov [STATE(eip)], eax
+    mov ecx, [ebp + 60]
+    mov [STATE(cs)], ecx
+    mov eax, [ebp + 64]
     mov [STATE(eflags)], eax
     add dword [STATE(gpr) + ESP_], 20   ; ring 0: vector, error code, EIP, CS and EFLAGS lie above it
+    mov [STATE(ss)], ss
     test eax, EFLAGS_VM
-    jnz .other_stack
+    jnz .virtual_8086
     test ecx, 3
     jz return_to_long_mode
+    jmp .other_stack
+.virtual_8086:
+    mov eax, [ebp + 76]
+    mov [STATE(es)], eax
+    mov eax, [ebp + 80]
+    mov [STATE(ds)], eax
+    mov eax, [ebp + 84]
+    mov [STATE(fs)], eax
+    mov eax, [ebp + 88]
+    mov [STATE(gs)], eax
 .other_stack:
-    mov eax, [ebp + 52]
+    mov eax, [ebp + 68]
     mov [STATE(gpr) + ESP_], eax
+    mov eax, [ebp + 72]
+    mov [STATE(ss)], eax
 
 return_to_long_mode:
+    str [STATE(tr)]
+    sidt [STATE(idtr)]
+    mov eax, cr3
+    mov [STATE(cr3)], eax
     mov eax, SELECTOR_DATA
     mov ss, eax
     mov esp, legacy_stack.top
@@ -256,6 +284,11 @@ real_code:
     mov [cs:REAL(gpr) + EBP_], ebp
     mov [cs:REAL(gpr) + ESI_], esi
     mov [cs:REAL(gpr) + EDI_], edi
+    mov [cs:REAL(ds)], ds
+    mov [cs:REAL(es)], es
+    mov [cs:REAL(fs)], fs
+    mov [cs:REAL(gs)], gs
+    mov [cs:REAL(ss)], ss
     xor eax, eax
     mov dword [cs:REAL(error)], eax
     pop ax

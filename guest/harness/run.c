@@ -40,6 +40,18 @@ static const struct mode_setup modes[MODES] = {
     [MODE_REAL] = {"real-address", 0, LOW_SEGMENT, LOW_MEMORY, LEGACY, 0},
 };
 
+#define DEFINE_SEGMENT_REGISTER(name)                                                              \
+    static u64 read_##name(void)                                                                   \
+    {                                                                                              \
+        u64 selector;                                                                              \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(selector));                                  \
+        return selector;                                                                           \
+    }
+DEFINE_SEGMENT_REGISTER(ds)
+DEFINE_SEGMENT_REGISTER(es)
+DEFINE_SEGMENT_REGISTER(fs)
+DEFINE_SEGMENT_REGISTER(gs)
+
 struct run *running;
 
 void run_enter(const struct trap_frame *start, u64 data_selector);
@@ -62,8 +74,13 @@ static void end_run(struct run *run, const struct trap_frame *frame)
     if (frame->vector == VECTOR_DONE)
         run->rip -= DONE_LENGTH;
     run->cs = frame->cs;
+    run->ss = frame->ss;
     run->rflags = frame->rflags;
     run->cr2 = read_cr2();
+    run->ds = read_ds();
+    run->es = read_es();
+    run->fs = read_fs();
+    run->gs = read_gs();
     run_leave();
 }
 
@@ -126,24 +143,48 @@ static void run_legacy(struct run *run, const struct mode_setup *mode)
     if (state.vector == VECTOR_DONE)
         run->rip -= DONE_LENGTH;
     run->cs = state.cs;
+    run->ss = (u16)state.ss;
+    run->ds = (u16)state.ds;
+    run->es = (u16)state.es;
+    run->fs = (u16)state.fs;
+    run->gs = (u16)state.gs;
+    run->cr3 = state.cr3;
+    run->tr = (u16)state.tr;
+    run->idt_base = state.idt_base;
     run->rflags = state.eflags;
     run->cr2 = read_cr2();
 }
 
-static void run_and_count(struct run *run)
+static void prepare(struct run *run)
 {
-    const struct mode_setup *mode = &modes[run->mode];
-    struct exit_counts before, after;
-
     place_code(run->code);
     if (!run->gpr[RSP])
-        run->gpr[RSP] = LOW_STACK_TOP - mode->base;
+        run->gpr[RSP] = LOW_STACK_TOP - modes[run->mode].base;
+}
 
-    read_counts_before(run->reason, &before);
+static void run_prepared(struct run *run)
+{
+    const struct mode_setup *mode = &modes[run->mode];
+
     if (mode->kind == IN_LONG_MODE)
         run_long(run, mode);
     else
         run_legacy(run, mode);
+}
+
+void run_uncounted(struct run *run)
+{
+    prepare(run);
+    run_prepared(run);
+}
+
+static void run_and_count(struct run *run)
+{
+    struct exit_counts before, after;
+
+    prepare(run);
+    read_counts_before(run->reason, &before);
+    run_prepared(run);
     read_counts_after(run->reason, &after);
 
     run->reason_exits = after.reason_exits - before.reason_exits;

@@ -54,6 +54,8 @@ struct run {
     u64 error;     /* out: its error code, 0 without one */
     u64 rip;       /* out: offset in the code; that of the appended INT if it ran to the end */
     u64 cs, cr2, dr6;
+    u64 ss, ds, es, fs, gs; /* out */
+    u64 cr3, tr, idt_base;  /* out, outside IA-32e mode: what the way back changes */
 
     u32 reason;        /* in: whose exits to count */
     u32 reason_exits;  /* out: exits for `reason` while the code ran */
@@ -63,6 +65,8 @@ struct run {
 
 /* Runs it with interrupts off (unless rflags says otherwise). */
 void run(struct run *run);
+/* The same without counting exits, and with DR6 left alone. */
+void run_uncounted(struct run *run);
 
 /* True when the code ran to its end. */
 static inline bool ran_to_end(const struct run *run)

@@ -6,6 +6,7 @@
 #define PAGE_PRESENT BIT(0)
 #define PAGE_WRITABLE BIT(1)
 #define PAGE_USER BIT(2)
+#define PAGE_DIRTY BIT(6)
 #define PAGE_RESERVED BIT(51) /* above every MAXPHYADDR so far */
 #define PAGE_NO_EXECUTE BIT(63)
 #define PAGE_OPEN (PAGE_PRESENT | PAGE_WRITABLE | PAGE_USER)
@@ -81,4 +82,19 @@ bool window_follows_its_entry(void (*flush)(void))
         follows &= page[0] == 0x30 + i;
     }
     return follows;
+}
+
+void *window_frame(enum window_page page)
+{
+    return frames[page];
+}
+
+bool window_written(enum window_page page)
+{
+    bool written = window_table[page] & PAGE_DIRTY;
+
+    window_table[page] &= ~PAGE_DIRTY;
+    if (written)
+        invlpg(WINDOW_PAGE(page));
+    return written;
 }

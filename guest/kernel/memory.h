@@ -35,6 +35,10 @@ void memory_at_end(void);
 /* True if the TLB never shows an old frame of the window's plain page after flush(). */
 bool window_follows_its_entry(void (*flush)(void));
 
+/* The frame behind a page of the window, and whether it was written to since the last call. */
+void *window_frame(enum window_page page);
+bool window_written(enum window_page page);
+
 extern u64 pml4[512];
 
 #endif

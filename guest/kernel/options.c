@@ -1,7 +1,8 @@
 #include "kernel/options.h"
 
 static const char *const words[] = {"bench", "full-ram", "quiet", "triple-fault"};
-static const char only[] = "only=", fuzz[] = "fuzz=";
+static const char only[] = "only=";
+static const char *const with_value[] = {"fuzz=", "compare=", "show="};
 
 static char command_line[256];
 
@@ -83,11 +84,14 @@ bool option_given(const char *word)
     return false;
 }
 
-const char *fuzz_option(void)
+const char *option_value(const char *name)
 {
     for (const char *w = skip_spaces(command_line); *w; w = next_word(w))
-        if (starts(w, fuzz))
-            return w + sizeof(fuzz) - 1;
+        if (starts(w, name)) {
+            while (*name++)
+                w++;
+            return w;
+        }
     return NULL;
 }
 
@@ -146,7 +150,9 @@ const char *unknown_word(bool (*is_family)(const char *name, u32 length))
                 return bad;
             continue;
         }
-        bool known = starts(w, fuzz);
+        bool known = false;
+        for (u32 i = 0; i < ARRAY_SIZE(with_value); i++)
+            known |= starts(w, with_value[i]);
         for (u32 i = 0; i < ARRAY_SIZE(words); i++)
             known |= equals(w, length_of(w), words[i]);
         if (!known)

@@ -8,8 +8,8 @@
 void options_read(const struct multiboot_info *information);
 
 bool option_given(const char *word);
-/* What stands behind fuzz=, or NULL. */
-const char *fuzz_option(void);
+/* What stands behind `name`, which ends with '='; NULL if it was not given. */
+const char *option_value(const char *name);
 /* True if the family is to run: all do unless only= names some. */
 bool family_wanted(const char *name, bool by_default);
 /* The first word, or name in only=, that is not known; NULL if there is none. */
