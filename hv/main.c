@@ -51,14 +51,18 @@ static const void *boot_memory(u64 address)
     return physical(address);
 }
 
+static void stop_if(const char *problem)
+{
+    if (problem)
+        fatal("%s", problem);
+}
+
 static void read_what_the_loader_told(u32 magic, u32 information)
 {
     const char *problem = boot_info_read(&info, magic, information, boot_memory);
     console_choose_screen(&info); /* what was told before the problem may do */
-    if (problem)
-        fatal("%s", problem);
-    if (!options_parse(&options, info.command_line, error, sizeof(error)))
-        fatal("%s", error);
+    stop_if(problem);
+    stop_if(options_parse(&options, info.command_line));
     if (!info.module_count && !options.caps)
         fatal("no guest: give a kernel as the first module (GRUB: module, QEMU: -initrd)");
 }
@@ -95,24 +99,20 @@ static void look_at_the_machine(void)
 static __attribute__((noreturn)) void show_capabilities(const char *problem)
 {
     dump_capabilities(&controls);
-    if (problem)
-        fatal("%s", problem);
+    stop_if(problem);
     power_end(VERDICT_PASSED);
 }
 
 static void look_at_vmx(void)
 {
-    const char *problem = vmx_check();
-    if (problem)
-        fatal("%s", problem);
+    stop_if(vmx_check());
     vmx_capabilities_read(&vmx_capabilities, rdmsr, cpuid(0x80000008, 0).eax);
     features_init();
-    problem =
+    const char *problem =
         controls_negotiate(&vmx_capabilities, options.profile, &controls, error, sizeof(error));
     if (options.caps)
         show_capabilities(problem);
-    if (problem)
-        fatal("%s", problem);
+    stop_if(problem);
     char lacking[512];
     if (controls_lacking(&vmx_capabilities, options.profile, lacking, sizeof(lacking)))
         say("this CPU lacks: %s", lacking);
@@ -255,9 +255,8 @@ static void enter_other_cpu(struct cpu *cpu)
     set_up_vcpu(cpu);
     bool runs_guest = cpu->vcpu.index < cpus_limit;
     cpu_is_ready(cpu);
-    if (!runs_guest) /* in root operation an INIT waits: no guest can start it behind Tally's back
-                      */
-        stay_in_tally();
+    if (!runs_guest)
+        stay_in_tally(); /* in root operation an INIT waits: no guest can start it */
     vcpu_run(&cpu->vcpu);
 }
 

@@ -72,58 +72,54 @@ static bool has_values(const struct option *option)
     return option->choices || option->kind == NUMBER;
 }
 
-/* The line that says what is wrong; grows by one call after the other. */
-struct message {
-    char *text;
-    size_t size, length;
-};
+static char problem[256]; /* the line that says what is wrong */
 
-static void append(struct message *m, const char *text, int length)
+static void add_to_problem(const char *text, int length)
 {
-    size_t used = m->length < m->size ? m->length : m->size;
-    m->length += format_string(m->text + used, m->size - used, "%.*s", length, text);
+    size_t used = strlen(problem);
+    format_string(problem + used, sizeof(problem) - used, "%.*s", length, text);
 }
 
-static void append_text(struct message *m, const char *text)
+static void add_text(const char *text)
 {
-    append(m, text, -1);
+    add_to_problem(text, -1);
 }
 
-static bool refuse_word(struct message *m, struct word word)
+static const char *refuse_word(struct word word)
 {
-    append_text(m, "unknown option '");
-    append(m, word.text, word.length);
-    append_text(m, "': valid are");
+    add_text("unknown option '");
+    add_to_problem(word.text, word.length);
+    add_text("': valid are");
     for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
         if (option_table[i].kind != FLAG && !has_values(&option_table[i]))
             continue;
-        append_text(m, " ");
-        append_text(m, option_table[i].name);
-        append_text(m, option_table[i].kind == FLAG ? "" : "=");
+        add_text(" ");
+        add_text(option_table[i].name);
+        add_text(option_table[i].kind == FLAG ? "" : "=");
     }
-    return false;
+    return problem;
 }
 
-static bool refuse_value(struct message *m, const struct option *option, struct word value)
+static const char *refuse_value(const struct option *option, struct word value)
 {
-    append_text(m, option->name);
-    append_text(m, "=");
-    append(m, value.text, value.length);
+    add_text(option->name);
+    add_text("=");
+    add_to_problem(value.text, value.length);
     if (!has_values(option)) {
-        append_text(m, ": only the test image has such aids: build/tally-test.elf");
-        return false;
+        add_text(": only the test image has such aids: build/tally-test.elf");
+        return problem;
     }
-    append_text(m, ": valid are");
+    add_text(": valid are");
     if (option->max) {
         char limit[24];
         format_string(limit, sizeof(limit), " 0 to %u", option->max);
-        append_text(m, limit);
+        add_text(limit);
     }
     for (const struct choice *c = option->choices; c && c->name; c++) {
-        append_text(m, c == option->choices && !option->max ? " " : ", ");
-        append_text(m, c->name);
+        add_text(c == option->choices && !option->max ? " " : ", ");
+        add_text(c->name);
     }
-    return false;
+    return problem;
 }
 
 static bool word_is(struct word word, const char *name)
@@ -131,7 +127,7 @@ static bool word_is(struct word word, const char *name)
     return strncmp(word.text, name, word.length) == 0 && name[word.length] == '\0';
 }
 
-static bool contains(struct word word, char c)
+static bool has_letter(struct word word, char c)
 {
     for (int i = 0; i < word.length; i++)
         if (word.text[i] == c)
@@ -140,7 +136,7 @@ static bool contains(struct word word, char c)
 }
 
 /* Cuts the first piece off `rest`, up to a separator or the end; the separator goes too. */
-static struct word cut(struct word *rest, const char *separators)
+static struct word cut_piece(struct word *rest, const char *separators)
 {
     struct word piece = {rest->text, 0};
     while (piece.length < rest->length && !strchr(separators, piece.text[piece.length]))
@@ -177,8 +173,8 @@ static bool parse_set(const struct option *option, struct word value, u32 *set)
     bool more;
     *set = 0;
     do {
-        more = contains(value, ',');
-        struct word piece = cut(&value, ",");
+        more = has_letter(value, ',');
+        struct word piece = cut_piece(&value, ",");
         const struct choice *choice = find_choice(option->choices, piece);
         u32 number = choice ? choice->value : 0;
         if (!choice && !(option->max && parse_number(option, piece, &number)))
@@ -192,43 +188,43 @@ static bool parse_value(const struct option *option, struct word value, u32 *res
 {
     switch (option->kind) {
     case FLAG: *result = true; return true;
-    case ONE: return !contains(value, ',') && parse_set(option, value, result);
+    case ONE: return !has_letter(value, ',') && parse_set(option, value, result);
     case SET: return parse_set(option, value, result);
     case NUMBER: return parse_number(option, value, result);
     }
     return false;
 }
 
-static bool parse_word(struct options *options, struct word word, struct message *error)
+static const char *parse_word(struct options *options, struct word word)
 {
-    bool has_value = contains(word, '=');
+    bool has_value = has_letter(word, '=');
     struct word value = word;
-    struct word name = cut(&value, "=");
+    struct word name = cut_piece(&value, "=");
 
     for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
         const struct option *option = &option_table[i];
         u32 *result = (u32 *)((char *)options + option->offset);
         if (!word_is(name, option->name) || has_value != (option->kind != FLAG))
             continue;
-        return parse_value(option, value, result) || refuse_value(error, option, value);
+        return parse_value(option, value, result) ? NULL : refuse_value(option, value);
     }
-    return refuse_word(error, word);
+    return refuse_word(word);
 }
 
-bool options_parse(struct options *options, const char *command_line, char *error, size_t size)
+const char *options_parse(struct options *options, const char *command_line)
 {
     struct word rest = {command_line, strlen(command_line)};
-    struct message message = {error, size, 0};
 
+    problem[0] = '\0';
     *options = defaults;
     while (rest.length) {
-        struct word word = cut(&rest, " \t\r\n");
+        struct word word = cut_piece(&rest, " \t\r\n");
         if (!word.length)
             continue;
-        if (!parse_word(options, word, &message))
-            return false;
+        if (parse_word(options, word))
+            return problem;
     }
     if (options->report == REPORT_PER_CPU) /* of what, if not of the table? */
         options->report |= REPORT_TABLE;
-    return true;
+    return NULL;
 }

@@ -35,9 +35,8 @@ struct options {
 /*
  * Parses Tally's command line over the defaults; of an option given twice the last one holds. A
  * first word with a '/' and no '=' is the image's path, as some boot loaders put it, and skipped.
- * An unknown word or value is an error: false comes back and `error` (size bytes) holds one line
- * that names the valid ones.
+ * Returns NULL, or for an unknown word or value one line that names the valid ones.
  */
-bool options_parse(struct options *options, const char *command_line, char *error, size_t size);
+const char *options_parse(struct options *options, const char *command_line);
 
 #endif
