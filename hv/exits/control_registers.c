@@ -60,14 +60,14 @@ static bool may_enter_long_mode(u64 cr4)
 }
 
 /* Whether the guest may put `new` into CR0. */
-static bool cr0_allowed(const struct state *now, u64 new)
+static bool cr0_allowed(const struct state *now, u64 wanted)
 {
-    u64 set = new & ~now->cr0, cleared = now->cr0 & ~new;
-    if (new >> 32)
+    u64 set = wanted & ~now->cr0, cleared = now->cr0 & ~wanted;
+    if (wanted >> 32)
         return false;
-    if ((new &CR0_PG) && !(new &CR0_PE))
+    if ((wanted & CR0_PG) && !(wanted & CR0_PE))
         return false;
-    if ((new &CR0_NW) && !(new &CR0_CD))
+    if ((wanted & CR0_NW) && !(wanted & CR0_CD))
         return false;
     if ((set & CR0_PG) && (vmread(GUEST_IA32_EFER) & EFER_LME) && !may_enter_long_mode(now->cr4))
         return false;
@@ -94,49 +94,49 @@ static enum exit_action set_cr0(u64 value)
 
 static enum exit_action write_guest_cr0(struct vcpu *vcpu, const struct state *now, u64 value)
 {
-    u64 new = (value & (CR0_DEFINED | ~0ull << 32)) | CR0_ET;
-    u64 changed = now->cr0 ^ new;
-    if (likely(!(changed & ~CR0_PLAIN) && !(new &CR0_CD)))
-        return set_cr0(new);
+    u64 wanted = (value & (CR0_DEFINED | ~0ull << 32)) | CR0_ET;
+    u64 changed = now->cr0 ^ wanted;
+    if (likely(!(changed & ~CR0_PLAIN) && !(wanted & CR0_CD)))
+        return set_cr0(wanted);
 
-    bool long_mode = (new &CR0_PG) && (vmread(GUEST_IA32_EFER) & EFER_LME);
-    bool pae = (new &CR0_PG) && !long_mode && (now->cr4 & CR4_PAE);
+    bool long_mode = (wanted & CR0_PG) && (vmread(GUEST_IA32_EFER) & EFER_LME);
+    bool pae = (wanted & CR0_PG) && !long_mode && (now->cr4 & CR4_PAE);
 
-    if (!cr0_allowed(now, new))
+    if (!cr0_allowed(now, wanted))
         return inject_gp(vcpu, 0);
     if (pae && (changed & CR0_RELOADS_PDPTES) && !guest_load_pdptes(vmread(GUEST_CR3)))
         return inject_gp(vcpu, 0);
-    live_set_cache_bits(new);
+    live_set_cache_bits(wanted);
     if (long_mode != now->long_mode)
         set_long_mode(vcpu, long_mode);
     if (changed & CR0_PG)
         flush_guest_tlb(vcpu);
-    return set_cr0(new);
+    return set_cr0(wanted);
 }
 
-static bool cr4_allowed(const struct vcpu *vcpu, const struct state *now, u64 new)
+static bool cr4_allowed(const struct vcpu *vcpu, const struct state *now, u64 wanted)
 {
-    u64 changed = now->cr4 ^ new;
-    if (new & ~vcpu->controls.cr4_allowed)
+    u64 changed = now->cr4 ^ wanted;
+    if (wanted & ~vcpu->controls.cr4_allowed)
         return false;
-    if (now->long_mode && ((changed & CR4_LA57) || !(new &CR4_PAE)))
+    if (now->long_mode && ((changed & CR4_LA57) || !(wanted & CR4_PAE)))
         return false;
-    if ((changed & new &CR4_PCIDE) && (!now->long_mode || (vmread(GUEST_CR3) & CR3_PCID)))
+    if ((changed & wanted & CR4_PCIDE) && (!now->long_mode || (vmread(GUEST_CR3) & CR3_PCID)))
         return false;
-    return !((new &CR4_CET) && !(now->cr0 & CR0_WP));
+    return !((wanted & CR4_CET) && !(now->cr0 & CR0_WP));
 }
 
-static enum exit_action write_guest_cr4(struct vcpu *vcpu, const struct state *now, u64 new)
+static enum exit_action write_guest_cr4(struct vcpu *vcpu, const struct state *now, u64 wanted)
 {
-    u64 changed = now->cr4 ^ new;
-    bool pae = (now->cr0 & CR0_PG) && !now->long_mode && (new &CR4_PAE);
+    u64 changed = now->cr4 ^ wanted;
+    bool pae = (now->cr0 & CR0_PG) && !now->long_mode && (wanted & CR4_PAE);
 
-    if (!cr4_allowed(vcpu, now, new))
+    if (!cr4_allowed(vcpu, now, wanted))
         return inject_gp(vcpu, 0);
     if (pae && (changed & CR4_RELOADS_PDPTES) && !guest_load_pdptes(vmread(GUEST_CR3)))
         return inject_gp(vcpu, 0);
-    vmwrite(CR4_READ_SHADOW, new);
-    vmwrite(GUEST_CR4, new | CR4_REQUIRED);
+    vmwrite(CR4_READ_SHADOW, wanted);
+    vmwrite(GUEST_CR4, wanted | CR4_REQUIRED);
     if (changed & CR4_FLUSHES)
         flush_guest_tlb(vcpu);
     return EXIT_ADVANCE;
@@ -189,7 +189,7 @@ static enum exit_action mov_from(struct vcpu *vcpu, unsigned number, unsigned gp
     return EXIT_ADVANCE;
 }
 
-static enum exit_action clts(void)
+static enum exit_action carry_out_clts(void)
 {
     vmwrite(CR0_READ_SHADOW, vmread(CR0_READ_SHADOW) & ~CR0_TS);
     vmwrite(GUEST_CR0, vmread(GUEST_CR0) & ~CR0_TS);
@@ -197,7 +197,7 @@ static enum exit_action clts(void)
 }
 
 /* LMSW can set PE, but not clear it. */
-static enum exit_action lmsw(struct vcpu *vcpu, u64 source)
+static enum exit_action carry_out_lmsw(struct vcpu *vcpu, u64 source)
 {
     struct state now = read_state(vcpu);
     return write_guest_cr0(vcpu, &now, (now.cr0 & ~(CR0_LMSW & ~CR0_PE)) | (source & CR0_LMSW));
@@ -212,7 +212,7 @@ enum exit_action exit_cr_access(struct vcpu *vcpu)
     switch (qualification >> QUALIFICATION_TYPE_SHIFT & 3) {
     case MOV_TO_CR: return mov_to(vcpu, number, vcpu_gpr(vcpu, gpr));
     case MOV_FROM_CR: return mov_from(vcpu, number, gpr);
-    case TYPE_CLTS: return clts();
-    default: return lmsw(vcpu, qualification >> QUALIFICATION_LMSW_SHIFT);
+    case TYPE_CLTS: return carry_out_clts();
+    default: return carry_out_lmsw(vcpu, qualification >> QUALIFICATION_LMSW_SHIFT);
     }
 }

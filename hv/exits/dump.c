@@ -25,13 +25,13 @@ static void end_row(void)
     row.length = 0;
 }
 
-static void begin(const char *cause)
+static void begin_dump(const char *cause)
 {
     sum = row.kind = 0;
     say("dump begin 1 %s", cause);
 }
 
-static void put(enum dump_kind kind, u32 number, u64 value)
+static void put_value(enum dump_kind kind, u32 number, u64 value)
 {
     char text[40];
     bool follows = kind == row.kind && number == row.number;
@@ -46,7 +46,7 @@ static void put(enum dump_kind kind, u32 number, u64 value)
     sum += number + value;
 }
 
-static void end(void)
+static void end_dump(void)
 {
     end_row();
     say("dump end %lx", sum);
@@ -57,8 +57,8 @@ static void put_capabilities(void)
     u64 value;
     for (u32 msr = IA32_VMX_BASIC; msr <= IA32_VMX_EXIT_CTLS2; msr++)
         if (rdmsr_safe(msr, &value))
-            put(MSR, msr, value);
-    put(CPUID, 0x80000008, cpuid(0x80000008, 0).eax);
+            put_value(MSR, msr, value);
+    put_value(CPUID, 0x80000008, cpuid(0x80000008, 0).eax);
 }
 
 /* All that there are: an encoding is width, type and index. SDM vol. 3, 'Field Encoding in VMCS'.
@@ -70,16 +70,16 @@ static void put_fields(void)
         for (u32 index = 0; index < 64; index++) {
             u32 field = group >> 2 << 13 | (group & 3) << 10 | index << 1;
             if (vmread_safe(field, &value))
-                put(FIELD, field, value);
+                put_value(FIELD, field, value);
         }
 }
 
 static void dump_state(const struct vcpu *vcpu, const char *cause)
 {
-    begin(cause);
+    begin_dump(cause);
     put_capabilities();
     for (unsigned i = 0; i < GPRS; i++)
-        put(REGISTER, i, vcpu_gpr(vcpu, i));
+        put_value(REGISTER, i, vcpu_gpr(vcpu, i));
     put_fields();
 }
 
@@ -89,8 +89,8 @@ static void put_msr_entry(u64 number)
     if (number - 1 >= vmread(VM_ENTRY_MSR_LOAD_COUNT)) /* not a CPU's answer */
         return;
     const u64 *entry = frame_pointer(vmread(VM_ENTRY_MSR_LOAD_ADDR));
-    put(LIST, 0, entry[2 * (number - 1)]);
-    put(LIST, 1, entry[2 * (number - 1) + 1]);
+    put_value(LIST, 0, entry[2 * (number - 1)]);
+    put_value(LIST, 1, entry[2 * (number - 1) + 1]);
 }
 
 void dump_failed_exit(const struct vcpu *vcpu)
@@ -102,28 +102,28 @@ void dump_failed_exit(const struct vcpu *vcpu)
     dump_state(vcpu, "exit");
     if (reason == EXIT_ENTRY_FAIL_MSR_LOAD)
         put_msr_entry(qualification);
-    end();
+    end_dump();
 }
 
 void dump_failed_instruction(const struct vcpu *vcpu)
 {
     say("error: VM entry failed: VM-instruction error %u", (u32)vmread(VM_INSTRUCTION_ERROR));
     dump_state(vcpu, "vmfail");
-    end();
+    end_dump();
 }
 
 void dump_capabilities(const struct controls *used)
 {
-    begin("caps");
+    begin_dump("caps");
     put_capabilities();
-    put(FIELD, PIN_BASED_CONTROLS, used->pin);
-    put(FIELD, PRIMARY_PROCBASED_CONTROLS, used->proc);
-    put(FIELD, EXCEPTION_BITMAP, used->exception_bitmap);
-    put(FIELD, SECONDARY_PROCBASED_CONTROLS, used->proc2);
-    put(FIELD, TERTIARY_PROCBASED_CONTROLS, used->proc3);
-    put(FIELD, VM_EXIT_CONTROLS, used->exit);
-    put(FIELD, VM_ENTRY_CONTROLS, used->entry);
-    put(FIELD, CR0_GUEST_HOST_MASK, used->cr0_mask);
-    put(FIELD, CR4_GUEST_HOST_MASK, used->cr4_mask);
-    end();
+    put_value(FIELD, PIN_BASED_CONTROLS, used->pin);
+    put_value(FIELD, PRIMARY_PROCBASED_CONTROLS, used->proc);
+    put_value(FIELD, EXCEPTION_BITMAP, used->exception_bitmap);
+    put_value(FIELD, SECONDARY_PROCBASED_CONTROLS, used->proc2);
+    put_value(FIELD, TERTIARY_PROCBASED_CONTROLS, used->proc3);
+    put_value(FIELD, VM_EXIT_CONTROLS, used->exit);
+    put_value(FIELD, VM_ENTRY_CONTROLS, used->entry);
+    put_value(FIELD, CR0_GUEST_HOST_MASK, used->cr0_mask);
+    put_value(FIELD, CR4_GUEST_HOST_MASK, used->cr4_mask);
+    end_dump();
 }

@@ -27,7 +27,7 @@ struct cpu_entry {
 _Static_assert(sizeof(struct cpu_entry) == 20, "MP processor entry");
 
 /* The table that a floating pointer in this range names, or NULL. */
-static struct header *search(u64 from, u64 size)
+static struct header *find_table_within(u64 from, u64 size)
 {
     for (u64 address = from; address + POINTER_SIZE <= from + size; address += POINTER_SIZE) {
         const u8 *pointer = physical(address);
@@ -44,14 +44,14 @@ static struct header *search(u64 from, u64 size)
 }
 
 /* MP specification, 'MP Floating Pointer Structure': where it may lie. */
-static struct header *find(void)
+static struct header *find_table(void)
 {
     u16 segment;
     memcpy(&segment, physical(EBDA_SEGMENT), sizeof(segment));
-    struct header *header = segment ? search((u64)segment << 4, KIB) : NULL;
+    struct header *header = segment ? find_table_within((u64)segment << 4, KIB) : NULL;
     if (!header)
-        header = search(639 * KIB, KIB);
-    return header ? header : search(0xF0000, 64 * KIB);
+        header = find_table_within(639 * KIB, KIB);
+    return header ? header : find_table_within(0xF0000, 64 * KIB);
 }
 
 /* The next usable CPU's entry from `*entry` on, which moves behind it; NULL at the end. */
@@ -69,7 +69,7 @@ static struct cpu_entry *next_cpu(const struct header *header, u8 **entry)
 
 unsigned mp_table_cpus(u32 *apic_ids, unsigned max)
 {
-    struct header *header = find();
+    struct header *header = find_table();
     u8 *entry = (u8 *)(header + 1);
     unsigned count = 0;
     const struct cpu_entry *cpu;
@@ -80,7 +80,7 @@ unsigned mp_table_cpus(u32 *apic_ids, unsigned max)
 
 void mp_table_hide_cpu(u32 apic_id)
 {
-    struct header *header = find();
+    struct header *header = find_table();
     u8 *entry = (u8 *)(header + 1);
     struct cpu_entry *cpu;
     while (header && (cpu = next_cpu(header, &entry))) {

@@ -12,7 +12,7 @@ static u8 at_least(u32 bits, u8 least)
     return (bits & 0xFF) < least ? least : (u8)bits;
 }
 
-static struct control_limits limits(u64 msr)
+static struct control_limits limits_of(u64 msr)
 {
     return (struct control_limits){.forced = (u32)msr, .allowed = (u32)(msr >> 32)};
 }
@@ -33,14 +33,14 @@ void vmx_capabilities_read(struct vmx_capabilities *c, u64 (*read_msr)(u32 msr),
     /* The TRUE MSRs tell which of the default-1 controls may be 0. */
     bool t = c->basic & VMX_BASIC_TRUE_CONTROLS;
     struct control_limits *w = c->word;
-    w[WORD_PIN] = limits(read_msr(t ? IA32_VMX_TRUE_PINBASED_CTLS : IA32_VMX_PINBASED_CTLS));
-    w[WORD_PROC] = limits(read_msr(t ? IA32_VMX_TRUE_PROCBASED_CTLS : IA32_VMX_PROCBASED_CTLS));
-    w[WORD_EXIT] = limits(read_msr(t ? IA32_VMX_TRUE_EXIT_CTLS : IA32_VMX_EXIT_CTLS));
-    w[WORD_ENTRY] = limits(read_msr(t ? IA32_VMX_TRUE_ENTRY_CTLS : IA32_VMX_ENTRY_CTLS));
+    w[WORD_PIN] = limits_of(read_msr(t ? IA32_VMX_TRUE_PINBASED_CTLS : IA32_VMX_PINBASED_CTLS));
+    w[WORD_PROC] = limits_of(read_msr(t ? IA32_VMX_TRUE_PROCBASED_CTLS : IA32_VMX_PROCBASED_CTLS));
+    w[WORD_EXIT] = limits_of(read_msr(t ? IA32_VMX_TRUE_EXIT_CTLS : IA32_VMX_EXIT_CTLS));
+    w[WORD_ENTRY] = limits_of(read_msr(t ? IA32_VMX_TRUE_ENTRY_CTLS : IA32_VMX_ENTRY_CTLS));
 
     /* Each of these MSRs exists only where a control that needs it may be 1. */
     if (w[WORD_PROC].allowed & PROC_ACTIVATE_SECONDARY)
-        w[WORD_PROC2] = limits(read_msr(IA32_VMX_PROCBASED_CTLS2));
+        w[WORD_PROC2] = limits_of(read_msr(IA32_VMX_PROCBASED_CTLS2));
     if (w[WORD_PROC2].allowed & (PROC2_ENABLE_EPT | PROC2_ENABLE_VPID))
         c->ept_vpid = read_msr(IA32_VMX_EPT_VPID_CAP);
     if (w[WORD_PROC2].allowed & PROC2_ENABLE_VMFUNC)

@@ -104,8 +104,8 @@ static const u32 default_1[CONTROL_WORDS] = {
     [WORD_ENTRY] = 0x000011FF,
 };
 
-static const char *refuse(char *error, size_t size, const char *what, enum control_word word,
-                          u32 bits)
+static const char *refuse_controls(char *error, size_t size, const char *what,
+                                   enum control_word word, u32 bits)
 {
     unsigned bit = (unsigned)__builtin_ctz(bits);
     const char *name = control_name(word, bit);
@@ -115,7 +115,7 @@ static const char *refuse(char *error, size_t size, const char *what, enum contr
 }
 
 /* What Tally can live with if the CPU insists: anything that some profile uses. */
-static u32 usable(enum control_word word)
+static u32 usable_controls(enum control_word word)
 {
     u32 bits = default_1[word];
     for (unsigned i = 0; i < ARRAY_SIZE(plans); i++)
@@ -129,10 +129,10 @@ static const char *negotiate_word(const struct vmx_capabilities *c, const struct
     const struct control_limits *limits = &c->word[word];
     u32 missing = (plan->required | plan->later) & ~limits->allowed;
     if (missing)
-        return refuse(error, size, "cannot", word, missing);
-    u32 unwanted = limits->forced & ~usable(word);
+        return refuse_controls(error, size, "cannot", word, missing);
+    u32 unwanted = limits->forced & ~usable_controls(word);
     if (unwanted)
-        return refuse(error, size, "insists on", word, unwanted);
+        return refuse_controls(error, size, "insists on", word, unwanted);
     *out = ((plan->required | plan->wanted) & limits->allowed) | limits->forced;
     return NULL;
 }

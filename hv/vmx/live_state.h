@@ -58,9 +58,9 @@ static inline void live_set_cr8(u64 value)
 static inline void live_set_cache_bits(u64 cr0)
 {
     u64 old = read_cr0();
-    u64 new = (old & ~(CR0_CD | CR0_NW)) | (cr0 & (CR0_CD | CR0_NW));
-    if (new != old)
-        write_cr0(new);
+    u64 wanted = (old & ~(CR0_CD | CR0_NW)) | (cr0 & (CR0_CD | CR0_NW));
+    if (wanted != old)
+        write_cr0(wanted);
 }
 
 /* DR0 to DR3 and DR6; DR7 is in the VMCS. */
