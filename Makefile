@@ -19,6 +19,11 @@ MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 .SECONDEXPANSION:
 
+# What is built together with 'clean' is built after it.
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
 # One short line a file, unless V=1 asks for the commands or -s for nothing.
 ifeq ($(V),)
 .SILENT:

@@ -70,8 +70,17 @@ start:
         mov esi, PHYS(no_long_mode_message)
         ; falls through
 
-; ESI = message: shows it on COM1 and the screen, ends the run.
+; ESI = message: shows it on COM1, which nobody has set up yet, and on the screen; ends the run.
 refuse:
+        mov dx, 0x3FB                   ; 115200 8N1: divisor 1
+        mov al, 0x83
+        out dx, al
+        mov dx, 0x3F8
+        mov ax, 1
+        out dx, ax                      ; both halves
+        mov dx, 0x3FB
+        mov al, 3
+        out dx, al
         mov edi, 0xB8000
 .next:  lodsb
         test al, al
@@ -89,7 +98,12 @@ refuse:
         mov al, ah
         out dx, al
         jmp .next
-.end:   mov eax, 0x12                   ; VERDICT_TALLY_ERROR
+.end:   mov dx, 0x3FD
+        mov ecx, 100000
+.drain: in al, dx
+        test al, 0x40                   ; all is sent
+        loopz .drain
+        mov eax, 0x12                   ; VERDICT_TALLY_ERROR
         out 0xF4, eax
         mov esi, PHYS(shutdown_word)
         mov ecx, 8

@@ -114,8 +114,9 @@ static void look_at_vmx(void)
         show_capabilities(problem);
     stop_if(problem);
     char lacking[512];
-    if (controls_lacking(&vmx_capabilities, options.profile, lacking, sizeof(lacking)))
-        say("this CPU lacks: %s", lacking);
+    bool some = controls_lacking(&vmx_capabilities, options.profile, lacking, sizeof(lacking));
+    say("exits=%s%s%s", profile_names[options.profile],
+        some ? "; optional controls that this CPU does not have: " : "", lacking);
 }
 
 #define OTHER_FRAMES (LOW_MEMORY_FRAMES + 8) /* bitmaps and the like */

@@ -94,8 +94,8 @@ END {
         r = order[i]; avg = ticks[r] / count[r]
         printf "%d\t%s\t%d\t%.3f\t%.3f\t%d\t%.1f\t%d\n", i, label(r), count[r], 100 * count[r] / exits,
             cycles ? 100 * ticks[r] / cycles : 0, low[r], avg, high[r] > (dir "/reasons")
-        printf "| %s | %s | %d | %.1f | %d | %.1f | %d | %.0f | %d |\n", r, label(r), count[r],
-            100 * count[r] / exits, ticks[r], cycles ? 100 * ticks[r] / cycles : 0, low[r], avg, high[r] \
+        printf "| %s | %s | %d | %.1f | %d | %.1f | %d | %d | %d |\n", r, label(r), count[r],
+            100 * count[r] / exits, ticks[r], cycles ? 100 * ticks[r] / cycles : 0, low[r], int(avg + 0.5), high[r] \
             > (dir "/table")
     }
 

@@ -5,6 +5,7 @@ const struct window *window;
 struct run_facts *run_facts;
 struct statistics *statistics;
 struct timeline_log *timeline_log;
+const char *const profile_names[] = {"minimal", "kvm", "all"};
 
 void statistics_clear(struct statistics *s)
 {

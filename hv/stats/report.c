@@ -95,8 +95,6 @@ static void print_table(const struct snapshot *s)
 
 /* ---- JSON lines ---- */
 
-static const char *const profile_names[] = {"minimal", "kvm", "all"};
-
 static void print_begin(u64 tsc)
 {
     print("{\"tally\":\"begin\",\"version\":");

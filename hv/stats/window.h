@@ -10,6 +10,9 @@ extern struct run_facts *run_facts;
 extern struct statistics *statistics;     /* of each vCPU: run_facts->vcpus in all */
 extern struct timeline_log *timeline_log; /* NULL: there is none */
 
+/* By enum tally_profile, as exits= has them. */
+extern const char *const profile_names[];
+
 /* How many pages the window of so many vCPUs takes; `sizes` are bytes of one copy, 0: not there. */
 u64 window_pages(const u64 sizes[WINDOW_PARTS], u32 vcpus);
 

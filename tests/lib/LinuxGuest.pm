@@ -23,13 +23,13 @@ sub no_cpus {
     return $? >> 8 == 77 ? (split /\n/, $why)[-1] : '';
 }
 
-# boot_linux(options => TALLY'S, cpus => N, append => KERNEL'S, native => 1, run => [LINE, ...]) types the lines
-# and powers off. Returns the exit status and the console's text.
+# boot_linux(options => TALLY'S, cpus => N, append => KERNEL'S, native => 1, run => [LINE, ...], end => LINE) types the
+# lines and powers off. Returns the exit status and the console's text.
 sub boot_linux {
     my %o = (@_);
     my $dir = tempdir(CLEANUP => 1);
     open my $script, '>', "$dir/script" or die;
-    print $script "$_\n" for @{$o{run}}, 'poweroff -f';
+    print $script "$_\n" for @{$o{run}}, $o{end} // 'poweroff';
     close $script;
     return run("tests/lib/console -b 900 -t 900 -o $dir/log " . command(%o) . " --interactive <$dir/script", $dir, %o);
 }

@@ -6,14 +6,14 @@
 
 # Options for -cpu host; the status of QEMU (33: all passed, 37: refused); what a line of the console says
 options=(
-    'vmx-vpid=off|33|this CPU lacks: enable VPID,'
+    'vmx-vpid=off|33|this CPU does not have: enable VPID,'
     'vmx-eptad=off|33|passed'
     'vmx-preemption-timer=off|33|passed'
     'vmx-activity-hlt=off|33|passed'
     'vmx-invvpid-all-context=off|33|passed'
     'vmx-msr-bitmap=off|33|passed'
     'vmx-true-ctls=off|33|passed'
-    'vmx-rdrand-exit=off,vmx-desc-exit=off|33|this CPU lacks: descriptor-table exiting, RDRAND exiting,'
+    'vmx-rdrand-exit=off,vmx-desc-exit=off|33|this CPU does not have: descriptor-table exiting, RDRAND exiting,'
     'vmx-activity-wait-sipi=off -smp 2|37|error: this CPU cannot: wait for a SIPI'
     'vmx=off|37|error: this CPU has no VMX'
     'vmx-secondary-ctls=off|37|error: this CPU cannot: activate secondary controls'

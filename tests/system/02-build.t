@@ -50,6 +50,11 @@ refused 'B=. has the sources in it' 'the sources as build directory' -n clean B=
 mkdir "$scratch/mine"
 refused 'mine is no build directory; nothing removed' 'make clean elsewhere' clean B="$scratch/mine"
 [ -d "$scratch/mine" ]; ok $? 'and it is still there'
+make -s -j4 -C "$top" B="$scratch/again" CC=gcc CROSS_COMPILE= clean tally guest >"$console" 2>&1 &&
+    make -s -j4 -C "$top" B="$scratch/again" CC=gcc CROSS_COMPILE= clean tally guest >"$console" 2>&1
+ok $? 'make -j4 clean and a build at once' || note "$(tail "$console")"
+refused 'CC=tcc: Tally is built by gcc or clang' 'another compiler' tally CC=tcc
+
 touch "$scratch/a-file"
 refused '^make: cannot write to .*a-file; build elsewhere' 'no room to build' tally B="$scratch/a-file"
 refused '^make: no console is kept yet: make run' 'a report of nothing' report B="$scratch/none"

@@ -135,11 +135,16 @@ refused 'memory' 'MEM=1G is not a number' --mem 1G
 cp "$kernel" "$scratch/my kernel"
 refused 'spaces' "^run: $scratch/my kernel: a path cannot have spaces" --module "$scratch/my kernel"
 refused 'no place to keep' 'file' --keep "$scratch/file"
+INITRD=$scratch/file refused 'an initrd for no Linux' 'add KERNEL=bzImage or GUEST=linux' --kernel '' --guest test --environment
+refused 'more CPUs than Bochs takes' 'CPUS=16: Bochs 2.7 takes at most 15' --cpus 16
 refused 'a log in no directory' '^run: /none/console.log: no such directory' --log /none/console.log
 BOCHS=/bin/true refused 'Bochs' '/bin/true is no Bochs'
 BOCHS=$scratch refused 'a Bochs that is a directory' "BOCHS=$scratch is no program"
 BOCHS_SHARE=/none refused 'BIOS' '/none/BIOS-bochs-latest: no such file'
 refused 'option' "unknown option '--vga'|option --vga .*wants a value" --vga
+
+"$top/tools/mkiso" -o /dev/full -k "$kernel" 2>"$errors"
+like '^mkiso: cannot make the CD image /dev/full: .*[a-z]' 'an image that does not fit: the reason' "$errors"
 
 for tool in "$top"/tools/*; do
     [ -x "$tool" ] || continue

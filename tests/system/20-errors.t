@@ -17,6 +17,7 @@ refused() {
 
 refused 'no VMX' 'VMX' --cpu p4_prescott_celeron_336 --vga "$scratch/vga"
 like '^tally: error: .*VMX' 'no VMX: the line on the screen' "$scratch/vga"
+refused 'no 64-bit mode' 'this CPU has no 64-bit mode' --cpu p4_willamette
 refused 'AMD' 'VMX' --cpu ryzen
 refused 'no EPT' 'EPT' --cpu core2_penryn_t9600
 refused 'no unrestricted guest' 'unrestricted guest' --cpu corei5_lynnfield_750
