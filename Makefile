@@ -240,7 +240,7 @@ report:  ## pictures and a page from the last run's console, or a saved one: mak
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
-.PHONY: test test-nested test-programs bench measure fuzz size check docs format
+.PHONY: test test-nested test-long test-programs bench measure fuzz size check docs format
 test:  ## unit tests and system tests; last line: N passed, N failed. CI=true: a short test-nested, too
 	@tools/deps build run test linux
 	@$(if $(filter true,$(CI)),PLATFORM=nested tools/deps run)
@@ -251,6 +251,11 @@ test-nested:  ## Tally in QEMU with KVM on a Linux in Bochs (docs/nested.md); ab
 	@PLATFORM=nested tools/deps build run test linux
 	@+$(BUILD) all >&2
 	@NESTED=long tests/run tests/nested/*.t
+
+test-long:  ## what takes too long for make test: all kernels of tests/loader; half an hour
+	@tools/deps build run test
+	@+$(BUILD) all >&2
+	@LOADER_EVERY=1 tests/run tests/system/46-loader.t
 
 test-programs: $(UNIT_TESTS) $(FIXTURES)
 

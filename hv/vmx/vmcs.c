@@ -202,6 +202,7 @@ void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start)
     vcpu->gpr[RAX] = start->eax;
     vcpu->gpr[RBX] = start->ebx;
     vcpu->gpr[RSI] = start->esi;
+    vcpu->gpr[RDX] = 0; /* INIT leaves the processor's signature there */
     vcpu->presence = RUNS;
 }
 

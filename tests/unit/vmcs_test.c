@@ -57,7 +57,6 @@ static const struct expected common[] = {
     {GUEST_RFLAGS, RFLAGS_FIXED},
     {GUEST_INTERRUPTIBILITY, 0},
     {GUEST_PENDING_DEBUG_EXCEPTIONS, 0},
-    {GUEST_RSP, 0},
 };
 
 static void guest_after_init(void **state)
@@ -75,6 +74,7 @@ static void guest_after_init(void **state)
         {CR0_READ_SHADOW, CR0_ET | CR0_CD},
         {GUEST_CR0, CR0_ET | CR0_CD | CR0_NE},
         {GUEST_RIP, 0xFFF0},
+        {GUEST_RSP, 0},
         {GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI},
     };
     fake_machine(PROFILE_ALL);
@@ -103,6 +103,7 @@ static void guest_at_its_start(void **state)
                                              .data_selector = 0x18,
                                              .gdt_base = 0x5000,
                                              .gdt_limit = 0x1F,
+                                             .esp = 0x7FF00,
                                              .eax = 0x2BADB002,
                                              .ebx = 0x9000,
                                              .esi = 0x7000};
@@ -118,10 +119,12 @@ static void guest_at_its_start(void **state)
         {CR0_READ_SHADOW, CR0_PE | CR0_ET},
         {GUEST_CR0, CR0_PE | CR0_ET | CR0_NE},
         {GUEST_RIP, 0x100020},
+        {GUEST_RSP, 0x7FF00},
         {GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE},
     };
     fake_machine(PROFILE_ALL);
     fake_vcpu.presence = WAITS_FOR_SIPI;
+    fake_vcpu.gpr[RDX] = 0x306D4; /* as INIT leaves it */
     forget(common, ARRAY_SIZE(common));
     forget(rows, ARRAY_SIZE(rows));
     vmcs_set_start_state(&fake_vcpu, &start);
@@ -130,6 +133,7 @@ static void guest_at_its_start(void **state)
     assert_int_equal(fake_vcpu.gpr[RAX], 0x2BADB002);
     assert_int_equal(fake_vcpu.gpr[RBX], 0x9000);
     assert_int_equal(fake_vcpu.gpr[RSI], 0x7000);
+    assert_int_equal(fake_vcpu.gpr[RDX], 0);
     assert_int_equal(fake_vcpu.presence, RUNS);
 }
 
