@@ -42,6 +42,15 @@ static struct expected_exits expected(const struct instruction_test *test)
     return exits;
 }
 
+/* In the image of every fault; a #DB is one in some cases, and 16-bit frames have no such bit. SDM
+ * vol. 3, 'Instruction-Breakpoint Exception Condition'. */
+static bool lacks_resume_flag(const struct run *run)
+{
+    static const u32 no_faults =
+        1u << VECTOR_DB | 1u << VECTOR_BP | 1u << VECTOR_OF | 1u << VECTOR_NMI;
+    return run->mode != MODE_REAL && !(no_faults >> run->vector & 1) && !(run->rflags & RFLAGS_RF);
+}
+
 static const char *wrong_end(const struct instruction_test *test, const struct run *run)
 {
     if (!test->fault)
@@ -52,6 +61,8 @@ static const char *wrong_end(const struct instruction_test *test, const struct r
         return "not the promised error code";
     if (run->rip != test->fault_rip)
         return "exception at another instruction";
+    if (lacks_resume_flag(run))
+        return "RF is 0 in the image of a fault";
     return NULL;
 }
 

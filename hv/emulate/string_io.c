@@ -3,10 +3,10 @@
  * SDM vol. 3, 'Exit Qualification for I/O Instructions'.
  */
 #include "emulate/handlers.h"
+#include "vmx/advance.h"
 #include "emulate/io.h"
 #include "lib/string.h"
 #include "vmx/breakpoints.h"
-#include "vmx/advance.h"
 #include "memory/guest_memory.h"
 #include "vmx/live_state.h"
 #include "emulate/prefixes.h"
@@ -177,8 +177,7 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
         return EXIT_STOP;
     if (!s->count)
         return EXIT_ADVANCE;
-    end_iteration();
-    return EXIT_RETRY;
+    return next_iteration();
 }
 
 enum exit_action string_io_instruction(struct vcpu *vcpu, u64 qualification, unsigned size)

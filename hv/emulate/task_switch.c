@@ -153,7 +153,7 @@ static void set_task_switched(void)
 /* After this NMIs are blocked if one of them made the switch; an IRET ends their blocking. */
 static void set_blocking(const struct task_switch *s)
 {
-    u64 blocking = vmread(GUEST_INTERRUPTIBILITY) & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+    u64 blocking = vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_SHADOW;
     if (s->source == SOURCE_IRET)
         blocking &= ~BLOCKING_BY_NMI;
     if (s->event && event_type(s) == TYPE_NMI)

@@ -64,6 +64,8 @@ void dispatch_exit(struct vcpu *vcpu)
         advance_rip();
     else if (unlikely(action == EXIT_STOP))
         stop_guest(vcpu);
+    else
+        keep_single_step_in_shadow();
     if (COUNT_ACCESSES)
         accesses_belong_to((u32)slot);
 }

@@ -2,6 +2,7 @@
 #include "host/traps.h"
 #include "emulate/handlers.h"
 #include "exits/entry.h"
+#include "vmx/advance.h"
 #include "lib/print.h"
 #include "smp/kick.h"
 #include "vmx/live_state.h"
@@ -20,25 +21,13 @@ static void update_debug_registers(u64 qualification)
     vmwrite(GUEST_IA32_DEBUGCTL, vmread(GUEST_IA32_DEBUGCTL) & ~(DEBUGCTL_LBR | DEBUGCTL_BTF));
 }
 
-/* A single step inside a shadow needs a pending BS, or the next entry fails (SDM vol. 3, 'Checks on
- * Guest Non-Register State'). BTF is clear by now. */
-static void repair_single_step_in_shadow(void)
-{
-    u64 shadow = BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
-    if ((vmread(GUEST_INTERRUPTIBILITY) & shadow) && (vmread(GUEST_RFLAGS) & RFLAGS_TF))
-        vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS,
-                vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
-}
-
 static enum exit_action reflect_hardware_exception(struct vcpu *vcpu, unsigned vector)
 {
     u32 error_code = (u32)vmread(VM_EXIT_INTERRUPTION_ERROR_CODE);
     if (vector == VECTOR_PF)
         return inject_page_fault(vcpu, vmread(EXIT_QUALIFICATION), error_code);
-    if (vector == VECTOR_DB) {
+    if (vector == VECTOR_DB)
         update_debug_registers(vmread(EXIT_QUALIFICATION));
-        repair_single_step_in_shadow();
-    }
     return inject_exception(vcpu, vector, error_code);
 }
 
@@ -103,12 +92,12 @@ enum exit_action exit_smi(struct vcpu *vcpu)
 
 enum exit_action exit_interrupt_window(struct vcpu *vcpu)
 {
-    deliver_waiting_interrupt(vcpu);
+    deliver_waiting_events(vcpu);
     return EXIT_RETRY;
 }
 
 enum exit_action exit_nmi_window(struct vcpu *vcpu)
 {
-    queue_nmis(vcpu, 0);
+    take_nmi_window(vcpu);
     return EXIT_RETRY;
 }

@@ -12,10 +12,11 @@
 enum exit_action exit_hlt(struct vcpu *vcpu)
 {
     u64 rflags = advance_rip();
-    if (unlikely(vcpu->interrupt_waits) && deliver_waiting_interrupt(vcpu))
+    if (unlikely(rflags & RFLAGS_TF) && debug_exception_pending())
+        return EXIT_RETRY; /* it wakes at once, by the single-step trap of this HLT */
+    if (unlikely(vcpu->controls.proc & PROC_INTERRUPT_WINDOW_EXITING) &&
+        deliver_waiting_events(vcpu))
         return EXIT_RETRY;
-    if (unlikely(rflags & RFLAGS_TF) && (vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS))
-        return EXIT_RETRY; /* the single-step trap of this HLT wakes it at once */
     vcpu->halted = true;
     vmwrite_unchecked(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
     if (likely(rflags & RFLAGS_IF))

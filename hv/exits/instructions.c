@@ -1,6 +1,7 @@
 /* Instructions that take a few lines each. */
 #include "lib/safe.h"
 #include "emulate/handlers.h"
+#include "vmx/advance.h"
 #include "lib/print.h"
 #include "vmx/invalidate.h"
 #include "x86/instructions.h"
@@ -67,7 +68,7 @@ enum exit_action exit_xsaves_xrstors(struct vcpu *vcpu)
 {
     vmwrite(XSS_EXITING_BITMAP, 0);
     vcpu_add_chore(vcpu, vcpu->chores ? CHORE_REARM_LATER : CHORE_REARM);
-    return EXIT_RETRY;
+    return execute_again();
 }
 
 /* PASID translation stays off; an invalid PASID gives #GP on any CPU. */

@@ -6,8 +6,8 @@
  */
 #include "lib/safe.h"
 #include "emulate/handlers.h"
-#include "exits/msr.h"
 #include "vmx/advance.h"
+#include "exits/msr.h"
 #include "memory/guest_memory.h"
 #include "emulate/prefixes.h"
 #include "x86/msr.h"
@@ -31,7 +31,7 @@ enum exit_action exit_rdmsr_immediate(struct vcpu *vcpu)
 {
     struct operands operands;
     if (!guest_operands(&operands))
-        return EXIT_RETRY;
+        return execute_again();
     return read_to(vcpu, operands.immediate, operands.rm);
 }
 
@@ -39,7 +39,7 @@ enum exit_action exit_wrmsrns_immediate(struct vcpu *vcpu)
 {
     struct operands operands;
     if (!guest_operands(&operands))
-        return EXIT_RETRY;
+        return execute_again();
     if (!operands.vex)
         return exit_wrmsr(vcpu); /* by registers: reason 32 but in Bochs up to 3.1 */
     return write_from(vcpu, operands.immediate, operands.rm);
@@ -74,7 +74,7 @@ enum exit_action exit_urdmsr(struct vcpu *vcpu)
 {
     struct operands operands;
     if (!guest_operands(&operands))
-        return EXIT_RETRY;
+        return execute_again();
     u32 msr = user_msr(vcpu, &operands);
     return user_may(msr, 0) ? read_to(vcpu, msr, operands.rm) : inject_gp(vcpu, 0);
 }
@@ -83,7 +83,7 @@ enum exit_action exit_uwrmsr(struct vcpu *vcpu)
 {
     struct operands operands;
     if (!guest_operands(&operands))
-        return EXIT_RETRY;
+        return execute_again();
     u32 msr = user_msr(vcpu, &operands);
     return user_may(msr, USER_MSR_WRITES) ? write_from(vcpu, msr, operands.rm) : inject_gp(vcpu, 0);
 }
@@ -114,8 +114,7 @@ static enum exit_action one_done(struct vcpu *vcpu)
     vcpu->gpr[RCX] &= vcpu->gpr[RCX] - 1;
     if (!vcpu->gpr[RCX])
         return EXIT_ADVANCE;
-    end_iteration();
-    return EXIT_RETRY;
+    return next_iteration();
 }
 
 static unsigned next_index(const struct vcpu *vcpu)

@@ -1,5 +1,6 @@
 /* RDRAND, RDSEED (exits 57, 61), UMWAIT, TPAUSE (67, 68): one register, and flags that tell. */
 #include "emulate/handlers.h"
+#include "vmx/advance.h"
 #include "tally.h"
 #include "vmx/live_state.h"
 #include "emulate/prefixes.h"
@@ -42,7 +43,7 @@ enum exit_action exit_umwait_tpause(struct vcpu *vcpu)
     struct operands operands;
 
     if (!guest_operands(&operands))
-        return EXIT_RETRY;
+        return execute_again();
     if ((u32)vcpu_gpr(vcpu, operands.rm) & ~1u)
         return inject_gp(vcpu, 0);
     set_result(false);

@@ -2,6 +2,7 @@
 #ifndef TALLY_VMX_ADVANCE_H
 #define TALLY_VMX_ADVANCE_H
 
+#include "vcpu.h"
 #include "vmx/access.h"
 #include "x86/registers.h"
 #include "x86/vmx.h"
@@ -9,6 +10,19 @@
 /* The rare parts: `rip` crossed 4 GiB, or RF or TF is set in `rflags`. */
 u64 wrapped_rip(u64 rip);
 void finish_flags(u64 rflags);
+
+/* With TF in `rflags`, and without BTF: #DB comes as soon as nothing blocks it. */
+void pend_single_step(u64 rflags);
+
+/* RF in the guest's RFLAGS: no instruction breakpoint at the next entry's RIP. */
+void set_resume_flag(void);
+
+/* EXIT_RETRY for an instruction that is executed again after it exited: hardware has saved its RF
+ * as 0, and a breakpoint on it would hit a second time. */
+enum exit_action execute_again(void);
+
+/* The same between two iterations: as after an instruction, but for RIP and RF. */
+enum exit_action next_iteration(void);
 
 /* Steps over the instruction that was carried out: RIP, blocking by STI and MOV SS, RF, TF. Returns
  * the guest's RFLAGS as they were. */
@@ -20,10 +34,9 @@ static inline u64 advance_rip(void)
         rip = wrapped_rip(rip);
     vmwrite_unchecked(GUEST_RIP, rip);
 
-    u64 shadow = BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
     u64 blocking = vmread(GUEST_INTERRUPTIBILITY);
-    if (unlikely(blocking & shadow))
-        vmwrite(GUEST_INTERRUPTIBILITY, blocking & ~shadow);
+    if (unlikely(blocking & BLOCKING_SHADOW))
+        vmwrite(GUEST_INTERRUPTIBILITY, blocking & ~BLOCKING_SHADOW);
 
     u64 rflags = vmread(GUEST_RFLAGS);
     if (unlikely(rflags & (RFLAGS_RF | RFLAGS_TF)))
@@ -31,15 +44,15 @@ static inline u64 advance_rip(void)
     return rflags;
 }
 
-/* Between two iterations of an instruction that goes on at the next entry: as after one, but for
- * RIP and RF. */
-static inline void end_iteration(void)
+/*
+ * Before an entry without stepping over: in the shadow of STI or MOV SS it wants a pending BS with
+ * TF, which the exit may not have left. SDM vol. 3, 'Checks on Guest Non-Register State' and
+ * 'Saving Non-Register State'.
+ */
+static inline void keep_single_step_in_shadow(void)
 {
-    u64 shadow = BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
-    vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~shadow);
-    if ((vmread(GUEST_RFLAGS) & RFLAGS_TF) && !(vmread(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
-        vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS,
-                vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+    if (unlikely(vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_SHADOW))
+        pend_single_step(vmread(GUEST_RFLAGS));
 }
 
 #endif

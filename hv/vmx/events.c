@@ -45,58 +45,70 @@ static bool has_error_code(enum exception_vector vector)
            BIT(vector);
 }
 
-/* SDM vol. 3, 'Interrupt 8—Double Fault Exception': classes of exceptions. */
-static bool is_contributory(unsigned vector)
-{
-    return (BIT(VECTOR_DE) | BIT(VECTOR_TS) | BIT(VECTOR_NP) | BIT(VECTOR_SS) | BIT(VECTOR_GP) |
-            BIT(VECTOR_CP)) &
-           BIT(vector);
-}
+enum outcome { SECOND_ALONE, DOUBLE_FAULT, SHUTDOWN };
+enum exception_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, ABORT };
 
-static bool is_page_fault(unsigned vector)
-{
-    return vector == VECTOR_PF || vector == VECTOR_VE;
-}
-
-static bool makes_double_fault(unsigned first, unsigned second)
-{
-    return (is_contributory(first) && is_contributory(second)) ||
-           (is_page_fault(first) && (is_contributory(second) || is_page_fault(second)));
-}
+static const u8 class_of[32] = {
+    [VECTOR_DE] = CONTRIBUTORY, [VECTOR_DF] = ABORT,        [VECTOR_TS] = CONTRIBUTORY,
+    [VECTOR_NP] = CONTRIBUTORY, [VECTOR_SS] = CONTRIBUTORY, [VECTOR_GP] = CONTRIBUTORY,
+    [VECTOR_PF] = PAGE_FAULT,   [VECTOR_VE] = PAGE_FAULT,   [VECTOR_CP] = CONTRIBUTORY,
+};
 
 /*
- * An exception arose while another event was being delivered. Two exceptions may make #DF, or the
- * guest's end. Any other event is gone, as on a CPU of its own: the interrupt is in service in the
- * APIC, the NMI blocks others until IRET, an instruction will execute again.
+ * What an exception becomes during the delivery of `first` (IDT-vectoring information; 0: of
+ * nothing). SDM vol. 3, 'Interrupt 8—Double Fault Exception'; any event but an exception is benign.
  */
-static enum exit_action merge(struct vcpu *vcpu, enum exception_vector *vector, u32 *error_code)
+static enum outcome outcome_of(u32 first, enum exception_vector second)
 {
-    u32 first = vcpu->vectoring, first_vector = first & INTERRUPTION_VECTOR;
+    static const u8 outcomes[][ABORT] = {
+        /* the second:    benign, contributory, page fault */
+        [BENIGN] = {SECOND_ALONE, SECOND_ALONE, SECOND_ALONE},
+        [CONTRIBUTORY] = {SECOND_ALONE, DOUBLE_FAULT, SECOND_ALONE},
+        [PAGE_FAULT] = {SECOND_ALONE, DOUBLE_FAULT, DOUBLE_FAULT},
+        [ABORT] = {SECOND_ALONE, SHUTDOWN, SHUTDOWN},
+    };
+    if (type_of(first) != TYPE_HARDWARE_EXCEPTION || second == VECTOR_DF)
+        return SECOND_ALONE;
+    return outcomes[class_of[first & 31]][class_of[second]];
+}
+
+static void block_nmis(void)
+{
+    vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) | BLOCKING_BY_NMI);
+}
+
+/* As on a CPU of its own: the interrupt is in service in the APIC, the NMI blocks others until
+ * IRET, an instruction will execute again. */
+static void lose_interrupted_event(struct vcpu *vcpu)
+{
+    if (type_of(vcpu->vectoring) == TYPE_NMI)
+        block_nmis();
     vcpu->vectoring = 0;
-    if (type_of(first) == TYPE_NMI)
-        vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) | BLOCKING_BY_NMI);
-    if (type_of(first) != TYPE_HARDWARE_EXCEPTION)
-        return EXIT_RETRY;
-    if (first_vector == VECTOR_DF && (is_contributory(*vector) || is_page_fault(*vector))) {
-        vcpu->shut_down = true;
-        return EXIT_STOP;
-    }
-    if (makes_double_fault(first_vector, *vector)) {
-        *vector = VECTOR_DF;
-        *error_code = 0;
-    }
+}
+
+/* RF is 1 in a fault's image of RFLAGS; of a #DB the one who raises it knows.
+ * SDM vol. 3, 'Instruction-Breakpoint Exception Condition'. */
+static enum exit_action inject_hardware_exception(struct vcpu *vcpu, enum exception_vector vector,
+                                                  u32 error_code)
+{
+    u32 info = vector | TYPE_HARDWARE_EXCEPTION << INTERRUPTION_TYPE_SHIFT;
+    if (has_error_code(vector) && (vmread(GUEST_CR0) & CR0_PE))
+        info |= INTERRUPTION_ERROR_CODE;
+    if (vector != VECTOR_DB && vector != VECTOR_MC)
+        set_resume_flag();
+    inject_event(vcpu, info, error_code, 0);
     return EXIT_RETRY;
 }
 
 enum exit_action inject_exception(struct vcpu *vcpu, enum exception_vector vector, u32 error_code)
 {
-    if (vcpu->vectoring && merge(vcpu, &vector, &error_code) == EXIT_STOP)
-        return EXIT_STOP;
-    u32 info = vector | TYPE_HARDWARE_EXCEPTION << INTERRUPTION_TYPE_SHIFT;
-    if (has_error_code(vector) && (vmread(GUEST_CR0) & CR0_PE))
-        info |= INTERRUPTION_ERROR_CODE;
-    inject_event(vcpu, info, error_code, 0);
-    return EXIT_RETRY;
+    enum outcome outcome = outcome_of(vcpu->vectoring, vector);
+    lose_interrupted_event(vcpu);
+    switch (outcome) {
+    case SECOND_ALONE: return inject_hardware_exception(vcpu, vector, error_code);
+    case DOUBLE_FAULT: return inject_hardware_exception(vcpu, VECTOR_DF, 0);
+    default: vcpu->shut_down = true; return EXIT_STOP;
+    }
 }
 
 enum exit_action inject_page_fault(struct vcpu *vcpu, u64 address, u32 error_code)
@@ -136,11 +148,16 @@ void set_nmi_window(struct vcpu *vcpu, bool on)
     set_window(vcpu, PROC_NMI_WINDOW_EXITING, on);
 }
 
+bool debug_exception_pending(void)
+{
+    return vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) &
+           (PENDING_DEBUG_BS | PENDING_DEBUG_ENABLED_BREAKPOINT);
+}
+
 static bool can_take_interrupt(void)
 {
     return (vmread(GUEST_RFLAGS) & RFLAGS_IF) &&
-           !(vmread(GUEST_INTERRUPTIBILITY) & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)) &&
-           !entry_is_taken();
+           !(vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_SHADOW) && !entry_is_taken();
 }
 
 static void set_external_interrupt_exiting(struct vcpu *vcpu, bool on)
@@ -160,16 +177,18 @@ static int take_waiting(struct vcpu *vcpu)
     return acknowledge_interrupt();
 }
 
-bool deliver_waiting_interrupt(struct vcpu *vcpu)
+bool deliver_waiting_events(struct vcpu *vcpu)
 {
-    int vector = -1;
+    bool injected = vcpu->guest_nmis && queue_nmis(vcpu, 0); /* before any interrupt */
     if (vcpu->interrupt_waits && can_take_interrupt()) {
-        vector = take_waiting(vcpu);
-        if (vector >= 0)
+        int vector = take_waiting(vcpu);
+        if (vector >= 0) {
             inject_event(vcpu, (u32)vector, 0, 0); /* type 0: external interrupt */
+            injected = true;
+        }
     }
     set_interrupt_window(vcpu, vcpu->interrupt_waits);
-    return vector >= 0;
+    return injected;
 }
 
 /*
@@ -190,45 +209,46 @@ void take_interrupt(struct vcpu *vcpu)
     set_interrupt_window(vcpu, true);
 }
 
-void queue_nmis(struct vcpu *vcpu, u32 count)
+/* A #DB that is pending comes before an NMI, and an entry that injects one would drop it. SDM
+ * vol. 3, 'Delivery of Pending Debug Exceptions after VM Entry'. */
+static bool can_take_nmi(void)
 {
-    u64 blocking = vmread(GUEST_INTERRUPTIBILITY);
-    u32 most = blocking & BLOCKING_BY_NMI ? 1 : 2;
+    return !(vmread(GUEST_INTERRUPTIBILITY) & (BLOCKING_BY_NMI | BLOCKING_SHADOW)) &&
+           !entry_is_taken() && !debug_exception_pending();
+}
+
+bool queue_nmis(struct vcpu *vcpu, u32 count)
+{
+    u32 most = vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI ? 1 : 2;
     count += vcpu->guest_nmis;
     if (count > most)
         count = most;
-    blocking &= BLOCKING_BY_NMI | BLOCKING_BY_STI | BLOCKING_BY_MOV_SS;
-    if (count && !blocking && !entry_is_taken()) {
+    bool now = count && can_take_nmi();
+    if (now)
         inject_event(vcpu, VECTOR_NMI | TYPE_NMI << INTERRUPTION_TYPE_SHIFT, 0, 0);
-        count--;
+    vcpu->guest_nmis = (u8)(count - now);
+    set_nmi_window(vcpu, vcpu->guest_nmis);
+    return now;
+}
+
+void take_nmi_window(struct vcpu *vcpu)
+{
+    queue_nmis(vcpu, 0);
+    if (vcpu->guest_nmis && (vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_STI)) {
+        set_nmi_window(vcpu, false);
+        set_interrupt_window(vcpu, true);
     }
-    vcpu->guest_nmis = (u8)count;
-    set_nmi_window(vcpu, count);
 }
 
 /* An IRET that faulted had already ended the blocking of NMIs: block them again. */
 void restore_nmi_blocking(const struct vcpu *vcpu, u64 info)
 {
     if ((info & INTERRUPTION_NMI_UNBLOCKING) && !vcpu->vectoring)
-        vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) | BLOCKING_BY_NMI);
+        block_nmis();
 }
 
 void sleep_on(const struct vcpu *vcpu)
 {
     if (vcpu->halted)
         vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
-}
-
-u64 wrapped_rip(u64 rip)
-{
-    return guest_64bit_code() ? rip : (u32)rip;
-}
-
-void finish_flags(u64 rflags)
-{
-    if (rflags & RFLAGS_RF)
-        vmwrite(GUEST_RFLAGS, rflags & ~RFLAGS_RF);
-    if ((rflags & RFLAGS_TF) && !(vmread(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF))
-        vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS,
-                vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
 }

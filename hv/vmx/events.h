@@ -39,18 +39,27 @@ void redeliver_event(struct vcpu *vcpu);
  * external-interrupt exiting off until then, as soon as the guest can take it. */
 void take_interrupt(struct vcpu *vcpu);
 
-/* Injects the interrupt that waits if the guest can take it now, and has an exit made at the next
- * window if not. Whether one was injected. */
-bool deliver_waiting_interrupt(struct vcpu *vcpu);
+/* Injects the NMI or the interrupt that waits if the guest can take it now, and has an exit made at
+ * the next window if not. Whether one was injected. */
+bool deliver_waiting_events(struct vcpu *vcpu);
+
+/* Whether a #DB comes at the next entry that injects nothing, or after the shadow of MOV SS. */
+bool debug_exception_pending(void);
 
 /* NMI-window exiting, on or off. */
 void set_nmi_window(struct vcpu *vcpu, bool on);
 
 /*
  * NMIs for the guest, injected now or by NMI window. As in a CPU, one waits while another is being
- * handled, and more merge with it.
+ * handled, and more merge with it. Whether one was injected.
  */
-void queue_nmis(struct vcpu *vcpu, u32 count);
+bool queue_nmis(struct vcpu *vcpu, u32 count);
+
+/*
+ * The exit by NMI window. Some CPUs open it in the shadow of STI, where others refuse the injection
+ * and nobody expects an NMI; the interrupt window opens right behind the shadow.
+ */
+void take_nmi_window(struct vcpu *vcpu);
 
 /* `info` is an exit's interruption information or qualification, with bit 12: NMI unblocking due to
  * IRET. SDM vol. 3, 'Information About NMI Unblocking Due to IRET'. */

@@ -119,6 +119,9 @@ enum interruption_type {
 #define BLOCKING_BY_MOV_SS BIT(1)
 #define BLOCKING_BY_SMI BIT(2)
 #define BLOCKING_BY_NMI BIT(3)
+#define BLOCKING_SHADOW                                                                            \
+    (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS) /* ends with the next instruction                       \
+                                            */
 
 enum activity_state {
     ACTIVITY_ACTIVE = 0,

@@ -7,6 +7,7 @@
 #include "one_exit.h"
 
 #include "host/cpu.h"
+#include "x86/msr.h"
 
 #define LENGTH 3 /* of an instruction that no event may step over */
 #define UNBLOCKING ((u32)INTERRUPTION_NMI_UNBLOCKING)
@@ -112,17 +113,40 @@ static void debug_exceptions_update_the_registers(void **state)
     }
 }
 
+/* Hardware may save the pending step or not. SDM vol. 3, 'Saving Non-Register State'. */
 static void single_steps_in_a_shadow(void **state)
 {
     (void)state;
     static const u64 shadows[] = {BLOCKING_BY_MOV_SS, BLOCKING_BY_STI, 0};
-    for (unsigned i = 0; i < ARRAY_SIZE(shadows); i++) {
-        start_exception(INJECTED(3, VECTOR_DB), 0, DR6_BS);
-        fake_set(GUEST_INTERRUPTIBILITY, shadows[i]);
-        fake_set(GUEST_IA32_DEBUGCTL, DEBUGCTL_BTF);
+    static const struct {
+        u32 reason, injected;
+    } rows[] = {
+        {EXIT_EXCEPTION_NMI, INJECTED(3, VECTOR_DB)},
+        {EXIT_EXCEPTION_NMI, INJECTED_GP},
+        {EXIT_VMCALL, INJECTED_UD},
+        {EXIT_WRMSR, INJECTED_GP},
+        {EXIT_EPT_VIOLATION, 0},
+        {EXIT_XSAVES, 0},
+        {EXIT_URDMSR, 0},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(shadows) * ARRAY_SIZE(rows); i++) {
+        u64 shadow = shadows[i / ARRAY_SIZE(rows)];
+        u32 reason = rows[i % ARRAY_SIZE(rows)].reason,
+            injected = rows[i % ARRAY_SIZE(rows)].injected;
+        bool debug = injected == INJECTED(3, VECTOR_DB);
+        start(reason, debug ? DR6_BS : 0, LENGTH);
+        fake_set(VM_EXIT_INTERRUPTION_INFO, injected);
+        fake_vcpu.gpr[RCX] = IA32_SMBASE;
+        fake_set(GUEST_INTERRUPTIBILITY, shadow);
+        fake_set(GUEST_IA32_DEBUGCTL, debug ? DEBUGCTL_BTF : 0); /* which the exception clears */
         fake_set(GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF | RFLAGS_TF);
-        assert_faulted(INJECTED(3, VECTOR_DB));
-        assert_int_equal(fake_get(GUEST_PENDING_DEBUG_EXCEPTIONS), i < 2 ? PENDING_DEBUG_BS : 0);
+        if (reason == EXIT_URDMSR)
+            fake_set(GUEST_RIP, FAKE_RAM); /* the page of the instruction is gone meanwhile */
+        assert_true(fake_dispatch());
+        assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), injected);
+        assert_int_equal(fake_get(GUEST_INTERRUPTIBILITY), shadow);
+        assert_int_equal(fake_get(GUEST_PENDING_DEBUG_EXCEPTIONS), shadow ? PENDING_DEBUG_BS : 0);
+        assert_can_enter();
     }
 }
 
@@ -235,10 +259,70 @@ static void nmis_wait_for_the_end_of_blocking(void **state)
     }
 }
 
+static void wait_for_window(int vector)
+{
+    fake_vcpu.interrupt_waits = true;
+    fake_vcpu.controls.proc |= PROC_INTERRUPT_WINDOW_EXITING;
+    fake_waiting_vector = vector;
+}
+
 static void start_hlt(u64 rflags)
 {
     start(EXIT_HLT, 0, 1);
     fake_set(GUEST_RFLAGS, RFLAGS_FIXED | rflags);
+}
+
+/* Some CPUs open the NMI window in the shadow of STI, where nothing can be injected. */
+static void nmis_wait_for_the_end_of_stis_shadow(void **state)
+{
+    (void)state;
+    start(EXIT_NMI_WINDOW, 0, 0);
+    fake_set(GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
+    fake_set(GUEST_INTERRUPTIBILITY, BLOCKING_BY_STI);
+    fake_vcpu.guest_nmis = 1;
+    fake_vcpu.interrupt_waits = true;
+    fake_waiting_vector = 0x41;
+    assert_resumed();
+    assert_false(window(PROC_NMI_WINDOW_EXITING));
+    assert_true(window(PROC_INTERRUPT_WINDOW_EXITING));
+
+    fake_exit(EXIT_INTERRUPT_WINDOW, 0, 0);
+    fake_set(GUEST_INTERRUPTIBILITY, 0);
+    assert_faulted(NMI);
+    assert_int_equal(fake_vcpu.guest_nmis, 0);
+    assert_true(window(PROC_INTERRUPT_WINDOW_EXITING)); /* the interrupt waits for its turn */
+
+    start(EXIT_NMI_WINDOW, 0, 0); /* STI and HLT: the HLT ends the shadow */
+    fake_set(GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
+    fake_set(GUEST_INTERRUPTIBILITY, BLOCKING_BY_STI);
+    fake_vcpu.guest_nmis = 1;
+    assert_resumed();
+    fake_exit(EXIT_HLT, 0, 1);
+    assert_true(fake_dispatch());
+    assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), NMI);
+    assert_int_equal(fake_get(GUEST_ACTIVITY_STATE), ACTIVITY_ACTIVE);
+    assert_false(window(PROC_INTERRUPT_WINDOW_EXITING));
+}
+
+/* An entry that injects an NMI would drop the step; behind it the window opens. */
+static void single_steps_come_before_nmis(void **state)
+{
+    (void)state;
+    static const u64 pending[] = {PENDING_DEBUG_BS, PENDING_DEBUG_ENABLED_BREAKPOINT | 1};
+    for (unsigned i = 0; i < ARRAY_SIZE(pending); i++) {
+        start(EXIT_NMI_WINDOW, 0, 0);
+        fake_set(GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF | (i ? 0 : RFLAGS_TF));
+        fake_set(GUEST_PENDING_DEBUG_EXCEPTIONS, pending[i]);
+        fake_vcpu.guest_nmis = 1;
+        assert_resumed();
+        assert_int_equal(fake_get(GUEST_PENDING_DEBUG_EXCEPTIONS), pending[i]);
+        assert_true(window(PROC_NMI_WINDOW_EXITING));
+    }
+    start_hlt(RFLAGS_IF | RFLAGS_TF);
+    wait_for_window(0x41);
+    assert_advanced(1);
+    assert_int_equal(fake_get(GUEST_PENDING_DEBUG_EXCEPTIONS), PENDING_DEBUG_BS);
+    assert_int_equal(fake_waiting_vector, 0x41);
 }
 
 static void hlt_sleeps(void **state)
@@ -260,8 +344,7 @@ static void hlt_sleeps(void **state)
 
     start_hlt(RFLAGS_IF); /* after STI */
     fake_set(GUEST_INTERRUPTIBILITY, BLOCKING_BY_STI);
-    fake_vcpu.interrupt_waits = true;
-    fake_waiting_vector = 0;
+    wait_for_window(0);
     assert_true(fake_dispatch());
     assert_int_equal(fake_get(GUEST_RIP), FAKE_RIP + 1);
     assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), INJECTED(TYPE_EXTERNAL_INTERRUPT, 0));
@@ -309,6 +392,8 @@ int main(void)
         cmocka_unit_test(interrupts_that_the_guest_can_take),
         cmocka_unit_test(other_interrupts_wait_in_the_apic),
         cmocka_unit_test(nmis_wait_for_the_end_of_blocking),
+        cmocka_unit_test(nmis_wait_for_the_end_of_stis_shadow),
+        cmocka_unit_test(single_steps_come_before_nmis),
         cmocka_unit_test(hlt_sleeps),
         cmocka_unit_test(hlt_without_interrupts_may_be_the_end),
     };

@@ -1,5 +1,5 @@
 // link: hv/vmx/breakpoints.c
-// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/io.c hv/emulate/port.c hv/emulate/string_io.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/vmx/advance.c hv/exits/io.c hv/emulate/port.c hv/emulate/string_io.c
 // link: hv/platform/a20.c
 // link: hv/memory/guest_memory.c hv/memory/guest_paging.c hv/emulate/prefixes.c
 /* IN, OUT, INS and OUTS in every mode: registers, faults, filters, batches. */
@@ -354,6 +354,7 @@ static void batches(void **state)
     assert_int_equal(fake_event.vector, -1);
     assert_int_equal(fake_vcpu.gpr[RCX], 300 - 128);
     assert_int_equal(fake_vcpu.gpr[RDI], 0x10000 + 128);
+    assert_true(fake_get(GUEST_RFLAGS) & RFLAGS_RF); /* a breakpoint on it has hit already */
     assert_int_equal(io(GUEST_64BIT, q, "\xF3\x6C", 2), EXIT_RETRY);
     assert_int_equal(io(GUEST_64BIT, q, "\xF3\x6C", 2), EXIT_ADVANCE);
     assert_int_equal(fake_vcpu.gpr[RDI], 0x10000 + 300);

@@ -55,6 +55,7 @@ static void msr_instructions_with_an_immediate(void **state)
     assert_true(fake_dispatch());
     assert_int_equal(fake_get(GUEST_RIP), FAKE_RAM);
     assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), 0);
+    assert_true(fake_get(GUEST_RFLAGS) & RFLAGS_RF); /* executed again, it hits no breakpoint */
 }
 
 #define ALLOWED 0x6000 /* the bitmap */

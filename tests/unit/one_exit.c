@@ -31,7 +31,7 @@ static void rule_is_broken(const char *sentence, enum vmcs_field field, u64 valu
              fake_vcpu.exit_reason, sentence, vmcs_field_name(field), (unsigned long long)value);
 }
 
-static void assert_can_enter(void)
+void assert_can_enter(void)
 {
     entry_checks(&fake_capabilities, rule_is_broken);
 }
@@ -50,6 +50,17 @@ static void note_reason(void)
     fclose(file);
 }
 
+/* RF is 1 in the image of a fault. SDM vol. 3, 'Instruction-Breakpoint Exception Condition'. */
+static void assert_resume_flag(u32 injected)
+{
+    u32 vector = injected & INTERRUPTION_VECTOR;
+    bool exception =
+        (injected & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT == TYPE_HARDWARE_EXCEPTION;
+    if (exception && !(fake_get(IDT_VECTORING_INFO) >> 31) && vector != VECTOR_DB &&
+        vector != VECTOR_MC)
+        assert_true(fake_get(GUEST_RFLAGS) & RFLAGS_RF);
+}
+
 void assert_faulted(u32 injected)
 {
     bool of_instruction = fake_get(VM_EXIT_REASON) > EXIT_NMI_WINDOW;
@@ -61,6 +72,7 @@ void assert_faulted(u32 injected)
     note_reason();
     assert_int_equal(fake_get(GUEST_RIP), FAKE_RIP);
     assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), injected);
+    assert_resume_flag(injected);
     assert_int_equal(count_of(fake_vcpu.exit_reason & EXIT_REASON_BASIC), 1);
     assert_can_enter();
 }

@@ -33,6 +33,8 @@ void assert_faulted(u32 injected);
 void assert_advanced(unsigned length);
 /* The guest goes on where it was, without an exception. */
 void assert_resumed(void);
+/* The CPU would enter the guest's state as it is now. */
+void assert_can_enter(void);
 /* The guest was stopped, and `said` is part of what was printed. */
 void assert_stopped(const char *said);
 

@@ -3,8 +3,6 @@
 #include "x86/registers.h"
 #include "x86/vmx.h"
 
-#define BLOCKING_SHADOW (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)
-
 static unsigned event_type(const struct entry_check *k)
 {
     return (k->event & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT;
