@@ -6,7 +6,7 @@
 #include "emulate/handlers.h"
 #include "emulate/task.h"
 #include "vmx/invalidate.h"
-#include "vmx/live_state.h"
+#include "vmx/breakpoints.h"
 
 #define QUALIFICATION_SOURCE_SHIFT 30
 #define ERROR_CODE_EXTERNAL 1u
@@ -203,7 +203,7 @@ static bool push_error_code(struct vcpu *vcpu, const struct task_switch *s,
 
 static enum exit_action trap_into_task(struct vcpu *vcpu)
 {
-    live_set_debug_register(6, live_debug_register(6) | DR6_BT);
+    update_dr6(DR6_BT);
     return inject_exception(vcpu, VECTOR_DB, 0);
 }
 

@@ -1,13 +1,14 @@
 /* MOV to and from debug registers (exit 29). SDM vol. 3, 'Debug Registers'. */
 #include "emulate/handlers.h"
+#include "vmx/advance.h"
+#include "vmx/breakpoints.h"
 #include "vmx/live_state.h"
 
 #define QUALIFICATION_REGISTER 7u
 #define QUALIFICATION_FROM BIT(4)
 #define QUALIFICATION_GPR_SHIFT 8
 
-#define DR7_WRITABLE 0xFFFF23FFull
-#define DR6_BREAKPOINTS 15ull /* B0 to B3 */
+#define DR7_WRITABLE 0xFFFF2BFFull /* of them RTM on some CPUs only: the entry knows */
 
 static u64 read_guest_dr(unsigned number)
 {
@@ -26,7 +27,8 @@ static void write_guest_dr(unsigned number, u64 value)
 static enum exit_action general_detect(struct vcpu *vcpu)
 {
     vmwrite(GUEST_DR7, vmread(GUEST_DR7) & ~DR7_GD);
-    live_set_debug_register(6, (live_debug_register(6) & ~DR6_BREAKPOINTS) | DR6_BD);
+    update_dr6(DR6_BD);
+    set_resume_flag();
     return inject_exception(vcpu, VECTOR_DB, 0);
 }
 

@@ -5,18 +5,17 @@
 #include "vmx/advance.h"
 #include "lib/print.h"
 #include "smp/kick.h"
-#include "vmx/live_state.h"
+#include "vmx/breakpoints.h"
 #include "smp/smp.h"
 #include "lib/atomic.h"
 
-/* The exit came before these were updated. SDM vol. 3, 'Debug Exceptions'. */
+/* The exit came before these were updated. A #DB is a fault by general detect, whose image has RF
+ * as of all faults. SDM vol. 3, 'Debug Exceptions'. */
 static void update_debug_registers(u64 qualification)
 {
-    u64 dr6 = live_debug_register(6) & ~0xFull;
-    dr6 |= qualification & (0xF | DR6_BD | DR6_BS);
-    if (qualification & DR6_RTM) /* inverted in DR6 */
-        dr6 &= ~DR6_RTM;
-    live_set_debug_register(6, dr6 | (DR6_FIXED & ~DR6_RTM));
+    update_dr6(qualification);
+    if (qualification & DR6_BD)
+        set_resume_flag();
     vmwrite(GUEST_DR7, vmread(GUEST_DR7) & ~DR7_GD);
     vmwrite(GUEST_IA32_DEBUGCTL, vmread(GUEST_IA32_DEBUGCTL) & ~(DEBUGCTL_LBR | DEBUGCTL_BTF));
 }

@@ -30,3 +30,15 @@ void match_breakpoints(enum breakpoint_access access, u64 address, unsigned size
         vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS, vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | matched |
                                                     PENDING_DEBUG_ENABLED_BREAKPOINT);
 }
+
+/* RTM and the bus lock's bit are 0 for what happened; only a bus lock touches the latter. */
+void update_dr6(u64 causes)
+{
+    u64 dr6 = live_debug_register(6) & ~(DR6_BREAKPOINTS | DR6_RTM);
+    dr6 |= causes & (DR6_BREAKPOINTS | DR6_BD | DR6_BS | DR6_BT);
+    if (!(causes & DR6_RTM))
+        dr6 |= DR6_RTM;
+    if (causes & DR6_BUS_LOCK)
+        dr6 &= ~DR6_BUS_LOCK;
+    live_set_debug_register(6, dr6);
+}

@@ -20,4 +20,8 @@ static inline bool breakpoints_enabled(void)
  * breakpoint is there, #DB becomes pending. */
 void match_breakpoints(enum breakpoint_access access, u64 address, unsigned size);
 
+/* DR6 as a #DB leaves it: `causes` in the layout of its exit qualification (a 1 for RTM and for a
+ * bus lock), and DR6_BT. SDM vol. 3, 'Debug Status Register (DR6)'. */
+void update_dr6(u64 causes);
+
 #endif

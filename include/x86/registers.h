@@ -73,6 +73,8 @@
 #define RFLAGS_ID BIT(21)
 
 #define DR6_FIXED 0xFFFF0FF0ull /* the bits that read as 1 */
+#define DR6_BREAKPOINTS 15ull   /* B0 to B3 */
+#define DR6_BUS_LOCK BIT(11)    /* 0: there was one */
 #define DR6_BD BIT(13)
 #define DR6_BS BIT(14)
 #define DR6_BT BIT(15)
@@ -80,6 +82,7 @@
 #define DR7_FIXED BIT(10)
 #define DR7_LOCAL_ENABLES 0x155ull
 #define DR7_BREAKPOINTS 0xFFull /* the enables of all four, two bits each */
+#define DR7_RTM BIT(11)
 #define DR7_GD BIT(13)
 
 #define DEBUGCTL_LBR BIT(0)

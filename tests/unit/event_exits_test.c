@@ -99,7 +99,11 @@ static void debug_exceptions_update_the_registers(void **state)
         {DR6_FIXED | 0xF, DR6_BS, DR6_FIXED | DR6_BS}, /* only B0 to B3 are cleared */
         {DR6_FIXED | DR6_BT | DR6_BS, DR6_BD, DR6_FIXED | DR6_BT | DR6_BS | DR6_BD},
         {DR6_FIXED, DR6_RTM | BIT(1), (DR6_FIXED & ~DR6_RTM) | BIT(1)},
-        {DR6_FIXED & ~DR6_RTM, BIT(12) | BIT(2), (DR6_FIXED & ~DR6_RTM) | BIT(2)},
+        {DR6_FIXED & ~DR6_RTM, BIT(12) | BIT(2), DR6_FIXED | BIT(2)}, /* outside a transaction */
+        {DR6_FIXED & ~DR6_RTM, DR6_BS, 0xFFFF4FF0},
+        {DR6_FIXED, DR6_BUS_LOCK, 0xFFFF07F0}, /* active low ... */
+        {DR6_FIXED & ~DR6_BUS_LOCK, DR6_BS,
+         (DR6_FIXED & ~DR6_BUS_LOCK) | DR6_BS}, /* ... and sticky */
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         start_exception(INJECTED(3, VECTOR_DB), 0, rows[i].qualification);
@@ -110,6 +114,8 @@ static void debug_exceptions_update_the_registers(void **state)
         assert_int_equal(fake_cpu.dr[6], rows[i].dr6);
         assert_int_equal(fake_get(GUEST_DR7), DR7_FIXED | 0xFF);
         assert_int_equal(fake_get(GUEST_IA32_DEBUGCTL), DEBUGCTL_TRACES);
+        bool fault = rows[i].qualification & DR6_BD;
+        assert_int_equal(fake_get(GUEST_RFLAGS) & RFLAGS_RF, fault ? RFLAGS_RF : 0);
     }
 }
 

@@ -193,11 +193,11 @@ static void debug_registers(void **state)
     assert_int_equal(mov_dr(TO(3, RSI)), EXIT_ADVANCE);
     assert_int_equal(mov_dr(FROM(3, RDI)), EXIT_ADVANCE);
     assert_int_equal(fake_vcpu.gpr[RDI], BIT(32));
-    fake_vcpu.gpr[RSI] = 0xFFFFF0FF & ~DR7_GD;
+    fake_vcpu.gpr[RSI] = 0xFFFFF8FF & ~DR7_GD;
     assert_int_equal(mov_dr(TO(5, RSI)), EXIT_ADVANCE); /* DR7 */
-    assert_int_equal(fake_get(GUEST_DR7), 0xFFFF04FF);
+    assert_int_equal(fake_get(GUEST_DR7), 0xFFFF0CFF);
     assert_int_equal(mov_dr(FROM(7, RSP)), EXIT_ADVANCE);
-    assert_int_equal(fake_get(GUEST_RSP), 0xFFFF04FF);
+    assert_int_equal(fake_get(GUEST_RSP), 0xFFFF0CFF);
     fake_set(GUEST_CR4, fake_get(GUEST_CR4) | CR4_DE);
     mov_dr(TO(5, RSI));
     assert_int_equal(fake_event.vector, VECTOR_UD);

@@ -1,6 +1,7 @@
 /* MOV to and from the debug registers. SDM vol. 3, 'Debug Registers'. */
 #include "harness/families.h"
 #include "harness/instruction_test.h"
+#include "harness/tap.h"
 #include "x86/instructions.h"
 
 #define MOV_BOTH_WAYS(dr) "mov " #dr ", rax\n mov rcx, " #dr
@@ -115,9 +116,19 @@ static const struct instruction_test instructions[] = {
      .prepare = general_detect_on, .check = general_detect, .restore = restore},
 };
 
+/* Whether a CPU has RTM the bare machine tells: the line is the same there. */
+static void test_reserved_bits(void)
+{
+    write_dr7(0xDC00);
+    u64 dr7 = read_dr7();
+    write_dr7(DR7_FIXED);
+    ok((dr7 & ~DR7_RTM) == DR7_FIXED, "the reserved bits of DR7 read as %lx", dr7);
+}
+
 void test_debug_registers(void)
 {
     RUN_TESTS(instructions);
+    test_reserved_bits();
     write_dr0(0);
     write_dr1(0);
     write_dr2(0);
