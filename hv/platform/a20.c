@@ -26,6 +26,11 @@ static u8 keep_byte(u16 port, u8 value)
     }
 }
 
+bool a20_output_port_is_next(void)
+{
+    return output_port_next;
+}
+
 u32 a20_keep(u16 port, unsigned size, u32 value)
 {
     u32 kept = 0;

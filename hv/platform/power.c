@@ -1,11 +1,14 @@
 #include "platform/power.h"
 #include "lib/print.h"
+#include "platform/a20.h"
 #include "platform/acpi.h"
 #include "platform/console.h"
 #include "x86/instructions.h"
 
+#define PORT_KEYBOARD_DATA 0x60
 #define PORT_KEYBOARD_COMMAND 0x64
-#define KEYBOARD_PULSE_RESET 0xFE
+#define KEYBOARD_PULSES 0xF0 /* of the low bits of its output port that are 0 in the command */
+#define OUTPUT_PORT_RESET 1  /* active low */
 #define PORT_SYSTEM_CONTROL_A 0x92
 #define PORT_PCI_ADDRESS 0xCF8
 #define PORT_RESET_CONTROL 0xCF9
@@ -54,7 +57,9 @@ static const char *way_of_byte(u16 port, u8 value)
     if (port == PORT_RESET_CONTROL)
         return value & RESET_CPU ? "reset" : NULL;
     if (port == PORT_KEYBOARD_COMMAND)
-        return value == KEYBOARD_PULSE_RESET ? "reset" : NULL;
+        return (value & ~0xFu) == KEYBOARD_PULSES && !(value & OUTPUT_PORT_RESET) ? "reset" : NULL;
+    if (port == PORT_KEYBOARD_DATA)
+        return a20_output_port_is_next() && !(value & OUTPUT_PORT_RESET) ? "reset" : NULL;
     if (port == PORT_SYSTEM_CONTROL_A)
         return value & 1 ? "reset" : NULL;
     if (acpi->reset_port && port == acpi->reset_port)
@@ -103,8 +108,8 @@ bool power_filter_out(u16 port, unsigned size, u32 value)
 
 void power_watched_ports(void (*watch)(u16 port))
 {
-    static const u16 fixed[] = {EXIT_PORT, SHUTDOWN_PORT, PORT_RESET_CONTROL, PORT_KEYBOARD_COMMAND,
-                                PORT_SYSTEM_CONTROL_A};
+    static const u16 fixed[] = {EXIT_PORT,          SHUTDOWN_PORT,         PORT_RESET_CONTROL,
+                                PORT_KEYBOARD_DATA, PORT_KEYBOARD_COMMAND, PORT_SYSTEM_CONTROL_A};
     const struct acpi_power *acpi = acpi_power();
     for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++)
         watch(fixed[i]);

@@ -1,5 +1,5 @@
 // The writes that end the machine, whole and in parts.
-// link: hv/platform/power.c hv/lib/print.c
+// link: hv/platform/power.c hv/platform/a20.c hv/lib/print.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "platform/a20.h"
 #include "platform/acpi.h"
 #include "platform/console.h"
 #include "platform/power.h"
@@ -91,7 +92,9 @@ static void resets(void **state)
 {
     (void)state;
     ends_by(0x64, 1, 0xFE, "reset");
-    ends_by(0x64, 1, 0xFF, NULL);
+    for (u32 command = 0xF0; command < 0x100; command++)
+        ends_by(0x64, 1, command, command & 1 ? NULL : "reset"); /* the pulsed bits are the 0s */
+    ends_by(0x64, 1, 0xE0, NULL);
     ends_by(0x63, 2, 0xFE00, "reset");
     ends_by(0x92, 1, 1, "reset");
     ends_by(0x92, 1, 2, NULL);
@@ -103,6 +106,22 @@ static void resets(void **state)
     ends_by(0xB1, 1, 0x77, "reset");
     ends_by(0xB0, 4, 0x7700, "reset");
     ends_by(0xB0, 1, 0x77, NULL);
+}
+
+/* The byte behind command 0xD1 goes to the output port; bit 0 is the line of the reset. */
+static void resets_by_the_keyboards_output_port(void **state)
+{
+    (void)state;
+    ends_by(0x60, 1, 0xDE, NULL);
+    a20_keep(0x64, 1, 0xD1);
+    ends_by(0x60, 1, 0xDF, NULL);
+    ends_by(0x60, 1, 0xDE, "reset");
+    ends_by(0x5F, 2, 0xDE00, "reset");
+    a20_keep(0x60, 1, 0xDF);
+    ends_by(0x60, 1, 0xDE, NULL); /* to the keyboard */
+    a20_keep(0x64, 1, 0xD1);
+    a20_keep(0x64, 1, 0xAE);
+    ends_by(0x60, 1, 0xDE, NULL);
 }
 
 static void sleeps(void **state)
@@ -125,10 +144,10 @@ static void sleeps(void **state)
 static void ports_are_watched(void **state)
 {
     (void)state;
-    static const u16 expected[] = {EXIT_PORT, SHUTDOWN_PORT, 0xCF9, 0x64,  0x92,
+    static const u16 expected[] = {EXIT_PORT, SHUTDOWN_PORT, 0xCF9, 0x60,  0x64, 0x92,
                                    0x604,     0x605,         0x704, 0x705, 0xB1};
     for (unsigned given = 0; given < 2; given++) {
-        unsigned number = given ? ARRAY_SIZE(expected) : 5;
+        unsigned number = given ? ARRAY_SIZE(expected) : 6;
         acpi = given ? acpi : (struct acpi_power){0};
         assert_watched(power_watched_ports, expected, number);
         setup(NULL);
@@ -177,6 +196,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {TEST(without_a_write_the_machine_halts),
                                        TEST(resets),
+                                       TEST(resets_by_the_keyboards_output_port),
                                        TEST(sleeps),
                                        TEST(words),
                                        TEST(ports_are_watched),

@@ -16,7 +16,8 @@ static void reset_machine(struct cpu *self)
     (void)self;
     for (u32 i = 0; i < 20; i++)
         smp_linger();
-    outb(0x64, 0xFE);
+    outb(0x64, 0xD1); /* the keyboard controller's output port, whose bit 0 resets when it is 0 */
+    outb(0x60, 0xDE);
     for (;;)
         hlt();
 }
