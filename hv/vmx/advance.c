@@ -20,11 +20,6 @@ void finish_flags(u64 rflags)
     pend_single_step(rflags);
 }
 
-void set_resume_flag(void)
-{
-    vmwrite(GUEST_RFLAGS, vmread(GUEST_RFLAGS) | RFLAGS_RF);
-}
-
 enum exit_action execute_again(void)
 {
     set_resume_flag();

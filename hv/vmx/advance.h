@@ -15,7 +15,10 @@ void finish_flags(u64 rflags);
 void pend_single_step(u64 rflags);
 
 /* RF in the guest's RFLAGS: no instruction breakpoint at the next entry's RIP. */
-void set_resume_flag(void);
+static inline void set_resume_flag(void)
+{
+    vmwrite(GUEST_RFLAGS, vmread(GUEST_RFLAGS) | RFLAGS_RF);
+}
 
 /* EXIT_RETRY for an instruction that is executed again after it exited: hardware has saved its RF
  * as 0, and a breakpoint on it would hit a second time. */

@@ -55,8 +55,8 @@ static const u8 class_of[32] = {
 };
 
 /*
- * What an exception becomes during the delivery of `first` (IDT-vectoring information; 0: of
- * nothing). SDM vol. 3, 'Interrupt 8—Double Fault Exception'; any event but an exception is benign.
+ * What an exception becomes during the delivery of `first` (IDT-vectoring information). SDM vol. 3,
+ * 'Interrupt 8—Double Fault Exception'; any event but an exception is benign.
  */
 static enum outcome outcome_of(u32 first, enum exception_vector second)
 {
@@ -102,8 +102,11 @@ static enum exit_action inject_hardware_exception(struct vcpu *vcpu, enum except
 
 enum exit_action inject_exception(struct vcpu *vcpu, enum exception_vector vector, u32 error_code)
 {
-    enum outcome outcome = outcome_of(vcpu->vectoring, vector);
-    lose_interrupted_event(vcpu);
+    enum outcome outcome = SECOND_ALONE;
+    if (unlikely(vcpu->vectoring)) {
+        outcome = outcome_of(vcpu->vectoring, vector);
+        lose_interrupted_event(vcpu);
+    }
     switch (outcome) {
     case SECOND_ALONE: return inject_hardware_exception(vcpu, vector, error_code);
     case DOUBLE_FAULT: return inject_hardware_exception(vcpu, VECTOR_DF, 0);
