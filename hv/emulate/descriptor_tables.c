@@ -3,8 +3,7 @@
  * Operand sizes come from the prefixes: Bochs up to 2.7 leaves them out of the information field.
  */
 #include "emulate/handlers.h"
-#include "vmx/breakpoints.h"
-#include "memory/guest_memory.h"
+#include "emulate/operand.h"
 #include "emulate/prefixes.h"
 #include "emulate/segments.h"
 #include "x86/instructions.h"
@@ -22,62 +21,33 @@ static bool privilege_forbids(bool load)
     return guest_cpl() != 0 && (load || (vmread(GUEST_CR4) & CR4_UMIP));
 }
 
-static bool operand_address(const struct vcpu *vcpu, u32 info, size_t size, enum access access,
-                            u64 *linear, struct guest_fault *fault)
+/* 6 bytes, 10 in 64-bit code. */
+static struct operand table_operand(const struct vcpu *vcpu)
 {
-    u64 offset = operand_offset(vcpu, info, vmread(EXIT_QUALIFICATION));
-    return guest_linear_address(operand_segment(info), offset, operand_address_size(info), size,
-                                access, linear, fault);
+    size_t size = guest_64bit_code() ? sizeof(struct descriptor_table_register) : 6;
+    return described_operand(vcpu, size);
 }
 
-static bool write_operand(u64 linear, const void *operand, size_t size, struct guest_fault *fault)
-{
-    if (!guest_write(linear, operand, size, guest_cpl(), fault))
-        return false;
-    if (breakpoints_enabled())
-        match_breakpoints(BREAKPOINT_WRITE, linear, (unsigned)size);
-    return true;
-}
-
-static bool read_operand(u64 linear, void *operand, size_t size, struct guest_fault *fault)
-{
-    if (!guest_read(linear, operand, size, guest_cpl(), fault))
-        return false;
-    if (breakpoints_enabled())
-        match_breakpoints(BREAKPOINT_READ, linear, (unsigned)size);
-    return true;
-}
-
-/* The operand in memory: 6 bytes, 10 in 64-bit code. */
-static size_t table_operand_size(void)
-{
-    return guest_64bit_code() ? sizeof(struct descriptor_table_register) : 6;
-}
-
-static bool store_table(const struct vcpu *vcpu, u32 info, bool idt, struct guest_fault *fault)
+static bool store_table(const struct vcpu *vcpu, bool idt, struct guest_fault *fault)
 {
     struct descriptor_table_register table = {
         .limit = (u16)vmread(idt ? GUEST_IDTR_LIMIT : GUEST_GDTR_LIMIT),
         .base = vmread(idt ? GUEST_IDTR_BASE : GUEST_GDTR_BASE),
     };
-    size_t size = table_operand_size();
-    u64 linear;
-    return operand_address(vcpu, info, size, ACCESS_WRITE, &linear, fault) &&
-           write_operand(linear, &table, size, fault);
+    struct operand operand = table_operand(vcpu);
+    return operand_write(&operand, &table, fault);
 }
 
-static bool load_table(const struct vcpu *vcpu, u32 info, bool idt, struct guest_fault *fault)
+static bool load_table(const struct vcpu *vcpu, bool idt, struct guest_fault *fault)
 {
     struct descriptor_table_register table = {0};
-    size_t size = table_operand_size();
-    u64 linear;
-    if (!operand_address(vcpu, info, size, ACCESS_READ, &linear, fault) ||
-        !read_operand(linear, &table, size, fault))
+    struct operand operand = table_operand(vcpu);
+    if (!operand_read(&operand, &table, fault))
         return false;
     if (guest_64bit_code()) {
         if (!guest_canonical_operand(table.base))
             return selector_fault(fault, VECTOR_GP, 0);
-    } else if (guest_prefixes().operand_size == 2) {
+    } else if (guest_instruction().operand_size == 2) {
         table.base &= 0xFFFFFF; /* as on the 286 */
     }
     vmwrite(idt ? GUEST_IDTR_LIMIT : GUEST_GDTR_LIMIT, table.limit);
@@ -95,20 +65,18 @@ enum exit_action exit_gdtr_idtr_access(struct vcpu *vcpu)
 
     if (privilege_forbids(load))
         return inject_gp(vcpu, 0);
-    if (!(load ? load_table : store_table)(vcpu, info, idt, &fault))
-        return inject_fault(vcpu, &fault);
-    return EXIT_ADVANCE;
+    bool done = load ? load_table(vcpu, idt, &fault) : store_table(vcpu, idt, &fault);
+    return done ? EXIT_ADVANCE : inject_fault(vcpu, &fault);
 }
 
 /* To memory always 16 bits; to a register as wide as the operand, zero-extended. */
 static bool store_selector(struct vcpu *vcpu, u32 info, u16 selector, struct guest_fault *fault)
 {
     unsigned number = INFO_REGISTER(info);
-    u64 linear;
+    struct operand operand = described_operand(vcpu, sizeof(selector));
     if (!(info & INFO_REGISTER_FORM))
-        return operand_address(vcpu, info, sizeof(selector), ACCESS_WRITE, &linear, fault) &&
-               write_operand(linear, &selector, sizeof(selector), fault);
-    u64 upper = guest_prefixes().operand_size == 2 ? vcpu_gpr(vcpu, number) & ~0xFFFFull : 0;
+        return operand_write(&operand, &selector, fault);
+    u64 upper = guest_instruction().operand_size == 2 ? vcpu_gpr(vcpu, number) & ~0xFFFFull : 0;
     vcpu_set_gpr(vcpu, number, upper | selector);
     return true;
 }
@@ -116,13 +84,12 @@ static bool store_selector(struct vcpu *vcpu, u32 info, u16 selector, struct gue
 static bool read_selector(const struct vcpu *vcpu, u32 info, u16 *selector,
                           struct guest_fault *fault)
 {
-    u64 linear;
+    struct operand operand = described_operand(vcpu, sizeof(*selector));
     if (info & INFO_REGISTER_FORM) {
         *selector = (u16)vcpu_gpr(vcpu, INFO_REGISTER(info));
         return true;
     }
-    return operand_address(vcpu, info, sizeof(*selector), ACCESS_READ, &linear, fault) &&
-           read_operand(linear, selector, sizeof(*selector), fault);
+    return operand_read(&operand, selector, fault);
 }
 
 /* A descriptor of an LDT or TSS, with 16 bytes in IA-32e mode, whose upper half has no type. */
@@ -179,8 +146,9 @@ static bool load_tr(u16 selector, struct guest_fault *fault)
 static bool load_selector(const struct vcpu *vcpu, u32 info, bool task, struct guest_fault *fault)
 {
     u16 selector;
-    return read_selector(vcpu, info, &selector, fault) &&
-           (task ? load_tr : load_ldtr)(selector, fault);
+    if (!read_selector(vcpu, info, &selector, fault))
+        return false;
+    return task ? load_tr(selector, fault) : load_ldtr(selector, fault);
 }
 
 enum exit_action exit_ldtr_tr_access(struct vcpu *vcpu)
@@ -194,8 +162,7 @@ enum exit_action exit_ldtr_tr_access(struct vcpu *vcpu)
     if (privilege_forbids(load))
         return inject_gp(vcpu, 0);
     u16 current = (u16)vmread(task ? GUEST_TR_SELECTOR : GUEST_LDTR_SELECTOR);
-    if (!(load ? load_selector(vcpu, info, task, &fault)
-               : store_selector(vcpu, info, current, &fault)))
-        return inject_fault(vcpu, &fault);
-    return EXIT_ADVANCE;
+    bool done = load ? load_selector(vcpu, info, task, &fault)
+                     : store_selector(vcpu, info, current, &fault);
+    return done ? EXIT_ADVANCE : inject_fault(vcpu, &fault);
 }

@@ -1,7 +1,6 @@
 /* INVPCID (exit 58), by INVVPID: it knows no PCIDs, so it flushes those of all. */
 #include "emulate/handlers.h"
-#include "vmx/breakpoints.h"
-#include "memory/guest_memory.h"
+#include "emulate/operand.h"
 #include "vmx/invalidate.h"
 
 enum invpcid_type {
@@ -17,21 +16,6 @@ struct invpcid_descriptor {
 };
 _Static_assert(sizeof(struct invpcid_descriptor) == 16, "operand of INVPCID");
 
-static bool read_descriptor(const struct vcpu *vcpu, struct invpcid_descriptor *descriptor,
-                            struct guest_fault *fault)
-{
-    u32 info = (u32)vmread(VM_EXIT_INSTRUCTION_INFO);
-    u64 linear;
-    if (!guest_linear_address(
-            operand_segment(info), operand_offset(vcpu, info, vmread(EXIT_QUALIFICATION)),
-            operand_address_size(info), sizeof(*descriptor), ACCESS_READ, &linear, fault) ||
-        !guest_read(linear, descriptor, sizeof(*descriptor), guest_cpl(), fault))
-        return false;
-    if (breakpoints_enabled())
-        match_breakpoints(BREAKPOINT_READ, linear, sizeof(*descriptor));
-    return true;
-}
-
 static bool operands_allowed(const struct vcpu *vcpu, u64 type,
                              const struct invpcid_descriptor *descriptor)
 {
@@ -46,13 +30,14 @@ enum exit_action exit_invpcid(struct vcpu *vcpu)
 {
     struct invpcid_descriptor descriptor;
     struct guest_fault fault;
+    struct operand operand = described_operand(vcpu, sizeof(descriptor));
     u64 type = vcpu_gpr(vcpu, vmread(VM_EXIT_INSTRUCTION_INFO) >> 28 & 15);
 
     if (guest_cpl() != 0) /* some CPUs leave the privilege check to the hypervisor */
         return inject_gp(vcpu, 0);
     if (!guest_64bit_code())
         type = (u32)type;
-    if (!read_descriptor(vcpu, &descriptor, &fault))
+    if (!operand_read(&operand, &descriptor, &fault))
         return inject_fault(vcpu, &fault);
     if (!operands_allowed(vcpu, type, &descriptor))
         return inject_gp(vcpu, 0);

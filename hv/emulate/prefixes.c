@@ -4,7 +4,12 @@
 #include "vmx/guest_state.h"
 
 #define INSTRUCTION_MAX 15
+#define REX 0x40
 #define REX_W BIT(3)
+#define VEX 0xC4
+#define EVEX 0x62
+#define ESCAPE 0x0F
+#define ESCAPE_38 0x38
 
 /* The segment that a prefix byte names, or -1. */
 static int segment_override(u8 byte)
@@ -41,69 +46,68 @@ static size_t read_code(u8 code[INSTRUCTION_MAX])
     return guest_fetch(code_address(), code, length, guest_cpl(), &fault) ? length : 0;
 }
 
-struct prefixes guest_prefixes(void)
+struct prefixes {
+    bool operand, address;
+    int segment;
+    u8 rex; /* the last one; it counts only right before the opcode */
+};
+
+/* False: the byte is the opcode's first. */
+static bool take_prefix(struct prefixes *prefixes, u8 byte, bool long_code)
 {
-    bool long_code = guest_64bit_code();
+    int segment = segment_override(byte);
+    bool rex = long_code && (byte & 0xF0) == REX;
+    if (segment >= 0 && (!long_code || segment >= FS))
+        prefixes->segment = segment;
+    else if (byte == 0x66)
+        prefixes->operand = true;
+    else if (byte == 0x67)
+        prefixes->address = true;
+    else if (!rex && segment < 0 && !is_lock_or_repeat(byte))
+        return false;
+    prefixes->rex = rex ? byte : 0;
+    return true;
+}
+
+static void set_sizes(struct instruction *instruction, const struct prefixes *prefixes,
+                      bool long_code)
+{
     bool wide_code = long_code || (vmread(GUEST_CS_ACCESS_RIGHTS) & AR_DB);
-    bool operand = false, address = false, rex_w = false;
-    struct prefixes prefixes = {.segment = -1};
-    u8 code[INSTRUCTION_MAX];
-    size_t length = read_code(code);
-
-    for (size_t i = 0; i < length; i++) {
-        int segment = segment_override(code[i]);
-        if (long_code && (code[i] & 0xF0) == 0x40) {
-            rex_w = code[i] & REX_W;
-            continue;
-        }
-        if (segment >= 0 && (!long_code || segment >= FS))
-            prefixes.segment = segment;
-        else if (code[i] == 0x66)
-            operand = true;
-        else if (code[i] == 0x67)
-            address = true;
-        else if (segment < 0 && !is_lock_or_repeat(code[i]))
-            break;
-        rex_w = false; /* REX counts only right before the opcode */
-    }
-    prefixes.operand_size = rex_w ? 8 : wide_code != operand ? 4 : 2;
-    prefixes.address_size = long_code ? (address ? 4 : 8) : (wide_code != address ? 4 : 2);
-    return prefixes;
+    bool wide_operand = wide_code != prefixes->operand;
+    bool wide_address = wide_code != prefixes->address;
+    instruction->operand_size = prefixes->rex & REX_W ? 8 : wide_operand ? 4 : 2;
+    instruction->address_size = long_code ? (prefixes->address ? 4 : 8) : wide_address ? 4 : 2;
 }
 
-#define VEX 0xC4
-#define EVEX 0x62
-#define ESCAPE 0x0F
-#define ESCAPE_38 0x38
-
-static bool is_prefix(u8 byte)
+/* From the opcode on. */
+static void set_operands(struct instruction *instruction, const u8 *code, u8 rex)
 {
-    return byte == 0x66 || byte == 0x67 || is_lock_or_repeat(byte) || segment_override(byte) >= 0;
+    u8 extension = rex; /* R in bit 2 and B in bit 0 */
+    instruction->vex = *code == VEX || *code == EVEX;
+    if (instruction->vex) { /* both have R and B, inverted, in bits 7 and 5 */
+        extension = (u8)~code[1] >> 5;
+        code += *code == VEX ? 3 : 4;
+    } else if (*code == ESCAPE) {
+        code += code[1] == ESCAPE_38 ? 2 : 1;
+    }
+    u8 modrm = code[1];
+    instruction->reg = (modrm >> 3 & 7) | (extension & 4) << 1;
+    instruction->rm = (modrm & 7) | (extension & 1) << 3;
+    memcpy(&instruction->immediate, code + 2, sizeof(instruction->immediate));
 }
 
-bool guest_operands(struct operands *operands)
+struct instruction guest_instruction(void)
 {
     u8 code[2 * INSTRUCTION_MAX] = {0}; /* zeros behind: whatever it says, nothing lies beyond */
-    size_t length = read_code(code), at = 0;
-    u8 extension = 0; /* R in bit 2 and B in bit 0, as in REX */
+    struct instruction instruction = {.length = read_code(code)};
+    struct prefixes prefixes = {.segment = -1};
+    bool long_code = guest_64bit_code();
+    size_t at = 0;
 
-    if (!length)
-        return false;
-    while (at < length - 1 && is_prefix(code[at]))
+    while (at < instruction.length && take_prefix(&prefixes, code[at], long_code))
         at++;
-    if ((code[at] & 0xF0) == 0x40)
-        extension = code[at++];
-    operands->vex = code[at] == VEX || code[at] == EVEX;
-    if (operands->vex) { /* both have R and B, inverted, in bits 7 and 5 */
-        extension = (u8)~code[at + 1] >> 5;
-        at += code[at] == VEX ? 3 : 4;
-    } else if (code[at] == ESCAPE) {
-        at += code[at + 1] == ESCAPE_38 ? 2 : 1;
-    }
-    u8 modrm = code[at + 1];
-    operands->opcode = code[at];
-    operands->reg = (modrm >> 3 & 7) | (extension & 4) << 1;
-    operands->rm = (modrm & 7) | (extension & 1) << 3;
-    memcpy(&operands->immediate, &code[at + 2], sizeof(operands->immediate));
-    return true;
+    instruction.segment = prefixes.segment;
+    set_sizes(&instruction, &prefixes, long_code);
+    set_operands(&instruction, code + at, prefixes.rex);
+    return instruction;
 }

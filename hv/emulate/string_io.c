@@ -7,7 +7,7 @@
 #include "emulate/io.h"
 #include "lib/string.h"
 #include "vmx/breakpoints.h"
-#include "memory/guest_memory.h"
+#include "emulate/operand.h"
 #include "vmx/live_state.h"
 #include "emulate/prefixes.h"
 
@@ -36,15 +36,15 @@ static u64 truncated_gpr(const struct vcpu *vcpu, unsigned number, unsigned byte
 
 static struct string_io decode_string_io(const struct vcpu *vcpu, u64 qualification, unsigned size)
 {
-    struct prefixes prefixes = guest_prefixes();
+    struct instruction instruction = guest_instruction();
     struct string_io s = {.port = (u16)(qualification >> IO_PORT_SHIFT),
                           .size = size,
-                          .address_size = prefixes.address_size,
+                          .address_size = instruction.address_size,
                           .in = qualification & IO_IN,
                           .repeated = qualification & IO_REP,
                           .count = 1};
     s.index = s.in ? RDI : RSI;
-    s.segment = s.in ? ES : prefixes.segment >= 0 ? (enum segment)prefixes.segment : DS;
+    s.segment = s.in ? ES : instruction.segment >= 0 ? (enum segment)instruction.segment : DS;
     s.offset = truncated_gpr(vcpu, s.index, s.address_size);
     s.step = vmread(GUEST_RFLAGS) & RFLAGS_DF ? -(u64)size : size;
     if (s.repeated)
@@ -52,66 +52,65 @@ static struct string_io decode_string_io(const struct vcpu *vcpu, u64 qualificat
     return s;
 }
 
-/* With breakpoints an exit has one element, which comes through string_element(). */
-static void match_element_breakpoints(const struct string_io *s, u64 linear)
+static struct operand operand_of(const struct string_io *s, u64 elements)
 {
-    if (likely(!breakpoints_enabled()))
-        return;
-    match_breakpoints(BREAKPOINT_PORT, s->port, s->size);
-    match_breakpoints(s->in ? BREAKPOINT_WRITE : BREAKPOINT_READ, linear, s->size);
+    return (struct operand){s->segment, s->address_size, s->offset, elements * s->size};
 }
 
 enum element { ELEMENT_DONE, ELEMENT_FAULT, ELEMENT_STOP };
 
+/* With breakpoints an exit has one element, which comes through here. */
 static enum element string_element(const struct string_io *s, struct guest_fault *fault)
 {
-    unsigned cpl = guest_cpl();
-    u64 linear;
+    struct operand operand = operand_of(s, 1);
     u32 value = 0;
-    if (!guest_linear_address(s->segment, s->offset, s->address_size, s->size,
-                              s->in ? ACCESS_WRITE : ACCESS_READ, &linear, fault))
-        return ELEMENT_FAULT;
     if (!s->in) {
-        if (!guest_read(linear, &value, s->size, cpl, fault))
+        if (!operand_read(&operand, &value, fault))
             return ELEMENT_FAULT;
         if (!filtered_out(s->port, s->size, value))
             return ELEMENT_STOP;
-        match_element_breakpoints(s, linear);
-        return ELEMENT_DONE;
+    } else {
+        /* Asked first: what was read from the port and cannot be stored would be lost. */
+        if (!operand_can_write(&operand, fault))
+            return ELEMENT_FAULT;
+        value = port_in(s->port, s->size);
+        if (!operand_write(&operand, &value, fault))
+            return ELEMENT_FAULT;
     }
-    /* Asked first: what was read from the port and cannot be stored would be lost. */
-    if (!guest_can_write(linear, s->size, cpl, fault))
-        return ELEMENT_FAULT;
-    value = port_in(s->port, s->size);
-    if (!guest_write(linear, &value, s->size, cpl, fault))
-        return ELEMENT_FAULT;
-    match_element_breakpoints(s, linear);
+    if (breakpoints_enabled())
+        match_breakpoints(BREAKPOINT_PORT, s->port, s->size);
     return ELEMENT_DONE;
 }
 
-/*
- * The elements ahead that one translation serves: `*number` of them, upwards in one page of RAM,
- * inside the segment. NULL: the next one must go through all checks by itself, and may fault.
- */
-static u8 *contiguous(const struct string_io *s, unsigned limit, unsigned *number)
+/* Elements ahead, side by side in one page of RAM, that one translation serves. Without `memory`
+ * the next one must go through all checks by itself, and may fault. */
+struct span {
+    u8 *memory;
+    u64 count;
+};
+
+static struct span span_ahead(const struct string_io *s, u64 limit)
 {
+    static const struct span none = {NULL, 1};
     enum access access = s->in ? ACCESS_WRITE : ACCESS_READ;
+    struct operand first = operand_of(s, 1);
     struct guest_fault ignored;
-    u64 linear, physical, n = s->count < limit ? s->count : limit;
-    if (n < 2 || s->step != s->size ||
-        !guest_linear_address(s->segment, s->offset, s->address_size, s->size, access, &linear,
-                              &ignored))
-        return NULL;
-    u64 fitting = (PAGE_SIZE - linear % PAGE_SIZE) / s->size;
-    n = n < fitting ? n : fitting;
-    bool wraps = s->address_size < 8 && s->offset + n * s->size > BIT(8 * s->address_size);
-    if (n < 2 || wraps ||
-        !guest_linear_address(s->segment, s->offset, s->address_size, n * s->size, access, &linear,
-                              &ignored) ||
-        !guest_translate(linear, access, guest_cpl(), &physical, &ignored))
-        return NULL;
-    *number = (unsigned)n;
-    return guest_ram(physical, n * s->size);
+    u64 linear, physical;
+
+    if (limit < 2 || s->step != s->size) /* alone, or downwards */
+        return none;
+    if (!operand_linear(&first, access, &linear, &ignored))
+        return none;
+    u64 in_page = (PAGE_SIZE - linear % PAGE_SIZE) / s->size;
+    u64 count = in_page < limit ? in_page : limit;
+    if (s->address_size < 8 && s->offset + count * s->size > BIT(8 * s->address_size)) /* wraps */
+        return none;
+    struct operand all = operand_of(s, count);
+    if (count < 2 || !operand_linear(&all, access, &linear, &ignored)) /* the segment's limit */
+        return none;
+    if (!guest_translate(linear, access, guest_cpl(), &physical, &ignored))
+        return none;
+    return (struct span){guest_ram(physical, count * s->size), count};
 }
 
 static bool element_in_ram(const struct string_io *s, u8 *memory)
@@ -134,21 +133,18 @@ static void step(struct string_io *s)
         s->offset &= BIT(8 * s->address_size) - 1;
 }
 
-/* At least one element, at most `limit`; `*done` says how many. */
-static enum element some_elements(struct string_io *s, unsigned limit, unsigned *done,
-                                  struct guest_fault *fault)
+/* At least one element, at most `limit`, a few or as many as there are. */
+static enum element some_elements(struct string_io *s, u64 limit, struct guest_fault *fault)
 {
-    unsigned number = 1;
-    u8 *memory = contiguous(s, limit, &number);
-    if (!memory) {
+    struct span span = span_ahead(s, limit);
+    if (!span.memory) {
         enum element element = string_element(s, fault);
-        *done = element == ELEMENT_DONE;
-        if (*done)
+        if (element == ELEMENT_DONE)
             step(s);
         return element;
     }
-    for (*done = 0; *done < number; (*done)++, step(s))
-        if (!element_in_ram(s, memory + *done * s->size))
+    for (u64 i = 0; i < span.count; i++, step(s))
+        if (!element_in_ram(s, span.memory + i * s->size))
             return ELEMENT_STOP;
     return ELEMENT_DONE;
 }
@@ -165,11 +161,12 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
 {
     /* Traps of single steps and breakpoints come after every iteration. */
     bool debugged = (vmread(GUEST_RFLAGS) & RFLAGS_TF) || breakpoints_enabled();
-    unsigned batch = debugged ? 1 : STRING_BATCH;
+    u64 most = debugged ? 1 : STRING_BATCH;
+    u64 end = s->count > most ? s->count - most : 0; /* of what is to be left */
     enum element element = ELEMENT_DONE;
     struct guest_fault fault;
-    for (unsigned done; s->count && batch && element == ELEMENT_DONE; batch -= done)
-        element = some_elements(s, batch, &done, &fault);
+    while (s->count > end && element == ELEMENT_DONE)
+        element = some_elements(s, s->count - end, &fault);
     store_progress(vcpu, s);
     if (element == ELEMENT_FAULT)
         return inject_fault(vcpu, &fault);

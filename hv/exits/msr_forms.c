@@ -8,7 +8,7 @@
 #include "emulate/handlers.h"
 #include "vmx/advance.h"
 #include "exits/msr.h"
-#include "memory/guest_memory.h"
+#include "emulate/operand.h"
 #include "emulate/prefixes.h"
 #include "x86/msr.h"
 
@@ -29,26 +29,26 @@ static enum exit_action write_from(struct vcpu *vcpu, u32 msr, unsigned gpr)
 
 enum exit_action exit_rdmsr_immediate(struct vcpu *vcpu)
 {
-    struct operands operands;
-    if (!guest_operands(&operands))
+    struct instruction instruction = guest_instruction();
+    if (!instruction.length)
         return execute_again();
-    return read_to(vcpu, operands.immediate, operands.rm);
+    return read_to(vcpu, instruction.immediate, instruction.rm);
 }
 
 enum exit_action exit_wrmsrns_immediate(struct vcpu *vcpu)
 {
-    struct operands operands;
-    if (!guest_operands(&operands))
+    struct instruction instruction = guest_instruction();
+    if (!instruction.length)
         return execute_again();
-    if (!operands.vex)
+    if (!instruction.vex)
         return exit_wrmsr(vcpu); /* by registers: reason 32 but in Bochs up to 3.1 */
-    return write_from(vcpu, operands.immediate, operands.rm);
+    return write_from(vcpu, instruction.immediate, instruction.rm);
 }
 
 /* The form with registers has the MSR's number in the one that ModRM.reg names. */
-static u32 user_msr(const struct vcpu *vcpu, const struct operands *operands)
+static u32 user_msr(const struct vcpu *vcpu, const struct instruction *instruction)
 {
-    return operands->vex ? operands->immediate : (u32)vcpu_gpr(vcpu, operands->reg);
+    return instruction->vex ? instruction->immediate : (u32)vcpu_gpr(vcpu, instruction->reg);
 }
 
 #define USER_MSRS 0x4000u
@@ -72,40 +72,28 @@ static bool user_may(u32 msr, u64 part)
 
 enum exit_action exit_urdmsr(struct vcpu *vcpu)
 {
-    struct operands operands;
-    if (!guest_operands(&operands))
+    struct instruction instruction = guest_instruction();
+    if (!instruction.length)
         return execute_again();
-    u32 msr = user_msr(vcpu, &operands);
-    return user_may(msr, 0) ? read_to(vcpu, msr, operands.rm) : inject_gp(vcpu, 0);
+    u32 msr = user_msr(vcpu, &instruction);
+    return user_may(msr, 0) ? read_to(vcpu, msr, instruction.rm) : inject_gp(vcpu, 0);
 }
 
 enum exit_action exit_uwrmsr(struct vcpu *vcpu)
 {
-    struct operands operands;
-    if (!guest_operands(&operands))
+    struct instruction instruction = guest_instruction();
+    if (!instruction.length)
         return execute_again();
-    u32 msr = user_msr(vcpu, &operands);
-    return user_may(msr, USER_MSR_WRITES) ? write_from(vcpu, msr, operands.rm) : inject_gp(vcpu, 0);
+    u32 msr = user_msr(vcpu, &instruction);
+    return user_may(msr, USER_MSR_WRITES) ? write_from(vcpu, msr, instruction.rm)
+                                          : inject_gp(vcpu, 0);
 }
 
 /* ---- Lists: each bit of RCX is an MSR, in the table at RSI, and its value, in that at RDI ---- */
 
-#define CPL 0u /* the lists are only for the kernel */
-
-static bool entry_read(u64 table, unsigned index, u64 *value, struct guest_fault *fault)
+static struct operand list_entry(u64 table, unsigned index)
 {
-    u64 linear;
-    return guest_linear_address(DS, table + index * sizeof(*value), sizeof(u64), sizeof(*value),
-                                ACCESS_READ, &linear, fault) &&
-           guest_read(linear, value, sizeof(*value), CPL, fault);
-}
-
-static bool entry_write(u64 table, unsigned index, u64 value, struct guest_fault *fault)
-{
-    u64 linear;
-    return guest_linear_address(DS, table + index * sizeof(value), sizeof(u64), sizeof(value),
-                                ACCESS_WRITE, &linear, fault) &&
-           guest_write(linear, &value, sizeof(value), CPL, fault);
+    return (struct operand){DS, sizeof(u64), table + index * sizeof(u64), sizeof(u64)};
 }
 
 /* The exit comes anew for each MSR that is left. */
@@ -125,14 +113,16 @@ static unsigned next_index(const struct vcpu *vcpu)
 enum exit_action exit_rdmsrlist(struct vcpu *vcpu)
 {
     unsigned index = next_index(vcpu);
-    struct guest_fault fault = {0};
+    struct operand number = list_entry(vcpu->gpr[RSI], index);
+    struct operand place = list_entry(vcpu->gpr[RDI], index);
+    struct guest_fault fault;
     u64 msr, value;
 
-    if (!entry_read(vcpu->gpr[RSI], index, &msr, &fault))
+    if (!operand_read(&number, &msr, &fault))
         return inject_fault(vcpu, &fault);
     if (msr >> 32 || !msr_read(vcpu, (u32)msr, &value))
         return inject_gp(vcpu, 0);
-    if (!entry_write(vcpu->gpr[RDI], index, value, &fault))
+    if (!operand_write(&place, &value, &fault))
         return inject_fault(vcpu, &fault);
     return one_done(vcpu);
 }
@@ -140,11 +130,12 @@ enum exit_action exit_rdmsrlist(struct vcpu *vcpu)
 enum exit_action exit_wrmsrlist(struct vcpu *vcpu)
 {
     unsigned index = next_index(vcpu);
-    struct guest_fault fault = {0};
+    struct operand number = list_entry(vcpu->gpr[RSI], index);
+    struct operand place = list_entry(vcpu->gpr[RDI], index);
+    struct guest_fault fault;
     u64 msr, value;
 
-    if (!entry_read(vcpu->gpr[RSI], index, &msr, &fault) ||
-        !entry_read(vcpu->gpr[RDI], index, &value, &fault))
+    if (!operand_read(&number, &msr, &fault) || !operand_read(&place, &value, &fault))
         return inject_fault(vcpu, &fault);
     if (msr >> 32 || !msr_write(vcpu, (u32)msr, value))
         return inject_gp(vcpu, 0);

@@ -23,7 +23,7 @@ enum exit_action exit_rdrand(struct vcpu *vcpu)
     bool seed = (vcpu->exit_reason & EXIT_REASON_BASIC) == EXIT_RDSEED;
     unsigned number = operand_register();
     /* From the prefixes: Bochs up to 2.7 reports 16-bit operands as 32-bit ones. */
-    unsigned size = guest_prefixes().operand_size;
+    unsigned size = guest_instruction().operand_size;
     u64 value; /* 0 without the carry */
     bool carry = live_random(seed, size, &value);
 
@@ -40,11 +40,11 @@ enum exit_action exit_rdrand(struct vcpu *vcpu)
  */
 enum exit_action exit_umwait_tpause(struct vcpu *vcpu)
 {
-    struct operands operands;
+    struct instruction instruction = guest_instruction();
 
-    if (!guest_operands(&operands))
+    if (!instruction.length)
         return execute_again();
-    if ((u32)vcpu_gpr(vcpu, operands.rm) & ~1u)
+    if ((u32)vcpu_gpr(vcpu, instruction.rm) & ~1u)
         return inject_gp(vcpu, 0);
     set_result(false);
     return EXIT_ADVANCE;

@@ -150,28 +150,6 @@ bool guest_linear_address(enum segment segment, u64 offset, unsigned address_siz
     return true;
 }
 
-/* Layout: SDM vol. 3, 'Information for VM Exits Due to Instruction Execution'. */
-unsigned operand_address_size(u32 info)
-{
-    return 2u << (info >> 7 & 3);
-}
-
-enum segment operand_segment(u32 info)
-{
-    return info >> 15 & 7;
-}
-
-u64 operand_offset(const struct vcpu *vcpu, u32 info, u64 displacement)
-{
-    bool has_index = !(info & BIT(22)), has_base = !(info & BIT(27));
-    u64 offset = displacement;
-    if (has_base)
-        offset += vcpu_gpr(vcpu, info >> 23 & 15);
-    if (has_index)
-        offset += vcpu_gpr(vcpu, info >> 18 & 15) << (info & 3);
-    return truncate_to(offset, operand_address_size(info));
-}
-
 enum exit_action inject_fault(struct vcpu *vcpu, const struct guest_fault *fault)
 {
     if (fault->vector == VECTOR_PF)

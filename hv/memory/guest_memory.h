@@ -73,12 +73,6 @@ void guest_physical_write(u64 physical, const void *buffer, size_t size);
 bool guest_linear_address(enum segment segment, u64 offset, unsigned address_size, size_t size,
                           enum access access, u64 *linear, struct guest_fault *fault);
 
-/* The memory operand that a VM-exit instruction-information field describes (those with a
- * displacement in the exit qualification): offset within its segment. */
-u64 operand_offset(const struct vcpu *vcpu, u32 info, u64 displacement);
-enum segment operand_segment(u32 info);
-unsigned operand_address_size(u32 info); /* bytes */
-
 /* Injects `fault` and returns what the handler should return. */
 enum exit_action inject_fault(struct vcpu *vcpu, const struct guest_fault *fault);
 

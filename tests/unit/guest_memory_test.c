@@ -1,9 +1,11 @@
 // Guest memory by linear address, by segment and by the operand of an instruction.
 // link: tests/unit/guest_tables.c tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/vmx/advance.c
-// link: hv/memory/guest_memory.c hv/memory/guest_paging.c
+// link: hv/emulate/operand.c hv/vmx/breakpoints.c hv/memory/guest_memory.c hv/memory/guest_paging.c
 #include "guest_tables.h"
 
 #include <string.h>
+
+#include "emulate/operand.h"
 
 static void copies_cross_pages(void **state)
 {
@@ -100,22 +102,29 @@ static void segments(void **state)
     }
 }
 
+static void operand_lies_at(u32 info, u64 displacement, u64 expected)
+{
+    struct guest_fault fault;
+    u64 linear = 0;
+    fake_set(VM_EXIT_INSTRUCTION_INFO, info);
+    fake_set(EXIT_QUALIFICATION, displacement);
+    struct operand operand = described_operand(&fake_vcpu, 1);
+    assert_true(operand_linear(&operand, ACCESS_READ, &linear, &fault));
+    assert_int_equal(linear, expected);
+}
+
 static void operands(void **state)
 {
     (void)state;
     u32 no_index = BIT(22), no_base = BIT(27);
+    fake_guest(GUEST_64BIT);
+    fake_set(GUEST_GS_BASE, 0x7000000000);
     fake_vcpu.gpr[RBX] = 0x100000010;
     fake_vcpu.gpr[RCX] = 0x20;
-    u32 info = 2 | 2 << 7 | RCX << 18 | RBX << 23 | GS << 15;
-    assert_int_equal(operand_offset(&fake_vcpu, info, 5), 0x100000095);
-    assert_int_equal(operand_segment(info), GS);
-    assert_int_equal(operand_address_size(info), 8);
-    info = 1 << 7 | RBX << 23 | no_index;
-    assert_int_equal(operand_offset(&fake_vcpu, info, ~0ull), 0xF);
-    info = (u32)(2 << 7 | RSP << 23) | no_index;
-    assert_int_equal(operand_offset(&fake_vcpu, info, 8), FAKE_RSP + 8);
-    info = 2 << 7 | no_index | no_base;
-    assert_int_equal(operand_offset(&fake_vcpu, info, 0x1234), 0x1234);
+    operand_lies_at(2 | 2 << 7 | RCX << 18 | RBX << 23 | GS << 15, 5, 0x7100000095);
+    operand_lies_at(1 << 7 | RBX << 23 | no_index | DS << 15, ~0ull, 0xF);
+    operand_lies_at((u32)(2 << 7 | RSP << 23) | no_index | SS << 15, 8, FAKE_RSP + 8);
+    operand_lies_at(2 << 7 | no_index | no_base | DS << 15, 0x1234, 0x1234);
 }
 
 int main(void)

@@ -155,6 +155,15 @@ static void lists_of_msrs(void **state)
     memcpy(&stored, &fake_ram[VALUES + 63 * 8], sizeof(stored));
     assert_int_equal(stored, 78);
 
+    start_list(EXIT_RDMSRLIST, IA32_TSC_AUX); /* breakpoints on what is read and what is written */
+    fake_msr(IA32_TSC_AUX, 77);
+    fake_cpu.dr[0] = LIST + 5 * 8;
+    fake_cpu.dr[1] = VALUES + 5 * 8;
+    fake_set(GUEST_DR7, DR7_FIXED | 0xF | 0xBull << 16 | 0x9ull << 20); /* of 8 bytes */
+    assert_resumed();
+    assert_int_equal(fake_get(GUEST_PENDING_DEBUG_EXCEPTIONS),
+                     PENDING_DEBUG_ENABLED_BREAKPOINT | 3);
+
     start_list(EXIT_WRMSRLIST, IA32_TSC_AUX);
     assert_resumed();
     assert_true(fake_vcpu.gpr[RCX] == BIT(63));
