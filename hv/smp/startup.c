@@ -77,6 +77,9 @@ void take_sipi(struct vcpu *vcpu, u8 vector)
         vcpu_add_chore(vcpu, CHORE_SMI_BLOCKING);
     }
     unblock_nmi();
+    /* NMIs that came while it waited are gone, and so is one of a kick. */
+    atomic_store(&vcpu->nmis, 0);
+    atomic_store(&vcpu->kick_nmi, false);
 
     if (vcpu->init_unfinished)
         finish_init(vcpu);

@@ -331,6 +331,21 @@ static void single_steps_come_before_nmis(void **state)
     assert_int_equal(fake_waiting_vector, 0x41);
 }
 
+/* The NMI of a kick that an INIT overtook: the next one, and the guest's, must not be taken for it.
+ */
+static void a_sipi_ends_what_came_before(void **state)
+{
+    (void)state;
+    start(EXIT_SIPI, 0x10, 0);
+    fake_set(GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
+    fake_vcpu.kick_nmi = true;
+    fake_vcpu.nmis = 1;
+    assert_true(fake_dispatch());
+    assert_int_equal(fake_get(GUEST_CS_SELECTOR), 0x1000);
+    assert_false(fake_vcpu.kick_nmi);
+    assert_int_equal(fake_vcpu.nmis, 0);
+}
+
 static void hlt_sleeps(void **state)
 {
     (void)state;
@@ -400,6 +415,7 @@ int main(void)
         cmocka_unit_test(nmis_wait_for_the_end_of_blocking),
         cmocka_unit_test(nmis_wait_for_the_end_of_stis_shadow),
         cmocka_unit_test(single_steps_come_before_nmis),
+        cmocka_unit_test(a_sipi_ends_what_came_before),
         cmocka_unit_test(hlt_sleeps),
         cmocka_unit_test(hlt_without_interrupts_may_be_the_end),
     };
