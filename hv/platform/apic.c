@@ -1,11 +1,13 @@
 #include "platform/apic.h"
 #include "host/paging.h"
+#include "lib/safe.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 
 /* Offsets in the xAPIC page; x2APIC MSRs are numbered alike. SDM vol. 3, 'Local APIC'. */
 enum apic_register {
     APIC_ID = 0x20,
+    APIC_VERSION = 0x30,
     APIC_TPR = 0x80,
     APIC_EOI = 0xB0,
     APIC_LDR = 0xD0,
@@ -14,7 +16,12 @@ enum apic_register {
     APIC_ISR = 0x100, /* 8 of them, 0x10 apart */
     APIC_ICR_LOW = 0x300,
     APIC_ICR_HIGH = 0x310,
+    APIC_LVT_CMCI = 0x2F0,
     APIC_LVT_TIMER = 0x320,
+    APIC_LVT_THERMAL = 0x330,
+    APIC_LVT_PERFORMANCE = 0x340,
+    APIC_LVT_LINT0 = 0x350,
+    APIC_LVT_LINT1 = 0x360,
     APIC_LVT_ERROR = 0x370,
     APIC_INITIAL_COUNT = 0x380,
 };
@@ -45,7 +52,7 @@ static u32 apic_read(enum apic_register offset)
 static void apic_write(enum apic_register offset, u32 value)
 {
     if (x2apic_mode())
-        wrmsr(X2APIC_FIRST + offset / 16, value);
+        wrmsr_safe(X2APIC_FIRST + offset / 16, value); /* a hypervisor below may lack some */
     else
         *xapic_register(offset) = value;
 }
@@ -82,6 +89,18 @@ static void send_command(u32 destination, u32 command)
     *xapic_register(APIC_ICR_HIGH) = high;
 }
 
+/* A CPU has as many of them as its version says, in this order: one more is #GP in x2APIC mode.
+ * SDM vol. 3, 'Local APIC Version Register' and figure 'Local Vector Table (LVT)'. */
+static void mask_local_vectors(void)
+{
+    static const u16 lvt[] = {APIC_LVT_TIMER, APIC_LVT_LINT0,       APIC_LVT_LINT1,
+                              APIC_LVT_ERROR, APIC_LVT_PERFORMANCE, APIC_LVT_THERMAL,
+                              APIC_LVT_CMCI};
+    u32 last = apic_read(APIC_VERSION) >> 16 & 0xFF;
+    for (u32 i = 0; i <= last && i < ARRAY_SIZE(lvt); i++)
+        apic_write(lvt[i], LVT_MASKED);
+}
+
 /* SDM vol. 3, 'Local APIC State After Power-Up or Reset' and 'After an INIT Reset'. */
 void apic_reset(void)
 {
@@ -92,8 +111,7 @@ void apic_reset(void)
              in_service &= in_service - 1)
             apic_write(APIC_EOI, 0);
     apic_write(APIC_INITIAL_COUNT, 0);
-    for (u32 lvt = APIC_LVT_TIMER; lvt <= APIC_LVT_ERROR; lvt += 0x10)
-        apic_write(lvt, LVT_MASKED);
+    mask_local_vectors();
     apic_write(APIC_TPR, 0);
     apic_write(APIC_SPURIOUS, 0xFF);
     if (!x2apic_mode()) {
