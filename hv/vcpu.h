@@ -71,6 +71,8 @@ struct recorder {
     bool user_rips;          /* all bits of RIP in ring 3 */
 };
 
+#define NMIS_MACHINE_CHECK 0x80000000u /* a machine check came, too */
+
 /*
  * Lies at the top of its CPU's stack: HOST_RSP is its address, so that the exit stores registers
  * relative to RSP and the stack of the handlers grows down from here.
@@ -90,7 +92,7 @@ struct vcpu {
     bool deaf;     /* one did not arrive: kicks are left to the next exit */
 
     /* Two words that entry.asm looks at as one, just before VMRESUME. */
-    u32 nmis;         /* that arrived in root operation */
+    u32 nmis;         /* that arrived in root operation, and NMIS_MACHINE_CHECK */
     u32 gprs_changed; /* a handler has changed RBP or one of R12 to R15; only this CPU writes it */
 
     /* Only this CPU writes these. */
@@ -103,6 +105,7 @@ struct vcpu {
     bool init_unfinished; /* the state after INIT is still to be set: take_init() */
     bool shut_down;       /* by a triple fault that an emulated delivery ended in */
     u8 guest_nmis;        /* that wait for the guest: at most 2, one if it is handling one */
+    bool machine_check;   /* waits for the guest, until the entry injects nothing else */
     u64 misc_enable;      /* bits of IA32_MISC_ENABLE that only the guest sees set */
     u64 tsc_moved;        /* what the guest's writes have added to this CPU's TSC */
     struct controls controls;

@@ -2,6 +2,7 @@
 #include "host/cpu.h"
 #include "lib/fatal.h"
 #include "x86/instructions.h"
+#include "x86/msr.h"
 #include "x86/registers.h"
 
 struct gate {
@@ -93,9 +94,16 @@ static void print_stack(const struct trap_frame *f)
             say("  stack +%03x: %016lx", i * 8, stack[i]);
 }
 
-/* Called by the stubs; returns only where the fix-up table has a place to go on. */
+/* Called by the stubs; returns where the fix-up table has a place to go on, and after a machine check
+ * that is the guest's. */
 void handle_trap(struct trap_frame *f)
 {
+    if (f->vector == VECTOR_MC) {
+        if (note_machine_check(f))
+            return;
+        fatal("a machine check in Tally, IA32_MCG_STATUS %lx: the CPU cannot go on",
+              rdmsr(IA32_MCG_STATUS));
+    }
     for (const struct fixup *x = fixup_table; x < fixup_table_end; x++) {
         if (x->rip == f->rip) {
             f->rip = x->target;

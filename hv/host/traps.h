@@ -14,6 +14,9 @@ struct trap_frame {
 /* Fills the IDT, once. */
 void traps_init(void);
 
+/* #MC: false if Tally cannot go on. In machine_check.c. */
+bool note_machine_check(struct trap_frame *f);
+
 /* Linear address of the IDT, for HOST_IDTR_BASE. */
 u64 traps_base(void);
 

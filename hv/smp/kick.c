@@ -130,11 +130,15 @@ void take_kicks(struct vcpu *vcpu)
 
 void take_nmis(struct vcpu *vcpu)
 {
-    u32 nmis = atomic_exchange(&vcpu->nmis, 0);
+    u32 noted = atomic_exchange(&vcpu->nmis, 0), nmis = noted & ~NMIS_MACHINE_CHECK;
     if (nmis && atomic_exchange(&vcpu->kick_nmi, false))
         nmis--;
     take_kicks(vcpu);
-    if (nmis && atomic_load(&vcpu->presence) != WAITS_FOR_SIPI) /* there, nothing is injected */
+    if (atomic_load(&vcpu->presence) == WAITS_FOR_SIPI) /* there, nothing is injected */
+        return;
+    if (noted & NMIS_MACHINE_CHECK)
+        queue_machine_check(vcpu);
+    if (nmis)
         queue_nmis(vcpu, nmis);
 }
 

@@ -1,5 +1,6 @@
 #include "vmx/events.h"
 #include "host/traps.h"
+#include "lib/fatal.h"
 #include "vmx/advance.h"
 #include "vmx/guest_state.h"
 #include "vmx/live_state.h"
@@ -230,12 +231,25 @@ bool queue_nmis(struct vcpu *vcpu, u32 count)
     if (now)
         inject_event(vcpu, VECTOR_NMI | TYPE_NMI << INTERRUPTION_TYPE_SHIFT, 0, 0);
     vcpu->guest_nmis = (u8)(count - now);
-    set_nmi_window(vcpu, vcpu->guest_nmis);
+    set_nmi_window(vcpu, vcpu->guest_nmis || vcpu->machine_check);
     return now;
+}
+
+void queue_machine_check(struct vcpu *vcpu)
+{
+    if (!(guest_visible_cr4(vcpu) & CR4_MCE))
+        fatal("a machine check while the guest has CR4.MCE off, which shuts any machine down");
+    vcpu->machine_check = entry_is_taken();
+    if (vcpu->machine_check)
+        set_nmi_window(vcpu, true);
+    else
+        inject_exception(vcpu, VECTOR_MC, 0);
 }
 
 void take_nmi_window(struct vcpu *vcpu)
 {
+    if (vcpu->machine_check)
+        queue_machine_check(vcpu);
     queue_nmis(vcpu, 0);
     if (vcpu->guest_nmis && (vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_STI)) {
         set_nmi_window(vcpu, false);

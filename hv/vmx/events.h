@@ -55,6 +55,10 @@ void set_nmi_window(struct vcpu *vcpu, bool on);
  */
 bool queue_nmis(struct vcpu *vcpu, u32 count);
 
+/* A machine check came in Tally, and the CPU can go on: the guest's, as soon as the entry injects
+ * nothing else. Ends the run if the guest has CR4.MCE off. */
+void queue_machine_check(struct vcpu *vcpu);
+
 /*
  * The exit by NMI window. Some CPUs open it in the shadow of STI, where others refuse the injection
  * and nobody expects an NMI; the interrupt window opens right behind the shadow.

@@ -51,7 +51,7 @@ failed:
 void vmx_enable(struct cpu *cpu, const struct vmx_capabilities *c)
 {
     write_cr0((read_cr0() | c->cr0_fixed0) & c->cr0_fixed1);
-    write_cr4((read_cr4() | c->cr4_fixed0 | CR4_VMXE) & c->cr4_fixed1);
+    write_cr4((read_cr4() | c->cr4_fixed0 | CR4_VMXE | CR4_MCE) & c->cr4_fixed1);
     u32 revision = (u32)(c->basic & VMX_BASIC_REVISION);
     *(u32 *)cpu->vmxon_region = revision;
     *(u32 *)cpu->vmcs = revision;

@@ -278,6 +278,66 @@ static void who_answers_is_waited_for(void **state)
     concurrent = false;
 }
 
+#define MACHINE_CHECK_INJECTED                                                                     \
+    (INTERRUPTION_VALID | TYPE_HARDWARE_EXCEPTION << INTERRUPTION_TYPE_SHIFT | VECTOR_MC)
+
+static u64 after_machine_check(u64 injected_already)
+{
+    fake_set(VM_ENTRY_INTERRUPTION_INFO, injected_already);
+    target->nmis = NMIS_MACHINE_CHECK;
+    take_nmis(target);
+    assert_int_equal(target->nmis, 0);
+    return fake_get(VM_ENTRY_INTERRUPTION_INFO);
+}
+
+static void a_machine_check_is_the_guests(void **state)
+{
+    (void)state;
+    u64 interrupt = INTERRUPTION_VALID | 0x41;
+    fake_set(GUEST_CR4, fake_get(GUEST_CR4) | CR4_MCE);
+    fake_set(CR4_READ_SHADOW, CR4_MCE);
+    assert_int_equal(after_machine_check(0), MACHINE_CHECK_INJECTED);
+    assert_false(window());
+    assert_int_equal(arrive(0), 0);
+
+    assert_int_equal(after_machine_check(interrupt), interrupt); /* which would be lost */
+    assert_true(window());
+    fake_set(VM_ENTRY_INTERRUPTION_INFO, 0);
+    queue_nmis(target, 0);
+    assert_true(window());
+    take_nmi_window(target);
+    assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), MACHINE_CHECK_INJECTED);
+    assert_false(window());
+
+    target->presence = WAITS_FOR_SIPI;
+    assert_int_equal(after_machine_check(0), 0);
+}
+
+static void a_machine_check_before_an_nmi(void **state)
+{
+    (void)state;
+    fake_set(GUEST_CR4, fake_get(GUEST_CR4) | CR4_MCE);
+    fake_set(CR4_READ_SHADOW, CR4_MCE);
+    target->nmis = NMIS_MACHINE_CHECK | 1;
+    take_nmis(target);
+    assert_int_equal(fake_get(VM_ENTRY_INTERRUPTION_INFO), MACHINE_CHECK_INJECTED);
+    assert_int_equal(target->guest_nmis, 1);
+    assert_true(window());
+}
+
+/* CR4.MCE off: on a CPU of its own it shuts down. */
+static void a_machine_check_may_be_the_end(void **state)
+{
+    (void)state;
+    fake_set(GUEST_CR4, fake_get(GUEST_CR4) & ~CR4_MCE);
+    fake_set(CR4_READ_SHADOW, 0);
+    fake_fatal_expected = true;
+    if (!setjmp(fake_fatal)) {
+        after_machine_check(0);
+        fail_msg("the guest goes on");
+    }
+}
+
 static void stop_is_for_good(void **state)
 {
     (void)state;
@@ -346,6 +406,9 @@ int main(void)
         TEST(a_deaf_cpu_is_not_waited_for),
         TEST(a_deaf_cpu_runs_its_errand_later),
         TEST(who_answers_is_waited_for),
+        TEST(a_machine_check_is_the_guests),
+        TEST(a_machine_check_before_an_nmi),
+        TEST(a_machine_check_may_be_the_end),
         TEST(stop_is_for_good),
         TEST(who_does_not_stop_is_not_waited_for),
         TEST(who_has_stopped_leaves_vmx_operation_when_told),
