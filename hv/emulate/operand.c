@@ -1,5 +1,5 @@
 #include "emulate/operand.h"
-#include "vmx/breakpoints.h"
+#include "vmx/advance.h"
 #include "vmx/guest_state.h"
 
 #define INFO_SCALE(info) ((info)&3)

@@ -6,7 +6,6 @@
 #include "vmx/advance.h"
 #include "emulate/io.h"
 #include "lib/string.h"
-#include "vmx/breakpoints.h"
 #include "emulate/operand.h"
 #include "vmx/live_state.h"
 #include "emulate/prefixes.h"

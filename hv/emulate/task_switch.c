@@ -6,7 +6,7 @@
 #include "emulate/handlers.h"
 #include "emulate/task.h"
 #include "vmx/invalidate.h"
-#include "vmx/breakpoints.h"
+#include "vmx/advance.h"
 
 #define QUALIFICATION_SOURCE_SHIFT 30
 #define ERROR_CODE_EXTERNAL 1u

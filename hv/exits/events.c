@@ -5,7 +5,6 @@
 #include "vmx/advance.h"
 #include "lib/print.h"
 #include "smp/kick.h"
-#include "vmx/breakpoints.h"
 #include "smp/smp.h"
 #include "lib/atomic.h"
 

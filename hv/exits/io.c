@@ -4,7 +4,7 @@
  */
 #include "emulate/io.h"
 #include "emulate/handlers.h"
-#include "vmx/breakpoints.h"
+#include "vmx/advance.h"
 #include "vmx/live_state.h"
 
 static u64 read_port(u16 port, unsigned size, u64 rax)

@@ -1,5 +1,6 @@
 #include "vmx/advance.h"
 #include "vmx/guest_state.h"
+#include "vmx/live_state.h"
 
 u64 wrapped_rip(u64 rip)
 {
@@ -31,4 +32,45 @@ enum exit_action next_iteration(void)
     vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_SHADOW);
     pend_single_step(vmread(GUEST_RFLAGS));
     return execute_again();
+}
+
+/* A breakpoint's type in DR7; 0 is execution. */
+enum { TYPE_WRITE = 1, TYPE_PORT = 2, TYPE_READ_WRITE = 3 };
+
+static bool breakpoint_concerns(unsigned type, enum breakpoint_access access)
+{
+    switch (access) {
+    case BREAKPOINT_PORT: return type == TYPE_PORT && (vmread(GUEST_CR4) & CR4_DE);
+    case BREAKPOINT_WRITE: return type == TYPE_WRITE || type == TYPE_READ_WRITE;
+    default: return type == TYPE_READ_WRITE;
+    }
+}
+
+void match_breakpoints(enum breakpoint_access access, u64 address, unsigned size)
+{
+    static const u8 last_byte[] = {0, 1, 7, 3}; /* by DR7's length; the address is aligned to it */
+    u64 dr7 = vmread(GUEST_DR7), matched = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned type = dr7 >> (16 + 4 * i) & 3;
+        u64 last = last_byte[dr7 >> (18 + 4 * i) & 3];
+        u64 first = live_debug_register(i) & ~last;
+        if ((dr7 >> 2 * i & 3) && breakpoint_concerns(type, access) && address <= first + last &&
+            address + size > first)
+            matched |= BIT(i);
+    }
+    if (matched)
+        vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS, vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | matched |
+                                                    PENDING_DEBUG_ENABLED_BREAKPOINT);
+}
+
+/* RTM and the bus lock's bit are 0 for what happened; only a bus lock touches the latter. */
+void update_dr6(u64 causes)
+{
+    u64 dr6 = live_debug_register(6) & ~(DR6_BREAKPOINTS | DR6_RTM);
+    dr6 |= causes & (DR6_BREAKPOINTS | DR6_BD | DR6_BS | DR6_BT);
+    if (!(causes & DR6_RTM))
+        dr6 |= DR6_RTM;
+    if (causes & DR6_BUS_LOCK)
+        dr6 &= ~DR6_BUS_LOCK;
+    live_set_debug_register(6, dr6);
 }

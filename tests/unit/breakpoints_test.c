@@ -1,8 +1,8 @@
-// link: hv/vmx/breakpoints.c tests/unit/fake_vmcs*.c
+// link: hv/vmx/advance.c tests/unit/fake_vmcs*.c
 /* Breakpoints over accesses that Tally makes: types, lengths, overlaps. */
 #include "fake_vmcs.h"
 
-#include "vmx/breakpoints.h"
+#include "vmx/advance.h"
 
 enum { EXECUTE, WRITE, PORT, ACCESS }; /* DR7's types */
 enum { ONE, TWO, EIGHT, FOUR };        /* DR7's lengths */
