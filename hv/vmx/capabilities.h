@@ -32,12 +32,7 @@ extern struct vmx_capabilities vmx_capabilities;
  */
 void vmx_capabilities_read(struct vmx_capabilities *c, u64 (*read_msr)(u32 msr), u32 address_sizes);
 
-/* The SDM's name of a control or NULL where the bit is reserved, and the name of the word. */
-const char *control_name(enum control_word word, unsigned bit);
+/* The SDM's, as in "VM-exit controls". */
 const char *control_word_name(enum control_word word);
-
-/* From a list of names, each after its bit's number in two digits and ended by NUL; NULL if the bit
- * is not in it. */
-const char *bit_name(const char *list, unsigned bit);
 
 #endif

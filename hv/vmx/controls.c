@@ -2,39 +2,28 @@
 
 #include "features.h"
 #include "lib/print.h"
+#include "lib/string.h"
 #include "vmx/access.h"
 
-/* One control word of a profile. */
-struct word_plan {
-    u32 required; /* without these Tally does not run */
-    u32 wanted;   /* taken where the CPU has them */
-    u32 later;    /* off at first, but Tally must be able to set them while the guest runs */
+/* The controls that some profile sets, as x86/vmx_controls.def has them. */
+static const struct row {
+    u8 word, bit;
+    char need[4]; /* R required, W wanted, L later: by profile */
+    const char *name;
+} rows[] = {
+#define CONTROL(word, name, bit, need, text) {WORD_##word, bit, need, text},
+#include "x86/vmx_controls.def"
 };
 
+/* What is not a control of the five words. */
 struct profile_plan {
-    struct word_plan word[CONTROL_WORDS];
     u32 exceptions;           /* exception bitmap */
     u64 cr0_guest, cr4_guest; /* bits that the guest may own, if the CPU lets them be free */
     u64 xss_exiting;
 };
 
-#define PIN_BASE (PIN_NMI_EXITING | PIN_VIRTUAL_NMIS)
-#define PROC_LATER (PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING)
-#define PROC2_BASE (PROC2_ENABLE_EPT | PROC2_UNRESTRICTED_GUEST)
-/* Each of these instructions is #UD in the guest while its control is off. SGX is hidden. */
-#define PROC2_INSTRUCTIONS                                                                         \
-    (PROC2_ENABLE_VPID | PROC2_ENABLE_RDTSCP | PROC2_ENABLE_INVPCID | PROC2_ENABLE_XSAVES |        \
-     PROC2_ENABLE_USER_WAIT | PROC2_ENCLS_EXITING | PROC2_ENCLV_EXITING)
-/* The same for RDMSRLIST and WRMSRLIST, in the tertiary controls. */
+/* RDMSRLIST and WRMSRLIST are #UD in the guest while this is off. */
 #define PROC3_INSTRUCTIONS PROC3_ENABLE_MSRLIST
-#define EXIT_BASE                                                                                  \
-    (EXIT_HOST_ADDRESS_SPACE_SIZE | EXIT_SAVE_DEBUG_CONTROLS | EXIT_SAVE_PAT | EXIT_LOAD_PAT |     \
-     EXIT_SAVE_EFER | EXIT_LOAD_EFER)
-#define ENTRY_PLAN                                                                                 \
-    {                                                                                              \
-        .required = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,                  \
-        .later = ENTRY_IA32E_MODE_GUEST,                                                           \
-    }
 
 /*
  * #DB and #AC are always intercepted: their delivery can raise the same exception again, for ever,
@@ -43,57 +32,12 @@ struct profile_plan {
 #define EXCEPTIONS_BASE (BIT(VECTOR_DB) | BIT(VECTOR_AC))
 
 static const struct profile_plan plans[] = {
-    [PROFILE_MINIMAL] =
-        {
-            .word[WORD_PIN] = {.required = PIN_BASE},
-            .word[WORD_PROC] = {.required = PROC_USE_IO_BITMAPS | PROC_USE_MSR_BITMAPS |
-                                            PROC_ACTIVATE_SECONDARY,
-                                .later = PROC_LATER},
-            .word[WORD_PROC2] = {.required = PROC2_BASE, .wanted = PROC2_INSTRUCTIONS},
-            .word[WORD_EXIT] = {.required = EXIT_BASE},
-            .word[WORD_ENTRY] = ENTRY_PLAN,
-            .exceptions = EXCEPTIONS_BASE,
-            .cr0_guest = ~0ull,
-            .cr4_guest = ~0ull,
-        },
-    [PROFILE_KVM] =
-        {
-            .word[WORD_PIN] = {.required = PIN_BASE | PIN_EXTERNAL_INTERRUPT_EXITING},
-            .word[WORD_PROC] = {.required = PROC_UNCONDITIONAL_IO_EXITING | PROC_USE_MSR_BITMAPS |
-                                            PROC_ACTIVATE_SECONDARY,
-                                .wanted = PROC_HLT_EXITING | PROC_MWAIT_EXITING |
-                                          PROC_MONITOR_EXITING | PROC_RDPMC_EXITING,
-                                .later = PROC_LATER},
-            .word[WORD_PROC2] = {.required = PROC2_BASE,
-                                 .wanted = PROC2_INSTRUCTIONS | PROC2_WBINVD_EXITING},
-            .word[WORD_EXIT] = {.required = EXIT_BASE},
-            .word[WORD_ENTRY] = ENTRY_PLAN,
-            .exceptions = EXCEPTIONS_BASE | BIT(VECTOR_UD) | BIT(VECTOR_MC),
-            .cr0_guest = CR0_TS,
-            .cr4_guest = CR4_PVI | CR4_TSD | CR4_DE | CR4_PGE | CR4_PCE | CR4_OSFXSR |
-                         CR4_OSXMMEXCPT | CR4_FSGSBASE,
-        },
-    [PROFILE_ALL] =
-        {
-            .word[WORD_PIN] = {.required = PIN_BASE | PIN_EXTERNAL_INTERRUPT_EXITING},
-            .word[WORD_PROC] = {.required = PROC_UNCONDITIONAL_IO_EXITING | PROC_ACTIVATE_SECONDARY,
-                                .wanted = PROC_HLT_EXITING | PROC_INVLPG_EXITING |
-                                          PROC_MWAIT_EXITING | PROC_RDPMC_EXITING |
-                                          PROC_RDTSC_EXITING | PROC_CR3_LOAD_EXITING |
-                                          PROC_CR3_STORE_EXITING | PROC_CR8_LOAD_EXITING |
-                                          PROC_CR8_STORE_EXITING | PROC_MOV_DR_EXITING |
-                                          PROC_MONITOR_EXITING | PROC_PAUSE_EXITING,
-                                .later = PROC_LATER},
-            .word[WORD_PROC2] = {.required = PROC2_BASE,
-                                 .wanted = PROC2_INSTRUCTIONS | PROC2_DESCRIPTOR_TABLE_EXITING |
-                                           PROC2_WBINVD_EXITING | PROC2_RDRAND_EXITING |
-                                           PROC2_RDSEED_EXITING | PROC2_ENABLE_VMFUNC |
-                                           PROC2_ENABLE_PCONFIG | PROC2_BUS_LOCK_DETECTION},
-            .word[WORD_EXIT] = {.required = EXIT_BASE},
-            .word[WORD_ENTRY] = ENTRY_PLAN,
-            .exceptions = 0xFFFFFFFF,
-            .xss_exiting = ~0ull,
-        },
+    [PROFILE_MINIMAL] = {.exceptions = EXCEPTIONS_BASE, .cr0_guest = ~0ull, .cr4_guest = ~0ull},
+    [PROFILE_KVM] = {.exceptions = EXCEPTIONS_BASE | BIT(VECTOR_UD) | BIT(VECTOR_MC),
+                     .cr0_guest = CR0_TS,
+                     .cr4_guest = CR4_PVI | CR4_TSD | CR4_DE | CR4_PGE | CR4_PCE | CR4_OSFXSR |
+                                  CR4_OSXMMEXCPT | CR4_FSGSBASE},
+    [PROFILE_ALL] = {.exceptions = 0xFFFFFFFF, .xss_exiting = ~0ull},
 };
 
 /* Reserved controls that read as 1; their meaning is what a CPU without the control does. */
@@ -104,13 +48,30 @@ static const u32 default_1[CONTROL_WORDS] = {
     [WORD_ENTRY] = 0x000011FF,
 };
 
+/* The bits of a word for which the profile has one of `needs`. */
+static u32 planned(enum control_word word, enum tally_profile profile, const char *needs)
+{
+    u32 bits = 0;
+    for (const struct row *row = rows; row < rows + ARRAY_SIZE(rows); row++)
+        if (row->word == word && strchr(needs, row->need[profile]))
+            bits |= 1u << row->bit;
+    return bits;
+}
+
+static const char *control_name(enum control_word word, unsigned bit)
+{
+    for (const struct row *row = rows; row < rows + ARRAY_SIZE(rows); row++)
+        if (row->word == word && row->bit == bit)
+            return row->name;
+    return "a control that Tally does not know";
+}
+
 static const char *refuse_controls(char *error, size_t size, const char *what,
                                    enum control_word word, u32 bits)
 {
     unsigned bit = (unsigned)__builtin_ctz(bits);
-    const char *name = control_name(word, bit);
-    format_string(error, size, "this CPU %s: %s (%s control %u)", what,
-                  name ? name : "a reserved bit", control_word_name(word), bit);
+    format_string(error, size, "this CPU %s: %s (%s control %u)", what, control_name(word, bit),
+                  control_word_name(word), bit);
     return error;
 }
 
@@ -119,21 +80,21 @@ static u32 usable_controls(enum control_word word)
 {
     u32 bits = default_1[word];
     for (unsigned i = 0; i < ARRAY_SIZE(plans); i++)
-        bits |= plans[i].word[word].required | plans[i].word[word].wanted;
+        bits |= planned(word, i, "RW");
     return bits;
 }
 
-static const char *negotiate_word(const struct vmx_capabilities *c, const struct word_plan *plan,
+static const char *negotiate_word(const struct vmx_capabilities *c, enum tally_profile profile,
                                   enum control_word word, u32 *out, char *error, size_t size)
 {
     const struct control_limits *limits = &c->word[word];
-    u32 missing = (plan->required | plan->later) & ~limits->allowed;
+    u32 missing = planned(word, profile, "RL") & ~limits->allowed;
     if (missing)
         return refuse_controls(error, size, "cannot", word, missing);
     u32 unwanted = limits->forced & ~usable_controls(word);
     if (unwanted)
         return refuse_controls(error, size, "insists on", word, unwanted);
-    *out = ((plan->required | plan->wanted) & limits->allowed) | limits->forced;
+    *out = (planned(word, profile, "RW") & limits->allowed) | limits->forced;
     return NULL;
 }
 
@@ -185,7 +146,7 @@ const char *controls_negotiate(const struct vmx_capabilities *c, enum tally_prof
     *out = (struct controls){.exception_bitmap = plan->exceptions};
     u32 *words[CONTROL_WORDS] = {&out->pin, &out->proc, &out->proc2, &out->exit, &out->entry};
     for (unsigned i = 0; i < CONTROL_WORDS; i++) {
-        const char *refusal = negotiate_word(c, &plan->word[i], i, words[i], error, size);
+        const char *refusal = negotiate_word(c, profile, i, words[i], error, size);
         if (refusal)
             return refusal;
     }
@@ -213,7 +174,7 @@ size_t controls_lacking(const struct vmx_capabilities *c, enum tally_profile pro
     size_t length = 0;
     buffer[0] = 0;
     for (unsigned word = 0; word < CONTROL_WORDS; word++) {
-        u32 lacking = plans[profile].word[word].wanted & ~c->word[word].allowed;
+        u32 lacking = planned(word, profile, "W") & ~c->word[word].allowed;
         for (; lacking && length < size; lacking &= lacking - 1)
             length += format_string(buffer + length, size - length, "%s%s", length ? ", " : "",
                                     control_name(word, (unsigned)__builtin_ctz(lacking)));

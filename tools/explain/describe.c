@@ -1,5 +1,6 @@
 /* The option `caps`: what goes into a bug report. */
 #include "explain.h"
+#include "names.h"
 #include "x86/vmcs.h"
 #include "x86/vmx.h"
 
@@ -20,40 +21,39 @@ static void describe_word(const struct control_limits *limits, enum control_word
     }
 }
 
-static void describe_flags(const char *title, u64 msr, const char *names)
+static void describe_flags(const char *title, u64 msr, const char *const names[64])
 {
     tell("caps: %s: %016lx", title, msr);
-    for (unsigned bit = 0; bit < 64; bit++) {
-        const char *name = bit_name(names, bit);
-        if (name)
-            tell("caps:   %-8s %2u  %s", msr >> bit & 1 ? "has" : "lacking", bit, name);
-    }
+    for (unsigned bit = 0; bit < 64; bit++)
+        if (names[bit])
+            tell("caps:   %-8s %2u  %s", msr >> bit & 1 ? "has" : "lacking", bit, names[bit]);
 }
 
-static const char ept_names[] = "00execute-only pages\0"
-                                "06page walk of 4 levels\0"
-                                "07page walk of 5 levels\0"
-                                "08structures in uncacheable memory\0"
-                                "14structures in write-back memory\0"
-                                "16pages of 2 MiB\0"
-                                "17pages of 1 GiB\0"
-                                "20INVEPT\0"
-                                "21accessed and dirty flags\0"
-                                "22advanced exit information\0"
-                                "25INVEPT, single context\0"
-                                "26INVEPT, all contexts\0"
-                                "32INVVPID\0"
-                                "40INVVPID, individual address\0"
-                                "41INVVPID, single context\0"
-                                "42INVVPID, all contexts\0"
-                                "43INVVPID, single context but globals\0";
+static const char *const ept_names[64] = {
+    [0] = "execute-only pages",
+    [6] = "page walk of 4 levels",
+    [7] = "page walk of 5 levels",
+    [8] = "structures in uncacheable memory",
+    [14] = "structures in write-back memory",
+    [16] = "pages of 2 MiB",
+    [17] = "pages of 1 GiB",
+    [20] = "INVEPT",
+    [21] = "accessed and dirty flags",
+    [22] = "advanced exit information",
+    [25] = "INVEPT, single context",
+    [26] = "INVEPT, all contexts",
+    [32] = "INVVPID",
+    [40] = "INVVPID, individual address",
+    [41] = "INVVPID, single context",
+    [42] = "INVVPID, all contexts",
+    [43] = "INVVPID, single context but globals",
+};
 
-static const char misc_names[] = "05VM exits save IA32_EFER.LMA\0"
-                                 "06activity state HLT\0"
-                                 "07activity state shutdown\0"
-                                 "08activity state wait-for-SIPI\0"
-                                 "29VMWRITE to any field\0"
-                                 "30injection with instruction length 0\0";
+static const char *const misc_names[64] = {
+    [5] = "VM exits save IA32_EFER.LMA", [6] = "activity state HLT",
+    [7] = "activity state shutdown",     [8] = "activity state wait-for-SIPI",
+    [29] = "VMWRITE to any field",       [30] = "injection with instruction length 0",
+};
 
 void explain_capabilities(const struct vmx_capabilities *c, const struct dump *dump)
 {

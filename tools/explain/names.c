@@ -15,6 +15,16 @@ const char *vmcs_field_name(u32 field)
     }
 }
 
+const char *control_name(enum control_word word, unsigned bit)
+{
+    static const char *const names[CONTROL_WORDS][32] = {
+#define CONTROL(word, name, bit, need, text) [WORD_##word][bit] = text,
+#define OTHER(word, name, bit, text) [WORD_##word][bit] = text,
+#include "x86/vmx_controls.def"
+    };
+    return names[word][bit];
+}
+
 const char *vm_instruction_error_name(u64 number)
 {
     static const char *const errors[] = {
