@@ -5,6 +5,7 @@
 #include "memory/guest_memory.h"
 #include "memory/memory.h"
 #include "stats/leaves.h"
+#include "stats/timeline.h"
 #include "x86/msr.h"
 
 #define CPUID_1_ECX_OSXSAVE BIT(27)
@@ -104,6 +105,16 @@ static struct cpuid_entry *slot(struct cpuid_cache *cache, u64 key)
     return &cache->entry[(key ^ key >> 29) % CPUID_CACHE_ENTRIES];
 }
 
+/* The mark itself is noted behind the exit's time: with a time line each vCPU has that chore. */
+static struct cpuid_result take_mark(struct vcpu *vcpu, const struct cpuid_result *in)
+{
+    const u32 letters[] = {in->ebx, in->ecx, in->edx, (u32)vcpu->gpr[RSI]};
+    memcpy(vcpu->mark, letters, sizeof(vcpu->mark));
+    u32 marks = timeline_count_mark();
+    vcpu->mark_waits = marks;
+    return (struct cpuid_result){.eax = marks};
+}
+
 /* All that is not the plain answer from the cache. */
 static __attribute__((noinline)) enum exit_action slow_path(struct vcpu *vcpu, u64 key)
 {
@@ -114,7 +125,7 @@ static __attribute__((noinline)) enum exit_action slow_path(struct vcpu *vcpu, u
     if (is_statistics_leaf(in.eax)) {
         if (in.eax == LEAF_WINDOW)
             guest_memory_show_again(vcpu);
-        r = statistics_leaf(&in, gpr[RSI], vcpu->tsc_moved);
+        r = in.eax == LEAF_MARK ? take_mark(vcpu, &in) : statistics_leaf(&in);
         return answer(vcpu, &r);
     }
     struct cpuid_entry *entry = slot(&vcpu->cpuid_cache, key);

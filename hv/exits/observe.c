@@ -7,11 +7,15 @@
 
 void observe_exit(struct vcpu *vcpu, u64 cycles)
 {
+    u64 now = vcpu->exit_tsc - vcpu->tsc_moved;
     u32 chores = vcpu->chores;
     if (chores & CHORE_RECORD)
         record_exit(vcpu, cycles);
+    if (vcpu->mark_waits)
+        timeline_mark(vcpu->mark, now);
+    vcpu->mark_waits = false;
     if (chores & CHORE_SAMPLE)
-        timeline_tick(vcpu->exit_tsc - vcpu->tsc_moved);
+        timeline_tick(now);
     if (chores & CHORE_SMI_BLOCKING)
         vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_SMI);
     if (chores & CHORE_REARM) {

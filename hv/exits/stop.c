@@ -4,6 +4,7 @@
 #include "sites/sites.h"
 #include "sites/sites_print.h"
 #include "stats/report.h"
+#include "stats/timeline.h"
 #include "stats/window.h"
 #include "vmx/access.h"
 #include "smp/kick.h"
@@ -67,6 +68,7 @@ void stop_guest(struct vcpu *vcpu)
         say("a CPU does not stop; the report may lack its last exits");
     if (guest_memory_denied())
         say("the guest's attempts on Tally's memory: %lu", guest_memory_denied());
+    timeline_end(vcpu->exit_tsc - vcpu->tsc_moved);
     record_last_exits(vcpu);
     report_print(rdtsc() - vcpu->tsc_moved - run_facts->start_tsc,
                  (void (*const[])(void)){sites_print, NULL});

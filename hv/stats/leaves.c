@@ -1,7 +1,5 @@
 #include "stats/leaves.h"
-#include "lib/string.h"
 #include "stats/counters.h"
-#include "stats/timeline.h"
 #include "stats/window.h"
 
 /* The contract's own leaves have the low half in ECX, Tally's additions in EAX. */
@@ -48,15 +46,7 @@ static struct cpuid_result window_leaf(void)
     return r;
 }
 
-static struct cpuid_result mark_leaf(const struct cpuid_result *in, u32 esi, u64 tsc_moved)
-{
-    const u32 letters[] = {in->ebx, in->ecx, in->edx, esi};
-    char name[MARK_NAME];
-    memcpy(name, letters, sizeof(name));
-    return (struct cpuid_result){.eax = timeline_mark(name, rdtsc() - tsc_moved)};
-}
-
-struct cpuid_result statistics_leaf(const struct cpuid_result *in, u32 esi, u64 tsc_moved)
+struct cpuid_result statistics_leaf(const struct cpuid_result *in)
 {
     switch (in->eax) {
     case LEAF_EXITS: return (struct cpuid_result){.eax = (u32)statistics_exits()};
@@ -68,7 +58,6 @@ struct cpuid_result statistics_leaf(const struct cpuid_result *in, u32 esi, u64 
     case LEAF_REASON_MAX: return reason_leaf(in->eax, in->ecx);
     case LEAF_INFO: return info_leaf();
     case LEAF_WINDOW: return window_leaf();
-    case LEAF_MARK: return mark_leaf(in, esi, tsc_moved);
     default: return (struct cpuid_result){0};
     }
 }

@@ -11,8 +11,8 @@ static inline bool is_statistics_leaf(u32 leaf)
     return leaf >> 8 == 0x4FFFFF;
 }
 
-/* Answers a statistics leaf; `in` has EAX to EDX as the guest gave them, `esi` for LEAF_MARK;
- * `tsc_moved` is the vCPU's. Unassigned leaves of the range answer zero in all four. */
-struct cpuid_result statistics_leaf(const struct cpuid_result *in, u32 esi, u64 tsc_moved);
+/* Answers a statistics leaf; `in` has EAX to EDX as the guest gave them.
+ * Unassigned leaves of the range answer zero in all four. */
+struct cpuid_result statistics_leaf(const struct cpuid_result *in);
 
 #endif

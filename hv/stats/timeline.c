@@ -85,17 +85,25 @@ void timeline_sample(u64 now)
     spin_unlock(&timeline.lock);
 }
 
-u32 timeline_mark(const char *name, u64 now)
+u32 timeline_count_mark(void)
 {
-    if (!timeline.next)
-        return 0;
+    return timeline.next ? atomic_add(&timeline.marks, 1) + 1 : 0;
+}
+
+void timeline_mark(const char *name, u64 now)
+{
     spin_lock(&timeline.lock);
-    u32 marks = ++timeline.marks;
+    record_sample(now);
     if (begin_record(TIMELINE_MARK, now)) {
         for (unsigned i = 0; i < MARK_NAME; i++)
             *timeline.next++ = *name ? *name++ : '\0';
         end_record();
     }
     spin_unlock(&timeline.lock);
-    return marks;
+}
+
+void timeline_end(u64 now)
+{
+    if (timeline.next)
+        record_sample(now);
 }

@@ -22,9 +22,14 @@ static inline void timeline_tick(u64 now)
         timeline_sample(now);
 }
 
-/* Notes a mark, of whose name MARK_NAME letters are read at most; returns how many marks there have
- * been, 0 while the time line is off. */
-u32 timeline_mark(const char *name, u64 now);
+/* One more mark is on its way: how many there have been, 0 while the time line is off. */
+u32 timeline_count_mark(void);
+
+/* Notes a mark, of whose name MARK_NAME letters are read at most, behind a sample of its own. */
+void timeline_mark(const char *name, u64 now);
+
+/* The last sample, when all other CPUs have stopped. */
+void timeline_end(u64 now);
 
 /* Prints all of it as JSON lines; nothing if it is off. */
 void timeline_print(void);

@@ -7,6 +7,7 @@ static struct cpuid_result fake_cpuid(u32 leaf, u32 subleaf);
 #include "exits/cpuid.c"
 #include "stats/counters.h"
 #include "memory/memory.h"
+#include "stats/timeline.h"
 #include "stats/window.h"
 
 #include <setjmp.h>
@@ -102,6 +103,22 @@ static void answers(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
 static u32 all_but(u64 bits)
 {
     return (u32)~bits;
+}
+
+/* Counted at once, noted when the exit's time has been taken. */
+static void marks_wait_for_the_end_of_the_exit(void **state)
+{
+    static u64 buffer[512];
+    (void)state;
+    answers(LEAF_MARK, 0x44434241, 0, 0, 0, 0); /* no time line */
+    assert_false(vcpu.mark_waits);
+    timeline_log = (struct timeline_log *)buffer;
+    timeline_init(sizeof(buffer), 1000);
+    answers(LEAF_MARK, 0x44434241, 1, 0, 0, 0);
+    answers(LEAF_MARK, 0x44434241, 2, 0, 0, 0);
+    assert_true(vcpu.mark_waits);
+    assert_memory_equal(vcpu.mark + 4, "ABCD", 4); /* EBX, ECX, EDX, ESI */
+    assert_int_equal(timeline_log->used, 0);
 }
 
 static void features_are_hidden(void **state)
@@ -302,6 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(features_are_hidden, reset),
+        cmocka_unit_test_setup(marks_wait_for_the_end_of_the_exit, reset),
         cmocka_unit_test_setup(instructions_with_a_control_follow_it, reset),
         cmocka_unit_test_setup(two_bits_follow_cr4, reset),
         cmocka_unit_test_setup(syscall_is_shown_in_64_bit_mode_only, reset),

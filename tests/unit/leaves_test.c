@@ -37,7 +37,7 @@ static int clear(void **state)
 static struct cpuid_result ask(u32 leaf, u32 subleaf)
 {
     struct cpuid_result in = {leaf, 0xDEAD0001, subleaf, 0xDEAD0002};
-    return statistics_leaf(&in, 0xDEAD0003, 0);
+    return statistics_leaf(&in);
 }
 
 static void answers(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
@@ -132,17 +132,6 @@ static void tally_tells_about_itself(void **state)
     assert_false(is_statistics_leaf(0x4FFFFEFF) || is_statistics_leaf(0x50000000));
 }
 
-static void marks_are_counted(void **state)
-{
-    (void)state;
-    static u64 buffer[512];
-    answers(LEAF_MARK, 0, 0, 0, 0, 0); /* off */
-    timeline_log = (struct timeline_log *)buffer;
-    timeline_init(sizeof(buffer), 1000);
-    answers(LEAF_MARK, 0x44434241, 1, 0, 0, 0);
-    answers(LEAF_MARK, 0x44434241, 2, 0, 0, 0);
-}
-
 static void names_come_from_the_table(void **state)
 {
     (void)state;
@@ -163,7 +152,6 @@ int main(void)
         cmocka_unit_test_setup(an_untimed_exit_has_no_minimum, clear),
         cmocka_unit_test_setup(the_parts_make_up_the_whole, clear),
         cmocka_unit_test(tally_tells_about_itself),
-        cmocka_unit_test(marks_are_counted),
         cmocka_unit_test(names_come_from_the_table),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

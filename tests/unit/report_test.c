@@ -133,7 +133,7 @@ static void the_time_line_is_part_of_json(void **state)
     boot_cpu.reason[EXIT_EXCEPTION_NMI] = (struct reason_counter){1, 50, 50, 50};
     facts.report = REPORT_JSON;
     report_print(99, nothing_more);
-    line_is(1, "{\"mark\":\"here\",\"tsc\":5}");
+    line_is(2, "{\"mark\":\"here\",\"tsc\":5}");
     assert_non_null(strstr(captured, "{\"reason\":0,\"name\":\"EXCEPTION_NMI\",\"count\":1,"));
     timeline_log = NULL;
 }

@@ -46,7 +46,8 @@ static void off_until_it_is_started(void **state)
     (void)state;
     timeline_tick(START);
     timeline_tick(~0ull - 1);
-    assert_int_equal(timeline_mark("mark", START), 0);
+    assert_int_equal(timeline_count_mark(), 0);
+    timeline_end(START);
     printed("");
 }
 
@@ -84,16 +85,26 @@ static void marks(void **state)
     (void)state;
     const char no_end[MARK_NAME] = {'s', 'i', 'x', 't', 'e', 'e', 'n', ' ',
                                     'l', 'e', 't', 't', 'e', 'r', 's', '!'};
-    assert_int_equal(timeline_mark("kernel", START + 10), 1);
+    assert_int_equal(timeline_count_mark(), 1);
+    assert_int_equal(timeline_count_mark(), 2);
+    boot_cpu.reason[EXIT_CPUID].count = 7;
+    timeline_mark("kernel", START + 10);
     timeline_tick(START + 20);
-    assert_int_equal(timeline_mark(no_end, START + 30), 2);
-    assert_int_equal(timeline_mark("", START + 25), 3); /* another CPU, another clock */
-    assert_int_equal(timeline_mark("\"\\\n\xFF", START + 40), 4);
-    printed("{\"mark\":\"kernel\",\"tsc\":10}\n"
-            "{\"sample\":0,\"tsc\":20,\"exits\":{}}\n"
+    timeline_mark(no_end, START + 30);
+    timeline_mark("", START + 25); /* another CPU, another clock */
+    timeline_mark("\"\\\n\xFF", START + 40);
+    boot_cpu.reason[EXIT_CPUID].count = 9;
+    timeline_end(START + 50);
+    printed("{\"sample\":0,\"tsc\":10,\"exits\":{\"10\":7}}\n"
+            "{\"mark\":\"kernel\",\"tsc\":10}\n"
+            "{\"sample\":1,\"tsc\":20,\"exits\":{\"10\":7}}\n"
+            "{\"sample\":2,\"tsc\":30,\"exits\":{\"10\":7}}\n"
             "{\"mark\":\"sixteen letters!\",\"tsc\":30}\n"
+            "{\"sample\":3,\"tsc\":30,\"exits\":{\"10\":7}}\n"
             "{\"mark\":\"\",\"tsc\":30}\n"
-            "{\"mark\":\"\\\"\\\\??\",\"tsc\":40}\n");
+            "{\"sample\":4,\"tsc\":40,\"exits\":{\"10\":7}}\n"
+            "{\"mark\":\"\\\"\\\\??\",\"tsc\":40}\n"
+            "{\"sample\":5,\"tsc\":50,\"exits\":{\"10\":9}}\n");
 }
 
 static void a_full_buffer_keeps_the_beginning(void **state)
@@ -105,7 +116,7 @@ static void a_full_buffer_keeps_the_beginning(void **state)
         boot_cpu.reason[EXIT_CPUID].count += 1000;
         timeline_tick(START + samples * INTERVAL);
     }
-    assert_int_equal(timeline_mark("late", START + 600000), 1);
+    timeline_mark("late", START + 600000);
 
     capture_start();
     timeline_print();
@@ -119,7 +130,7 @@ static void a_full_buffer_keeps_the_beginning(void **state)
     }
     char expected[100];
     snprintf(expected, sizeof(expected), "{\"timeline\":\"full\",\"tsc\":%u,\"lost\":%u}",
-             lines * INTERVAL, samples - lines + 1);
+             lines * INTERVAL, samples - lines + 2);
     assert_string_equal(captured_line(lines), expected);
     assert_true(lines > 20);
 }
