@@ -22,5 +22,8 @@ enum exit_action exit_hlt(struct vcpu *vcpu)
     if (likely(rflags & RFLAGS_IF))
         return EXIT_RETRY;
     atomic_store(&vcpu->parked, true);
-    return all_asleep(vcpu) ? EXIT_STOP : EXIT_RETRY;
+    u64 asleep = rdtsc();
+    bool for_good = all_asleep(vcpu);
+    vcpu->exit_tsc += rdtsc() - asleep; /* the guest's time, not the exit's */
+    return for_good ? EXIT_STOP : EXIT_RETRY;
 }

@@ -32,7 +32,7 @@ enum exit_action take_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu));
 /* SIPI reached it in wait-for-SIPI: it starts in real mode at `vector` << 12. */
 void take_sipi(struct vcpu *vcpu, u8 vector);
 
-/* Whether all vCPUs sleep and nothing is on its way that could wake one. For the last that halts.
+/* Whether all vCPUs sleep and no NMI wakes one within a second. For the last that halts.
  */
 bool all_asleep(const struct vcpu *self);
 

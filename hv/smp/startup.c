@@ -12,7 +12,8 @@
 #include "vmx/vmcs.h"
 #include "lib/atomic.h"
 
-#define ON_ITS_WAY_US 1000 /* more than an IPI and the exit that it makes take */
+#define ON_ITS_WAY_US 1000      /* more than an IPI and the exit that it makes take */
+#define WOKEN_WITHIN_US 1000000 /* a timer may come as an NMI, through the I/O APIC */
 
 /* An exit by INIT leaves what an INIT would have reset (SDM vol. 3, 'Changes in Instruction
  * Behavior and Event Handling' and 'Processor States Following Power-up, Reset, or INIT'). */
@@ -108,8 +109,10 @@ static bool all_parked(void)
 
 bool all_asleep(const struct vcpu *self)
 {
-    if (!all_parked())
-        return false;
-    tsc_wait_us(ON_ITS_WAY_US);
-    return all_parked() && !self->nmis;
+    for (unsigned us = 0; us < WOKEN_WITHIN_US; us += ON_ITS_WAY_US) {
+        if (!all_parked() || atomic_load(&self->nmis))
+            return false;
+        tsc_wait_us(ON_ITS_WAY_US);
+    }
+    return all_parked() && !atomic_load(&self->nmis);
 }

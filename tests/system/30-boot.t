@@ -58,4 +58,8 @@ boot --platform tcg --iso "$B/tally.iso" --timeout 120 --qemu "$uefi $stick"
 like 'BdsDxe: starting .*HARDDISK' 'the image boots by UEFI from a disk'
 like '^tally: error: .*VMX' 'the image boots by UEFI from a disk: Tally speaks'
 
+boot --options exits=kvm --kernel "$B/fixtures/nmi_wakes.bin"
+is "$status" 0 'asleep with interrupts off: the status'
+like '^tally: the guest asked for: exit request' 'an NMI wakes it'
+
 done_testing
