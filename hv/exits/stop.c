@@ -6,7 +6,7 @@
 #include "stats/report.h"
 #include "stats/timeline.h"
 #include "stats/window.h"
-#include "vmx/access.h"
+#include "vmx/guest_state.h"
 #include "smp/kick.h"
 #include "memory/memory.h"
 #include "lib/atomic.h"
@@ -31,6 +31,10 @@ static void say_triple_fault(const struct vcpu *vcpu)
         vmread(GUEST_CR0), vmread(GUEST_CR3), vmread(GUEST_CR4), vmread(GUEST_IA32_EFER),
         vmread(GUEST_CS_SELECTOR), vmread(GUEST_SS_SELECTOR), vmread(GUEST_RSP),
         vmread(GUEST_RFLAGS));
+    if (guest_protected_mode() && (vmread(GUEST_CS_SELECTOR) & 3) != guest_cpl())
+        say("  CS & 3 is not the CPL, as before the first far jump of protected mode: after an "
+            "exit "
+            "Bochs 2.7 takes the one for the other");
 }
 
 /* How the guest ended, and what that means for whoever started the run. */
