@@ -1,14 +1,13 @@
 #include "host/paging.h"
 #include "lib/string.h"
 #include "host/frames.h"
+#include "host/tables.h"
 #include "x86/instructions.h"
 
 #define PTE_PRESENT BIT(0)
 #define PTE_WRITE BIT(1)
 #define PTE_UNCACHED BIT(4) /* PCD: with the PAT's value at reset UC-, so WC by an MTRR acts */
-#define PTE_LARGE BIT(7)
 #define PTE_NX BIT(63)
-#define PTE_ADDRESS 0x000FFFFFFFFFF000ull
 
 extern char image_start[], rodata_start[], data_start[], image_end[];
 void relocate(void *to, const void *from, size_t size, u64 cr3);
@@ -45,17 +44,15 @@ static u64 new_table(void)
     return table;
 }
 
-/* The entry that maps `address` at `level` (1 = 4 KiB, 2 = 2 MiB, 3 = 1 GiB), made if need be. */
+/* The entry that maps `address` at `level`, made if need be. */
 static u64 *entry_of(u64 address, unsigned level)
 {
-    u64 table = root;
-    for (unsigned at = 4;; at--) {
-        u64 *entry = (u64 *)physical(table) + (address >> (12 + 9 * (at - 1)) & 511);
+    for (;;) {
+        unsigned at = level;
+        u64 *entry = walk_tables(physical(root), address, &at, physical);
         if (at == level)
             return entry;
-        if (!*entry)
-            *entry = new_table() | PTE_PRESENT | PTE_WRITE;
-        table = *entry & PTE_ADDRESS;
+        *entry = new_table() | PTE_PRESENT | PTE_WRITE;
     }
 }
 
@@ -71,7 +68,7 @@ void *map_screen(u64 address, u64 size)
         return NULL;
     for (u64 at = from; at < address + size; at += PAGE_2M)
         screen_directory[(at - from) / PAGE_2M] =
-            at | PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | PTE_LARGE | PTE_NX;
+            at | PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | ENTRY_LARGE | PTE_NX;
     root = read_cr3(); /* of boot/start.asm */
     link_screen_directory();
     return (void *)(SCREEN_MAP + address - from);
@@ -114,7 +111,7 @@ static void map_direct(u64 base, u64 size, u64 top)
         step = giant ? PAGE_1G : PAGE_2M;
         if (giant || !ranges_overlap(at, PAGE_2M, base, size))
             *entry_of(DIRECT_MAP + at, giant ? 3 : 2) =
-                at | PTE_PRESENT | PTE_WRITE | PTE_LARGE | PTE_NX;
+                at | PTE_PRESENT | PTE_WRITE | ENTRY_LARGE | PTE_NX;
     }
 }
 
@@ -141,17 +138,15 @@ void move_to(u64 base, u64 size, u64 top)
 }
 
 /* A page table since the move: it lies in Tally's own memory. */
-static u64 *own_table(u64 table)
+static void *own_table(u64 table)
 {
-    return (u64 *)(table - region_base + IMAGE_VIRTUAL);
+    return (void *)(table - region_base + IMAGE_VIRTUAL);
 }
 
 void make_guard_page(void *page)
 {
-    u64 table = root;
-    for (unsigned level = 4; level > 1; level--)
-        table = own_table(table)[(u64)page >> (12 + 9 * (level - 1)) & 511] & PTE_ADDRESS;
-    own_table(table)[(u64)page >> 12 & 511] = 0;
+    unsigned level = 1;
+    *walk_tables(own_table(root), (u64)page, &level, own_table) = 0;
     invlpg((u64)page);
 }
 
@@ -161,6 +156,6 @@ u64 tables_with_low_memory(void)
     memcpy(pml4, own_table(root), PAGE_SIZE);
     pml4[0] = frame_physical(pdpt) | PTE_PRESENT | PTE_WRITE;
     pdpt[0] = frame_physical(pd) | PTE_PRESENT | PTE_WRITE;
-    pd[0] = PTE_PRESENT | PTE_WRITE | PTE_LARGE;
+    pd[0] = PTE_PRESENT | PTE_WRITE | ENTRY_LARGE;
     return frame_physical(pml4);
 }

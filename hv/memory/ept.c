@@ -3,34 +3,19 @@
 
 #include "lib/string.h"
 #include "host/frames.h"
+#include "host/tables.h"
 #include "x86/vmx.h"
-
-#define ENTRIES 512
-#define TOP_LEVEL 4
-
-static u64 page_size(unsigned level)
-{
-    return BIT(12 + 9 * (level - 1));
-}
-
-static unsigned index_of(u64 address, unsigned level)
-{
-    return (address >> (12 + 9 * (level - 1))) % ENTRIES;
-}
 
 static bool present(u64 entry)
 {
     return entry & EPT_RWX;
 }
 
-static bool is_page(u64 entry, unsigned level)
+/* The entry that maps `address`, or the absent one on the way, and its level. */
+static u64 *find_entry(const struct ept *ept, u64 address, unsigned *level)
 {
-    return level == 1 || (entry & EPT_LARGE_PAGE);
-}
-
-static u64 *table_of(u64 entry)
-{
-    return frame_pointer(entry & EPT_ADDRESS);
+    *level = 1;
+    return walk_tables(ept->root, address, level, frame_pointer);
 }
 
 static u64 page_entry(u64 address, unsigned level, u8 type)
@@ -85,7 +70,7 @@ static void split(u64 *entry, unsigned level)
     u64 *table = frame_alloc(), page = *entry;
     if (level - 1 == 1)
         page &= ~EPT_LARGE_PAGE;
-    for (unsigned i = 0; i < ENTRIES; i++)
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
         table[i] = page + i * page_size(level - 1);
     store(entry, frame_physical(table) | EPT_RWX);
 }
@@ -96,20 +81,20 @@ static void split(u64 *entry, unsigned level)
  */
 static u64 *make_entry(struct ept *ept, u64 address, unsigned level, bool lazy)
 {
-    u64 *table = ept->root;
-    for (unsigned at = TOP_LEVEL; at > level; at--) {
-        u64 *entry = &table[index_of(address, at)];
-        if (!present(*entry)) {
-            u64 *new = new_table(ept, entry, lazy);
-            if (!new)
-                return NULL;
-            store(entry, frame_physical(new) | EPT_RWX);
-        } else if (is_page(*entry, at)) {
+    for (;;) {
+        unsigned at = level;
+        u64 *entry = walk_tables(ept->root, address, &at, frame_pointer);
+        if (at == level)
+            return entry;
+        if (present(*entry)) {
             split(entry, at);
+            continue;
         }
-        table = table_of(*entry);
+        u64 *table = new_table(ept, entry, lazy);
+        if (!table)
+            return NULL;
+        store(entry, frame_physical(table) | EPT_RWX);
     }
-    return &table[index_of(address, level)];
 }
 
 void ept_map_identity(struct ept *ept, u64 from, u64 to)
@@ -192,53 +177,31 @@ void ept_set(struct ept *ept, u64 address, u64 entry)
     store(make_entry(ept, address, 1, false), entry);
 }
 
-static void retype(struct ept *ept, struct type_walk *walk, u64 *entry, unsigned level, u64 address,
-                   u64 from, u64 to);
-
-/* Those entries of a table whose addresses have to do with [from, to). */
-static void retype_table(struct ept *ept, struct type_walk *walk, u64 *table, unsigned level,
-                         u64 address, u64 from, u64 to)
-{
-    unsigned first = from > address ? (unsigned)((from - address) / page_size(level)) : 0;
-    address += first * page_size(level);
-    for (unsigned i = first; i < ENTRIES && address < to; i++, address += page_size(level))
-        if (present(table[i]))
-            retype(ept, walk, &table[i], level, address, from, to);
-}
-
-static void retype(struct ept *ept, struct type_walk *walk, u64 *entry, unsigned level, u64 address,
-                   u64 from, u64 to)
-{
-    if (is_page(*entry, level)) {
-        u8 type;
-        bool one_type = uniform(walk, address, level, &type);
-        if (one_type || !ept->splits_left || !frames_left()) {
-            u64 rest = *entry & ~EPT_TYPE;
-            store(entry, rest | (u64)(one_type ? type : CACHE_UC) << EPT_TYPE_SHIFT);
-            return;
-        }
-        split(entry, level);
-        ept->splits_left--;
-    }
-    retype_table(ept, walk, table_of(*entry), level - 1, address, from, to);
-}
-
 bool ept_retype(struct ept *ept, u64 from, u64 to)
 {
     struct type_walk walk = {.mtrr = ept->mtrr, .steps = MTRR_STEPS};
-    retype_table(ept, &walk, ept->root, TOP_LEVEL, 0, from, to);
+    unsigned level;
+    u8 type;
+    for (u64 at = from; at < to; at = align_down(at, page_size(level)) + page_size(level)) {
+        u64 *entry = find_entry(ept, at, &level);
+        if (!present(*entry))
+            continue;
+        while (!uniform(&walk, at, level, &type)) {
+            type = CACHE_UC;
+            if (!ept->splits_left || !frames_left())
+                break;
+            ept->splits_left--;
+            split(entry, level);
+            entry = find_entry(ept, at, &level);
+        }
+        store(entry, (*entry & ~EPT_TYPE) | (u64)type << EPT_TYPE_SHIFT);
+    }
     return walk.steps > 0;
 }
 
 const u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level)
 {
-    const u64 *table = ept->root;
-    for (*level = TOP_LEVEL;; --*level) {
-        const u64 *entry = &table[index_of(address, *level)];
-        if (!present(*entry) || is_page(*entry, *level))
-            return entry;
-        table = table_of(*entry);
-    }
+    return find_entry(ept, address, level);
 }
 
 u64 ept_pointer(const struct ept *ept)
