@@ -16,6 +16,7 @@ enum msr_read_kind {
     READ_DEBUGCTL,
     READ_FAULT,
     READ_FEATURE_CONTROL,
+    READ_MTRR,
     READ_CORE_CAPABILITIES,
     READ_MISC_ENABLE
 };

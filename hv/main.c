@@ -220,6 +220,7 @@ static void set_up_vcpu(struct cpu *cpu)
 {
     cpu->vcpu.controls = controls;
     cpuid_forget(&cpu->vcpu.cpuid_cache);
+    mtrr_read(&cpu->vcpu.mtrr);
     cpu->vcpu.chores = options.sample_ms ? CHORE_SAMPLE : 0;
     cpu->vcpu.stats = &statistics[cpu->vcpu.index];
     recording_start(&cpu->vcpu, &options);

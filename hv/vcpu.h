@@ -5,6 +5,7 @@
 #include "sites_layout.h"
 #include "stats/counters.h"
 #include "x86/instructions.h"
+#include "x86/mtrr.h"
 #include "x86/registers.h"
 #include "x86/vmx.h"
 
@@ -113,6 +114,7 @@ struct vcpu {
     struct controls controls;
     struct cpuid_cache cpuid_cache;
     struct recorder recorder; /* others read what it points to */
+    struct mtrr_state mtrr;   /* the guest's, not hardware's; others read the boot CPU's */
 
     /* Set once, before the guest runs. */
     u32 index; /* 0 is the boot CPU */

@@ -16,7 +16,7 @@ void msr_init(enum tally_profile profile, enum msr_policy unknown);
 bool write_unlisted(const struct vcpu *vcpu, u32 msr, u64 value, bool dangerous);
 
 /* Carry an access out; false: #GP(0). In exits/msr_access.c. */
-bool msr_read(const struct vcpu *vcpu, u32 msr, u64 *value);
+bool msr_read(struct vcpu *vcpu, u32 msr, u64 *value);
 bool msr_write(struct vcpu *vcpu, u32 msr, u64 value);
 
 #endif

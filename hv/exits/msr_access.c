@@ -30,11 +30,20 @@ static enum vmcs_field field_of(u32 msr)
     }
 }
 
-bool msr_read(const struct vcpu *vcpu, u32 msr, u64 *value)
+static bool read_mtrr(struct vcpu *vcpu, u32 msr, u64 *value)
+{
+    const u64 *mtrr = mtrr_register(&vcpu->mtrr, msr);
+    if (mtrr)
+        *value = *mtrr;
+    return mtrr;
+}
+
+bool msr_read(struct vcpu *vcpu, u32 msr, u64 *value)
 {
     switch ((enum msr_read_kind)msr_kind(msr).read) {
     case READ_HARDWARE: return rdmsr_safe(msr, value);
     case READ_FAULT: return false;
+    case READ_MTRR: return read_mtrr(vcpu, msr, value);
     case READ_VMCS: *value = vmread(field_of(msr)); return true;
     case READ_FEATURE_CONTROL: /* as on a CPU without VMX and SMX */
         *value = FEATURE_CONTROL_LOCK;
@@ -126,10 +135,9 @@ static bool write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
     return true;
 }
 
-/* Under EPT its entries decide about memory types, the register itself does nothing. */
 static bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
 {
-    if (!wrmsr_safe(msr, value))
+    if (!mtrr_write(&vcpu->mtrr, msr, value))
         return false;
     guest_memory_retype(vcpu);
     return true;
@@ -149,8 +157,8 @@ static bool write_misc_enable(struct vcpu *vcpu, u64 value)
     return true;
 }
 
-/* Another bit makes locked accesses to uncacheable memory fault, in Tally too, whose memory the
- * guest can make so by an MTRR. */
+/* Another bit makes locked accesses to uncacheable memory fault, in Tally too, where the guest
+ * can switch caches off. */
 static bool write_test_ctrl(u64 value)
 {
     u64 old;

@@ -70,6 +70,7 @@ void stop_guest(struct vcpu *vcpu)
     u32 value = verdict_of_end(vcpu);
     if (!exact)
         say("a CPU does not stop; the report may lack its last exits");
+    guest_memory_say_odd_types();
     if (guest_memory_denied())
         say("the guest's attempts on Tally's memory: %lu", guest_memory_denied());
     timeline_end(vcpu->exit_tsc - vcpu->tsc_moved);

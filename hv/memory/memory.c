@@ -1,6 +1,8 @@
 #include "memory/memory.h"
 #include "lib/atomic.h"
+#include "lib/print.h"
 #include "lib/string.h"
+#include "host/cpu.h"
 #include "host/frames.h"
 #include "host/paging.h"
 #include "memory/guest_memory.h"
@@ -107,7 +109,7 @@ static bool retype(const struct mtrr_state *now)
     static bool incomplete;
     u64 from = 0, to = BIT(now->physical_bits);
     if (memcmp(now, &mtrr, offsetof(struct mtrr_state, physical_bits)) == 0)
-        return false; /* as another CPU has them already */
+        return false;
     bool changed = incomplete || mtrr_difference(&mtrr, now, &from, &to);
     mtrr = *now;
     if (changed)
@@ -117,14 +119,25 @@ static bool retype(const struct mtrr_state *now)
 
 void guest_memory_retype(struct vcpu *vcpu)
 {
-    struct mtrr_state now;
-    if (!mtrrs_are_on())
+    if (vcpu->index || !mtrrs_are_on(&vcpu->mtrr))
         return;
-    mtrr_read(&now);
     take_lock(vcpu);
-    if (retype(&now))
+    if (retype(&vcpu->mtrr))
         flush_ept_everywhere(vcpu);
     spin_unlock(&lock);
+}
+
+void guest_memory_say_odd_types(void)
+{
+    for (unsigned i = 1; i < vcpu_count; i++) {
+        const struct vcpu *vcpu = &cpus[i]->vcpu;
+        if (vcpu->presence == WAITS_FOR_SIPI ||
+            memcmp(&vcpu->mtrr, &cpus[0]->vcpu.mtrr, sizeof(vcpu->mtrr)) == 0)
+            continue;
+        say("the MTRRs of CPU %u are not those of the boot CPU, which decide about memory types",
+            i);
+        return;
+    }
 }
 
 bool guest_memory_map(struct vcpu *vcpu, u64 physical)

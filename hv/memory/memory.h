@@ -32,8 +32,12 @@ u64 guest_memory_denied(void);
 /* Maps an address above `top`. False if EPT cannot translate it. */
 bool guest_memory_map(struct vcpu *vcpu, u64 physical);
 
-/* After a write to an MTRR: the EPT follows, for every CPU. Not while the guest has the MTRRs off,
- * as it does for a moment to change several, and not if they say what they said before. */
+/* After the vCPU's write to one of its MTRRs: if it is the boot CPU, the EPT follows, for every
+ * CPU. Not while it has the MTRRs off, as it does for a moment to change several, and not if they
+ * say what they said before. */
 void guest_memory_retype(struct vcpu *vcpu);
+
+/* At the end: a line if a CPU of the guest has other MTRRs than the boot CPU. */
+void guest_memory_say_odd_types(void);
 
 #endif

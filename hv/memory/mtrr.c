@@ -1,9 +1,13 @@
 #include "memory/mtrr.h"
+#include "x86/msr.h"
 
 #define CAP_VARIABLE_COUNT 0xFFu
 #define CAP_FIXED BIT(8)
+#define CAP_WC BIT(10)
 #define DEF_TYPE_FIXED_ENABLE BIT(10)
-#define DEF_TYPE_ENABLE BIT(11)
+#define DEF_TYPE_RESERVED (~0xFFFull | BIT(9) | BIT(8))
+#define BASE_RESERVED 0xF00ull
+#define MASK_RESERVED 0x7FFull
 #define MASK_VALID BIT(11)
 
 static unsigned variable_count(const struct mtrr_state *state)
@@ -12,55 +16,81 @@ static unsigned variable_count(const struct mtrr_state *state)
     return count < MTRR_VARIABLE_MAX ? count : MTRR_VARIABLE_MAX;
 }
 
+u64 *mtrr_register(struct mtrr_state *state, u32 msr)
+{
+    u32 variable = msr - IA32_MTRR_PHYSBASE0;
+    if (variable < 2 * variable_count(state))
+        return variable % 2 ? &state->variable[variable / 2].mask
+                            : &state->variable[variable / 2].base;
+    if (msr == IA32_MTRR_DEF_TYPE && state->cap)
+        return &state->def_type;
+    if (!(state->cap & CAP_FIXED))
+        return NULL;
+    if (msr == IA32_MTRR_FIX64K_00000)
+        return &state->fixed_register[0];
+    if (msr - IA32_MTRR_FIX16K_80000 < 2)
+        return &state->fixed_register[1 + msr - IA32_MTRR_FIX16K_80000];
+    if (msr - IA32_MTRR_FIX4K_C0000 < 8)
+        return &state->fixed_register[3 + msr - IA32_MTRR_FIX4K_C0000];
+    return NULL;
+}
+
+/* What is no type, or reserved, is uncacheable. */
+static u8 known_type(u8 type)
+{
+    return type == CACHE_WC || type == CACHE_WT || type == CACHE_WP || type == CACHE_WB ? type
+                                                                                        : CACHE_UC;
+}
+
+static bool is_type(const struct mtrr_state *state, u64 type)
+{
+    u8 byte = (u8)type;
+    return known_type(byte) == byte && (byte != CACHE_WC || (state->cap & CAP_WC));
+}
+
+static bool legal(const struct mtrr_state *state, u32 msr, u64 value)
+{
+    u64 beyond = ~0ull << state->physical_bits;
+    if (msr == IA32_MTRR_DEF_TYPE)
+        return is_type(state, value) && !(value & DEF_TYPE_RESERVED);
+    if (msr <= IA32_MTRR_LAST_PHYSMASK)
+        return msr % 2 ? !(value & (beyond | MASK_RESERVED))
+                       : is_type(state, value) && !(value & (beyond | BASE_RESERVED));
+    for (unsigned i = 0; i < 8; i++)
+        if (!is_type(state, value >> (8 * i)))
+            return false;
+    return true;
+}
+
+bool mtrr_write(struct mtrr_state *state, u32 msr, u64 value)
+{
+    u64 *mtrr = mtrr_register(state, msr);
+    if (!mtrr || !legal(state, msr, value))
+        return false;
+    *mtrr = value;
+    return true;
+}
+
 #ifndef TALLY_HOST
 #include "memory/guest_memory.h"
 #include "x86/instructions.h"
-#include "x86/msr.h"
 
 #define CPUID_1_EDX_MTRR BIT(12)
 
-static void read_fixed(struct mtrr_state *state)
-{
-    static const struct {
-        u32 first, count;
-    } group[] = {
-        {IA32_MTRR_FIX64K_00000, 1}, {IA32_MTRR_FIX16K_80000, 2}, {IA32_MTRR_FIX4K_C0000, 8}};
-    u8 *type = state->fixed;
-    for (unsigned g = 0; g < ARRAY_SIZE(group); g++) {
-        for (u32 i = 0; i < group[g].count; i++) {
-            u64 value = rdmsr(group[g].first + i);
-            for (unsigned byte = 0; byte < 8; byte++)
-                *type++ = (u8)(value >> (8 * byte));
-        }
-    }
-}
-
-bool mtrrs_are_on(void)
-{
-    return rdmsr(IA32_MTRR_DEF_TYPE) & DEF_TYPE_ENABLE;
-}
-
 void mtrr_read(struct mtrr_state *state)
 {
-    *state = (struct mtrr_state){.def_type = DEF_TYPE_ENABLE | CACHE_WB};
-    state->physical_bits = guest_physical_address_width();
+    *state = (struct mtrr_state){.def_type = BIT(11) | CACHE_WB,
+                                 .physical_bits = guest_physical_address_width()};
     if (!(cpuid(1, 0).edx & CPUID_1_EDX_MTRR))
         return;
     state->cap = rdmsr(IA32_MTRRCAP);
-    state->def_type = rdmsr(IA32_MTRR_DEF_TYPE);
-    if (state->cap & CAP_FIXED)
-        read_fixed(state);
-    for (unsigned i = 0; i < variable_count(state); i++) {
-        state->variable[i].base = rdmsr(IA32_MTRR_PHYSBASE0 + 2 * i);
-        state->variable[i].mask = rdmsr(IA32_MTRR_PHYSMASK0 + 2 * i);
+    for (u32 msr = IA32_MTRR_PHYSBASE0; msr <= IA32_MTRR_DEF_TYPE; msr++) {
+        u64 *mtrr = mtrr_register(state, msr);
+        if (mtrr)
+            *mtrr = rdmsr(msr);
     }
 }
 #endif
-
-static bool enabled(const struct mtrr_state *state)
-{
-    return state->def_type & DEF_TYPE_ENABLE;
-}
 
 /* Shortens *until to the end of the aligned block of `size` (a power of two) around `address`. */
 static void limit_to_block(u64 address, u64 size, u64 *until)
@@ -118,17 +148,11 @@ static u8 variable_type(const struct mtrr_state *state, u64 address, u64 *until)
 static u8 type_at(const struct mtrr_state *state, u64 address, u64 *until)
 {
     *until = BIT(state->physical_bits);
-    if (!enabled(state))
+    if (!mtrrs_are_on(state))
         return CACHE_UC;
     bool fixed = (state->cap & CAP_FIXED) && (state->def_type & DEF_TYPE_FIXED_ENABLE);
     return fixed && address < MIB ? fixed_type(state, address, until)
                                   : variable_type(state, address, until);
-}
-
-static u8 known_type(u8 type)
-{
-    return type == CACHE_WC || type == CACHE_WT || type == CACHE_WP || type == CACHE_WB ? type
-                                                                                        : CACHE_UC;
 }
 
 u8 mtrr_type_within(const struct mtrr_state *state, u64 address, u64 *uniform_until,

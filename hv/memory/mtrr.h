@@ -1,34 +1,26 @@
-/* Memory types by the MTRRs. SDM vol. 3, 'Memory Type Range Registers (MTRRs)'. */
+/*
+ * Memory types by the MTRRs. Those that the guest reads and writes are kept in its vCPU: the EPT
+ * has the types that the boot CPU's say, and hardware keeps the firmware's, for Tally.
+ */
 #ifndef TALLY_MEMORY_MTRR_H
 #define TALLY_MEMORY_MTRR_H
 
-#include "types.h"
-
-enum memory_cache_type {
-    CACHE_UC = 0,
-    CACHE_WC = 1,
-    CACHE_WT = 4,
-    CACHE_WP = 5,
-    CACHE_WB = 6,
-};
-
-#define MTRR_FIXED_RANGES 88
-#define MTRR_VARIABLE_MAX 32
-
-struct mtrr_state {
-    u64 cap, def_type;           /* IA32_MTRRCAP, IA32_MTRR_DEF_TYPE */
-    u8 fixed[MTRR_FIXED_RANGES]; /* types of 8 ranges of 64 KiB, 16 of 16 KiB, 64 of 4 KiB */
-    struct {
-        u64 base, mask; /* IA32_MTRR_PHYSBASEn, IA32_MTRR_PHYSMASKn */
-    } variable[MTRR_VARIABLE_MAX];
-    unsigned physical_bits; /* width of a physical address */
-};
+#include "x86/mtrr.h"
 
 /* Fills `state` from the registers of this CPU; a CPU without MTRRs is all write-back. */
 void mtrr_read(struct mtrr_state *state);
 
-/* Whether they count at all on this CPU, which has them: without them all memory is uncacheable. */
-bool mtrrs_are_on(void);
+/* A register by its MSR's number; NULL: there is no such one. */
+u64 *mtrr_register(struct mtrr_state *state, u32 msr);
+
+/* A guest's WRMSR of one; false: #GP, as there is none or the value has reserved bits or types. */
+bool mtrr_write(struct mtrr_state *state, u32 msr, u64 value);
+
+/* Without them on, as while several are changed, all memory is uncacheable. */
+static inline bool mtrrs_are_on(const struct mtrr_state *state)
+{
+    return state->def_type & BIT(11);
+}
 
 /*
  * The memory type of the byte at `address`. All of [address, *uniform_until) has this type; the

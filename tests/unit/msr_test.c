@@ -1,6 +1,6 @@
 // MSRs that would reach into Tally, or around it, and those whose register must keep Tally's value.
 // link: hv/features.c HANDLERS hv/vmx/advance.c hv/vmx/capabilities.c hv/vmx/controls.c
-// link: hv/exits/dump.c tools/explain/entry_checks*.c tools/explain/names.c hv/vmx/events.c hv/memory/guest_memory.c
+// link: hv/exits/dump.c tools/explain/entry_checks*.c tools/explain/names.c hv/vmx/events.c hv/memory/guest_memory.c hv/memory/mtrr.c
 // link: hv/memory/guest_paging.c hv/emulate/prefixes.c hv/emulate/segments.c hv/smp/startup.c hv/vmx/vcpu.c
 // link: hv/vmx/vmcs.c hv/stats/counters.c hv/platform/a20.c hv/stats/leaves.c hv/stats/timeline.c
 // link: hv/lib/print.c tests/unit/fake_machine.c hv/vmx/bitmaps.c tests/unit/fake_vmcs*.c
@@ -262,22 +262,41 @@ static void what_the_guest_is_told(void **state)
     assert_false(write_msr(0x1235, 0));
 }
 
-/* Each changes what the EPT says of a page. */
-static void mtrrs_change_memory_types(void **state)
+/* The fake CPU has none of these registers. Each write changes what the EPT says of a page. */
+static void mtrrs_are_the_vcpus(void **state)
 {
     (void)state;
-    static const u32 msrs[] = {IA32_MTRR_PHYSBASE0,    IA32_MTRR_LAST_PHYSMASK,
-                               IA32_MTRR_FIX64K_00000, IA32_MTRR_FIX16K_80000,
-                               IA32_MTRR_FIX4K_F8000,  IA32_MTRR_DEF_TYPE};
-    for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++) {
-        unsigned before = fake_retypes;
-        assert_false(write_msr(msrs[i], 0));
-        assert_int_equal(fake_retypes, before);
-        fake_msr(msrs[i], 0);
-        assert_true(write_msr(msrs[i], 6));
-        assert_int_equal(fake_retypes, before + 1);
-        reads_as(msrs[i], 6);
-    }
+    static const struct {
+        u32 msr;
+        u64 good[2], bad[2];
+    } rows[] = {
+        {IA32_MTRR_PHYSBASE0, {6, 0xFFF005}, {2, BIT(8) | 6}},
+        {IA32_MTRR_PHYSBASE0 + 14, {0, BIT(39)}, {BIT(40), 7}},
+        {IA32_MTRR_PHYSMASK0, {BIT(11), 0}, {BIT(40), BIT(10)}},
+        {IA32_MTRR_FIX64K_00000, {0x0606060606060606, 0}, {0x0606060606060607, 0x02ull << 56}},
+        {IA32_MTRR_FIX16K_80000, {0x06, 0x05}, {0x02, 0x03}},
+        {IA32_MTRR_FIX16K_A0000, {0x04, 0x01}, {0x02, 0x03}},
+        {IA32_MTRR_FIX4K_C0000, {0x04, 0x05}, {0x02, 0x03}},
+        {IA32_MTRR_FIX4K_F8000, {0x04ull << 56, 0x05}, {0x02, 0x08}},
+        {IA32_MTRR_DEF_TYPE, {BIT(11) | BIT(10) | 6, 0}, {BIT(9), 2}},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+        assert_false(write_msr(rows[i].msr, rows[i].good[0])); /* a CPU without */
+    fake_vcpu.mtrr = (struct mtrr_state){.cap = BIT(10) | BIT(8) | 8, .physical_bits = 40};
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+        for (unsigned n = 0; n < 2; n++) {
+            unsigned before = fake_retypes;
+            assert_true(write_msr(rows[i].msr, rows[i].good[n]));
+            assert_int_equal(fake_retypes, before + 1);
+            assert_false(write_msr(rows[i].msr, rows[i].bad[n]));
+            assert_int_equal(fake_retypes, before + 1);
+            reads_as(rows[i].msr, rows[i].good[n]);
+        }
+    assert_false(read_msr(IA32_MTRR_PHYSBASE0 + 16)); /* of 8 pairs */
+    assert_false(read_msr(IA32_MTRR_LAST_PHYSMASK));
+    fake_vcpu.mtrr.cap = 8;
+    assert_false(write_msr(IA32_MTRR_FIX64K_00000, 0));
+    assert_false(write_msr(IA32_MTRR_DEF_TYPE, CACHE_WC)); /* not supported now */
 }
 
 /* Cycles of an exit that writes the TSC are those of another clock, but not nonsense. */
@@ -385,7 +404,7 @@ static void profiles_let_msrs_pass(void **state)
         {IA32_SYSENTER_EIP, NONE, NONE},
         {IA32_MISC_ENABLE, RW, RW},
         {IA32_PAT, NONE, RW},
-        {IA32_MTRR_DEF_TYPE, W, RW},
+        {IA32_MTRR_DEF_TYPE, RW, RW},
         {IA32_VMX_BASIC, RW, RW},
         {IA32_XSS, W, RW},
         {IA32_EFER, NONE, RW},
@@ -436,7 +455,7 @@ int main(void)
         TEST(what_the_guest_is_told),
         TEST(features_come_and_go),
         TEST(ia32_misc_enable_is_partly_software),
-        TEST(mtrrs_change_memory_types),
+        TEST(mtrrs_are_the_vcpus),
         TEST(the_tsc_takes_the_stamp_along),
         TEST(profiles_let_msrs_pass),
         TEST(watched_ports_exit),
