@@ -327,7 +327,7 @@ help:  ## this list
 #   KERNEL       another guest kernel, "path arguments": multiboot ELF or Linux bzImage
 #   MODULES      its modules, "path arguments;path arguments"
 #   APPEND       GUEST=linux: words to add to the kernel's command line; INITRD with KERNEL: the initrd;
-#                KERNEL with either is taken for a Linux
+#                KERNEL with either, or a bzImage, is taken for a Linux
 #   LINUX_IMAGE  GUEST=linux: Debian's cloud (default) or plain kernel
 #   TIMEOUT      seconds until a run is given up (300; 0: never)
 #   INTERACTIVE  1: what you type goes to the guest's console; so it is with GUEST=linux at a terminal (0: not)

@@ -37,6 +37,16 @@ echo moved >"$scratch/module"
 boot --mem 64 --kernel "$B/fixtures/wide.bin" --module "$scratch/module"
 is "$status" 0 'a module in the way of a kernel is moved'
 
+# A file with a Linux' header and nothing else of it.
+head -c 200000 "$B/guest.elf" >"$scratch/initrd"
+boot --mem 256 --kernel "$B/fixtures/linux.bin mem=64M" --module "$scratch/initrd"
+is "$status" 0 'a Linux: status'
+like '^initrd 03[0-9a-f]{6} 00030d40 $' 'a Linux: its initrd lies below the end of memory that mem= gives'
+like '^mem=64M$' 'a Linux: its command line'
+PLATFORM='' MEM=64 KERNEL=$B/fixtures/linux.bin boot --environment
+is "$status" 0 'KERNEL= is a bzImage: status'
+like '^console=ttyS0,115200 .*tsc_early_khz=' 'KERNEL= is a bzImage: it is started as a Linux'
+
 grub map serial terminal lsmmap ls iorw <<'EOC'
 serial --unit=0 --speed=115200
 terminal_output serial
