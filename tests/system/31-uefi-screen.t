@@ -25,4 +25,16 @@ screen() {
 screen std              # 24 bits a point
 screen virtio           # 32 bits a point
 
+# Multiboot 1 by UEFI tells nothing of ACPI, and so of the other CPUs.
+mkdir -p "$scratch/esp/EFI/BOOT"
+printf '%s\n' 'multiboot (memdisk)/tally.elf' 'module (memdisk)/guest.elf' boot >"$scratch/grub.cfg"
+tar -C "$B" -cf "$scratch/disk" tally.elf guest.elf
+grub-mkimage -O x86_64-efi -d "${GRUB_EFI_MODULES:-/usr/lib/grub/x86_64-efi}" -c "$scratch/grub.cfg" -m "$scratch/disk" -p / \
+    -o "$scratch/esp/EFI/BOOT/BOOTX64.EFI" memdisk tar multiboot boot
+timeout -k 5 120 qemu-system-x86_64 -accel tcg -cpu max -m 256 -nodefaults -display none -serial "file:$console" -no-reboot \
+    -bios /usr/share/ovmf/OVMF.fd -drive "format=raw,file=fat:rw:$scratch/esp" -device isa-debug-exit,iobase=0xf4,iosize=4 \
+    >"$errors" 2>&1
+is "$?" 37 'multiboot 1 by UEFI: Tally refuses'
+like 'tally: error: started by multiboot 1 on a UEFI machine.*use multiboot2' 'multiboot 1 by UEFI: what to do instead'
+
 done_testing
