@@ -74,7 +74,7 @@ static enum dump_state begin(struct dump *dump, const char *text)
     memset(dump, 0, sizeof(*dump));
     next_kind = 0;
     for (unsigned i = 0; i < ARRAY_SIZE(causes); i++) {
-        if (strcmp(text, causes[i]))
+        if (strcmp(text, causes[i]) != 0)
             continue;
         dump->cause = i;
         is_open = true;
@@ -95,12 +95,12 @@ static enum dump_state end(const struct dump *dump, const char *text)
 enum dump_state dump_line(struct dump *dump, const char *line)
 {
     static const char start[] = "tally: dump ";
-    if (strncmp(line, start, strlen(start)))
+    if (strncmp(line, start, strlen(start)) != 0)
         return DUMP_NONE;
     line += strlen(start);
-    if (!strncmp(line, "begin ", 6))
+    if (strncmp(line, "begin ", 6) == 0)
         return begin(dump, line + 6);
-    if (!strncmp(line, "end ", 4))
+    if (strncmp(line, "end ", 4) == 0)
         return end(dump, line + 4);
     if (is_open && !take_row(dump, line))
         dump->sum = ~dump->sum; /* torn: the end will not agree */
