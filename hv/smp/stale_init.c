@@ -169,9 +169,11 @@ static void drop_stale_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
 
 bool stale_init_passed_over(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
 {
+    if (vmread(GUEST_RIP) != 0) /* at once: a SIPI that comes before the vCPU waits is lost */
+        return false;
     u64 soon = (u64)tsc_khz() * INIT_COMES_WITHIN_US / 1000;
     u64 exits_since = count_exits(vcpu) - sipi[vcpu->index].exits; /* this one among them */
-    if (vmread(GUEST_RIP) != 0 || exits_since > 2)
+    if (exits_since > 2)
         return false;
     if (exits_since == 1 && vcpu->exit_tsc - sipi[vcpu->index].tsc < soon)
         return true;

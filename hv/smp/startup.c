@@ -30,6 +30,7 @@ static void reset_live_state(void)
 static void forget_events(struct vcpu *vcpu)
 {
     vcpu->guest_nmis = 0;
+    vcpu->machine_check = false;
     set_nmi_window(vcpu, false);
 }
 

@@ -265,6 +265,18 @@ static void one_that_comes_later_counts(void **state)
     assert_int_equal(vcpu->presence, WAITS_FOR_SIPI);
 }
 
+/* A SIPI may be close behind: nothing is added up before the vCPU waits for it. */
+static void one_to_a_running_guest_is_taken_at_once(void **state)
+{
+    (void)state;
+    struct statistics *counters = vcpu->stats;
+    leave(EXIT_INIT_SIGNAL, 0x100000);
+    vcpu->stats = NULL;
+    take_init(vcpu, enter);
+    vcpu->stats = counters;
+    assert_int_equal(vcpu->presence, WAITS_FOR_SIPI);
+}
+
 static void one_to_a_running_guest_counts(void **state)
 {
     (void)state;
@@ -288,6 +300,7 @@ int main(void)
         TEST(where_no_init_is_pending_it_was_a_new_one),
         TEST(one_that_comes_later_counts),
         TEST(one_to_a_running_guest_counts),
+        TEST(one_to_a_running_guest_is_taken_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
