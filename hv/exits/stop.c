@@ -1,5 +1,6 @@
 #include "exits/stop.h"
 #include "lib/print.h"
+#include "platform/console.h"
 #include "platform/power.h"
 #include "sites/sites.h"
 #include "sites/sites_print.h"
@@ -56,6 +57,8 @@ bool stop_other_cpus(struct vcpu *vcpu)
 {
     static bool all_stopped;
     struct vcpu *nobody = NULL;
+    if (console_screen_alone())
+        console_show_on_screen();
     if (atomic_replace(&stopper, &nobody, vcpu))
         all_stopped = stop_others(vcpu);
     else if (nobody != vcpu)
@@ -64,9 +67,14 @@ bool stop_other_cpus(struct vcpu *vcpu)
     return all_stopped;
 }
 
+#define OTHER_LINES                                                                                \
+    7 /* of what is said at the end, when all is said; a triple fault takes five                   \
+       */
+
 void stop_guest(struct vcpu *vcpu)
 {
     bool exact = stop_other_cpus(vcpu);
+    unsigned lines = console_screen_alone();
     u32 value = verdict_of_end(vcpu);
     if (!exact)
         say("a CPU does not stop; the report may lack its last exits");
@@ -75,8 +83,11 @@ void stop_guest(struct vcpu *vcpu)
         say("the guest's attempts on Tally's memory: %lu", guest_memory_denied());
     timeline_end(vcpu->exit_tsc - vcpu->tsc_moved);
     record_last_exits(vcpu);
-    report_print(rdtsc() - vcpu->tsc_moved - run_facts->start_tsc,
-                 (void (*const[])(void)){sites_print, NULL});
+    if (lines)
+        report_print_short(lines - OTHER_LINES);
+    else
+        report_print(rdtsc() - vcpu->tsc_moved - run_facts->start_tsc,
+                     (void (*const[])(void)){sites_print, NULL});
     if (COUNT_ACCESSES)
         accesses_print();
     power_end(value);

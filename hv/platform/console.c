@@ -125,6 +125,11 @@ void console_show_on_screen(void)
     screen_on = has_screen;
 }
 
+unsigned console_screen_alone(void)
+{
+    return has_uart || !has_screen ? 0 : screen_rows();
+}
+
 void console_hand_over(void)
 {
     screen_on = false;

@@ -153,7 +153,8 @@ void power_end(u32 value)
     outl(EXIT_PORT, value);
     for (const char *letter = shutdown_word; *letter; letter++)
         outb(SHUTDOWN_PORT, (u8)*letter);
-    repeat_last_write();
+    if (!console_screen_alone()) /* else what is on the screen would go with the power */
+        repeat_last_write();
     for (;;) {
         cli();
         hlt();

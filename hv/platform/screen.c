@@ -98,6 +98,11 @@ bool screen_choose(const struct boot_info *info)
     return !info->efi;
 }
 
+unsigned screen_rows(void)
+{
+    return rows;
+}
+
 void screen_put(char c)
 {
     if (c == '\n' || column == columns) {

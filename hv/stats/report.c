@@ -63,15 +63,19 @@ static unsigned per_mille(u64 part, u64 whole)
     return whole ? (part * 1000 + whole / 2) / whole : 0;
 }
 
+static u64 average(const struct reason_counter *c)
+{
+    return c->count ? (c->cycles + c->count / 2) / c->count : 0;
+}
+
 static void print_row(const char *label, const struct reason_counter *c,
                       const struct reason_counter *sum, const struct widths *w)
 {
     unsigned count = per_mille(c->count, sum->count), cycles = per_mille(c->cycles, sum->cycles);
-    u64 average = c->count ? (c->cycles + c->count / 2) / c->count : 0;
 
     say("%-31s %*lu  %3u.%u%%  %*lu  %4u.%u%%  %*lu %*lu %*lu", label, w->count, c->count,
         count / 10, count % 10, w->cycles, c->cycles, cycles / 10, cycles % 10, w->time,
-        shown_min(c), w->time, average, w->time, c->max);
+        shown_min(c), w->time, average(c), w->time, c->max);
 }
 
 static void print_table(const struct snapshot *s)
@@ -122,9 +126,14 @@ static void print_json_rows(const struct snapshot *s, const char *vcpu)
 
 static struct snapshot whole, one; /* static: too large for the stack */
 
-static void print_tables(bool per_cpu)
+static void print_totals(void)
 {
     say("exits %lu  cycles %lu  vcpus %u", whole.sum.count, whole.sum.cycles, run_facts->vcpus);
+}
+
+static void print_tables(bool per_cpu)
+{
+    print_totals();
     print_table(&whole);
     for (unsigned vcpu = 0; per_cpu && vcpu < run_facts->vcpus; vcpu++) {
         take(&one, vcpu, vcpu + 1);
@@ -147,6 +156,31 @@ static void print_json(bool per_cpu, u64 tsc, void (*const more[])(void))
     while (*more)
         (*more++)();
     print("{\"tally\":\"end\",\"exits\":%lu,\"cycles\":%lu}\n", whole.sum.count, whole.sum.cycles);
+}
+
+/* ---- On a screen ---- */
+
+static void print_short_row(unsigned reason)
+{
+    const struct reason_counter *c = &whole.reason[reason];
+    unsigned count = per_mille(c->count, whole.sum.count);
+    unsigned cycles = per_mille(c->cycles, whole.sum.cycles);
+    say("%4u %-24s %12lu  %3u.%u%%  %4u.%u%%  %9lu", reason, reason_name(reason), c->count,
+        count / 10, count % 10, cycles / 10, cycles % 10, average(c));
+}
+
+void report_print_short(unsigned lines)
+{
+    if (!run_facts->report)
+        return;
+    take(&whole, 0, run_facts->vcpus);
+    unsigned rows = whole.rows < lines - 3 ? whole.rows : lines - 3;
+    print_totals();
+    say("  reason                             count  count%%  cycles%%       avg");
+    for (unsigned row = 0; row < rows; row++)
+        print_short_row(whole.order[row]);
+    if (rows < whole.rows)
+        say("and %u less frequent reasons", whole.rows - rows);
 }
 
 void report_print(u64 tsc, void (*const more[])(void))

@@ -62,4 +62,9 @@ boot --options exits=kvm --kernel "$B/fixtures/nmi_wakes.bin"
 is "$status" 0 'asleep with interrupts off: the status'
 like '^tally: the guest asked for: exit request' 'an NMI wakes it'
 
+boot --options exits=kvm --kernel "$B/fixtures/nmi_wakes.bin" --bochs 'com1: enabled=0' --vga "$scratch/vga"
+is "$status" 0 'without a serial port: the status'
+like '^tally: the guest asked for: exit request' 'the end is on the screen' "$scratch/vga"
+like '^tally:  *30 IO_INSTRUCTION  *[1-9][0-9]* .*%' 'and the report' "$scratch/vga"
+
 done_testing

@@ -29,6 +29,13 @@ void console_show_on_screen(void)
 {
 }
 
+static unsigned screen_lines;
+
+unsigned console_screen_alone(void)
+{
+    return screen_lines;
+}
+
 static char order[64]; /* of what the end of a run does */
 static jmp_buf halted;
 
@@ -181,6 +188,19 @@ static void the_guests_write_comes_last(void **state)
     assert_string_equal(order, " exit prepare reset");
 }
 
+static void what_is_on_the_screen_alone_stays(void **state)
+{
+    (void)state;
+    order[0] = '\0';
+    screen_lines = 25;
+    ends_by(0x64, 1, 0xFE, "reset");
+    power_before_last_write(prepare);
+    if (!setjmp(halted))
+        power_end(0x10);
+    assert_string_equal(order, " exit");
+    screen_lines = 0;
+}
+
 static void without_a_write_the_machine_halts(void **state)
 {
     (void)state;
@@ -195,6 +215,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {TEST(without_a_write_the_machine_halts),
+                                       TEST(what_is_on_the_screen_alone_stays),
                                        TEST(resets),
                                        TEST(resets_by_the_keyboards_output_port),
                                        TEST(sleeps),

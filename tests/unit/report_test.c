@@ -169,6 +169,21 @@ static void json_rows_add_up_to_the_end_line(void **state)
     assert_json_object(captured_line(0));
 }
 
+static void a_short_one_fits_a_screen(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < EXIT_REASONS; i++)
+        boot_cpu.reason[i] = (struct reason_counter){(u64)1 << (i % 40), i, 1, ~0ull >> 1};
+    facts.report = REPORT_JSON;
+    report_print_short(18);
+    unsigned n = 0;
+    for (; captured_line(n); n++)
+        assert_true(strlen(captured_line(n)) <= 80);
+    assert_int_equal(n, 18);
+    assert_non_null(strstr(captured_line(2), " 39 MONITOR "));
+    assert_non_null(strstr(captured_line(17), "less frequent"));
+}
+
 static void formats_are_as_asked(void **state)
 {
     (void)state;
@@ -191,6 +206,7 @@ int main(void)
         cmocka_unit_test_setup(json, clear),
         cmocka_unit_test_setup(the_time_line_is_part_of_json, clear),
         cmocka_unit_test_setup(json_rows_add_up_to_the_end_line, clear),
+        cmocka_unit_test_setup(a_short_one_fits_a_screen, clear),
         cmocka_unit_test_setup(formats_are_as_asked, clear),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
