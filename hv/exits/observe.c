@@ -14,7 +14,7 @@ void observe_exit(struct vcpu *vcpu, u64 cycles)
     if (vcpu->mark_waits)
         timeline_mark(vcpu->mark, now);
     vcpu->mark_waits = false;
-    if (chores & CHORE_SAMPLE)
+    if ((chores & CHORE_SAMPLE) && vcpu->presence == RUNS) /* kernels send a SIPI soon after INIT */
         timeline_tick(now);
     if (chores & CHORE_SMI_BLOCKING)
         vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_SMI);
