@@ -40,9 +40,10 @@
 
 /* The restart in progress. */
 static struct restart {
-    u32 hold;         /* its number; 0: there is none */
-    struct vcpu *who; /* NULL outside a hold */
-    bool wants_sipi;
+    u32 hold;                    /* its number; 0: there is none */
+    struct vcpu *who;            /* NULL outside a hold */
+    bool wants_sipi, sends_sipi; /* the CPU that restarts; the boot CPU, just now */
+    u32 apic_id;
     u8 own_page, guest_page; /* of Tally's SIPI, and of the guest's that started the vCPU */
     u64 apic_base;
     void (*enter)(struct vcpu *vcpu);
@@ -69,6 +70,24 @@ void stale_init_note_sipi(const struct vcpu *vcpu)
     sipi[vcpu->index].tsc = rdtsc();
 }
 
+/* The boot CPU, if one is wanted. It is lost on a CPU that runs. */
+static void send_sipi(void)
+{
+    atomic_store(&restart.sends_sipi, true);
+    if (atomic_load(&restart.wants_sipi))
+        apic_send_sipi(restart.apic_id, restart.own_page);
+    atomic_store(&restart.sends_sipi, false);
+}
+
+/* None of Tally's is on its way when this returns: a vCPU that waits for the guest's would take it.
+ */
+static void end_sipis(void)
+{
+    atomic_store(&restart.wants_sipi, false);
+    while (atomic_load(&restart.sends_sipi))
+        pause();
+}
+
 static void be_held(struct vcpu *vcpu)
 {
     u32 hold = atomic_load(&restart.hold), command = apic_last_command();
@@ -79,7 +98,7 @@ static void be_held(struct vcpu *vcpu)
         if (atomic_load(&vcpu->kick) & KICK_STOP)
             take_kicks(vcpu); /* and does not come back */
         if (vcpu->index == 0 && atomic_load(&restart.wants_sipi)) {
-            apic_send_sipi(restart.who->apic_id, restart.own_page); /* lost on one that runs */
+            send_sipi();
             tsc_wait_us(BETWEEN_SIPIS_US);
         }
         pause();
@@ -126,7 +145,7 @@ static void count_cycles(const struct vcpu *vcpu)
 static void enter_again(struct vcpu *vcpu)
 {
     void (*enter)(struct vcpu *) = restart.enter;
-    atomic_store(&restart.wants_sipi, false);
+    end_sipis();
     give_start_page_back();
     flush_guest_tlb(vcpu);
     let_others_go();
@@ -154,6 +173,7 @@ static void drop_stale_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
     if (!hold_others(vcpu))
         return;
     restart.enter = enter;
+    restart.apic_id = vcpu->apic_id;
     restart.apic_base = rdmsr(IA32_APIC_BASE);
     restart.guest_page = (u8)(vmread(GUEST_CS_SELECTOR) >> 8);
     restart.own_page = lend_start_page(cpu, come_back);
@@ -161,7 +181,7 @@ static void drop_stale_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
     vmx_disable(cpu);
     tsc_wait_us(INIT_COMES_WITHIN_US);
 
-    atomic_store(&restart.wants_sipi, false); /* still here: no INIT was pending */
+    /* Still here: no INIT was pending. */
     vmx_enable(cpu, &vmx_capabilities);
     vmcs_set_init_state(vcpu);
     enter_again(vcpu);

@@ -109,8 +109,8 @@ u32 tsc_khz(void)
 void tsc_wait_us(u32 microseconds)
 {
     (void)microseconds;
-    if (!left_vmx || !init_comes)
-        return;
+    if (pthread_equal(pthread_self(), thread) || !left_vmx || !init_comes)
+        return; /* the boot CPU waits, too */
     left_vmx = false;
     while (!atomic_load(&sipis))
         ;
