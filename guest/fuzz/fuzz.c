@@ -115,9 +115,9 @@ static u64 random_rflags(void)
         value |= RFLAGS_TF;
     if (snippet.user)
         value |= RFLAGS_IF;
-    if (snippet.user && !snippet.raw && !snippet.legacy && fuzz_one_in(4))
-        value |= RFLAGS_IOPL;
-    if (!snippet.legacy && fuzz_one_in(8))
+    if (!snippet.raw && fuzz_one_in(2))
+        value |= fuzz_random() & RFLAGS_IOPL;
+    if ((!snippet.legacy || snippet.mode == MODE_P32) && fuzz_one_in(8))
         value |= RFLAGS_NT;
     return value;
 }
@@ -147,6 +147,16 @@ static enum fuzz_left_out why_left_out(const struct run *r)
     return offset < snippet.length ? snippet.unequal[offset] : COMPARED;
 }
 
+/* The image of RFLAGS lies on the code's own stack, outside IA-32e mode in ring 0. */
+static void forget_resume_flag(const struct run *r)
+{
+    u64 image = r->gpr[RSP] - sizeof(u32) + (snippet.bits == 16 ? LOW_MEMORY : 0);
+
+    if (snippet.legacy && r->vector == VECTOR_DB && snippet.mode != MODE_REAL &&
+        image >= LOW_MEMORY && image < LOW_STACK_TOP)
+        *(volatile u32 *)image &= ~(u32)RFLAGS_RF;
+}
+
 static enum fuzz_left_out run_snippet(void)
 {
     struct run r = {.mode = snippet.mode,
@@ -158,6 +168,7 @@ static enum fuzz_left_out run_snippet(void)
         r.gpr[i] = i == RSP ? 0 : fuzz_random() >> fuzz_below(64);
     traps = alarms = timed_out = 0;
     last_offset = ~0ull;
+    fuzz_memory_prepare(&snippet);
     if (snippet.raw)
         fuzz_close_memory();
     if (!snippet.legacy && fuzz_one_in(8))
@@ -167,6 +178,7 @@ static enum fuzz_left_out run_snippet(void)
     if (ended_by_interrupt(&r))
         apic_eoi();
     apic_timer_stop();
+    forget_resume_flag(&r);
     fuzz_fold_run(&r);
     fuzz_fold_registers(touched);
     if (snippet.raw)

@@ -5,6 +5,7 @@
 #ifndef GUEST_FUZZ_H
 #define GUEST_FUZZ_H
 
+#include "harness/legacy.h"
 #include "harness/run.h"
 #include "x86/instructions.h"
 
@@ -14,6 +15,8 @@ struct snippet {
     enum mode mode;
     u32 bits; /* 64, 32 or 16 */
     bool user, legacy;
+    bool has_task;
+    struct tss32 task; /* what it switches to */
     bool raw;    /* bytes that mean nothing in particular, in ring 3 behind closed page tables */
     u64 touched; /* bit n: may have written MSR n of fuzz_msrs */
     u32 length;
@@ -41,6 +44,9 @@ void fuzz(void);
 /* fuzz_templates.c */
 void fuzz_make_snippet(struct snippet *snippet);
 
+/* fuzz_segments.c: the other task's descriptors. */
+void fuzz_task_init(void);
+
 /* fuzz_random.c: a xorshift generator with 64 bits of state. */
 void fuzz_seed(u64 seed);
 u64 fuzz_random(void);
@@ -51,10 +57,15 @@ bool fuzz_one_in(u32 n);
 /* fuzz_state.c: what a snippet may change, and how it is put back. */
 struct fuzz_msr {
     u32 number;
-    enum { ANY_VALUE, FLIP_BITS, NEAR } values; /* NEAR: a little beside the present value */
-    u64 flips;                                  /* FLIP_BITS: which may differ from `value` */
-    u64 value;                                  /* at the start */
-    bool there;                                 /* can be read and written */
+    enum {
+        ANY_VALUE,
+        FLIP_BITS,
+        NEAR,
+        SELF_IPI
+    } values;   /* NEAR: a little beside the present value */
+    u64 flips;  /* FLIP_BITS: which may differ from `value` */
+    u64 value;  /* at the start */
+    bool there; /* can be read and written */
 };
 extern struct fuzz_msr fuzz_msrs[];
 extern const u32 fuzz_msrs_count;
@@ -82,6 +93,7 @@ void fuzz_state_restore(u64 touched);
 /* fuzz_memory_state.c: the memory that a snippet may change. */
 void fuzz_memory_init(void);
 void fuzz_memory_reset(u64 touched);
+void fuzz_memory_prepare(const struct snippet *snippet);
 void fuzz_memory_fold(const struct snippet *snippet);
 /* Closes all but the pages of the snippet to ring 3, and opens them again. */
 void fuzz_close_memory(void);
@@ -90,7 +102,7 @@ void fuzz_open_memory(void);
 /* fuzz_digest.c: what software can see, folded into a digest, or shown, too. */
 void fuzz_digest_begin(bool show);
 void fuzz_fold(const char *name, u64 value);
-/* Memory in whole 64 bytes; `before` is what it was, to show what has changed. */
+/* Memory in whole 8 bytes; `before` is what it was, to show what has changed. */
 void fuzz_fold_memory(const char *name, const void *memory, const void *before, u64 size);
 void fuzz_fold_event(const struct trap_frame *frame);
 void fuzz_fold_run(const struct run *run);

@@ -55,7 +55,14 @@ void fuzz_overwrite(struct snippet *s, enum fuzz_left_out why, u32 gpr);
 void fuzz_overwrite_results(struct snippet *s, u32 opcode);
 void fuzz_clear_hidden_bits(struct snippet *s, u32 leaf);
 
-/* Templates, in fuzz_registers.c and fuzz_memory.c: an instruction with the loads that it needs. */
+bool fuzz_is_32_bit_paged(const struct snippet *s);
+u64 fuzz_cr4_for(const struct snippet *s, u64 value);
+void fuzz_mov_to_cr(struct snippet *s, u32 cr, u64 value);
+/* Any template. */
+void fuzz_template(struct snippet *s);
+
+/* Templates, in fuzz_registers.c, fuzz_memory.c, fuzz_segments.c and fuzz_breakpoints.c: an
+ * instruction with the loads that it needs. */
 void fuzz_cpuid(struct snippet *s);
 void fuzz_rdmsr(struct snippet *s);
 void fuzz_wrmsr(struct snippet *s);
@@ -65,6 +72,9 @@ void fuzz_lmsw(struct snippet *s);
 void fuzz_debug_register(struct snippet *s);
 void fuzz_xsetbv(struct snippet *s);
 void fuzz_selector(struct snippet *s);
+void fuzz_segment_load(struct snippet *s);
+void fuzz_task_switch(struct snippet *s);
+void fuzz_breakpoint(struct snippet *s);
 void fuzz_table_load(struct snippet *s);
 void fuzz_port(struct snippet *s);
 void fuzz_string_io(struct snippet *s);

@@ -30,28 +30,38 @@ void fuzz_fold(const char *name, u64 value)
 void fuzz_fold_memory(const char *name, const void *memory, const void *before, u64 size)
 {
     const u64 *now = memory, *old = before;
-    u64 sum = 0;
+    u64 sum = 0, words = size / sizeof(*now), i = 0;
 
     if (!fuzz_options.compare)
         return;
-    for (u64 i = 0; i < size / sizeof(*now); i += 8)
+    for (; i + 8 <= words; i += 8)
         for (u64 k = i; k < i + 8; k++)
             sum = (sum << 1 | sum >> 63) ^ now[k];
-    for (u64 i = 0; shown && i < size / sizeof(*now); i++)
+    for (; i < words; i++)
+        sum = (sum << 1 | sum >> 63) ^ now[i];
+    for (i = 0; shown && i < words; i++)
         if (now[i] != old[i])
             print("  %s+%lx %lx, was %lx\n", name, i * sizeof(*now), now[i], old[i]);
     digest = (digest ^ sum) * MULTIPLIER;
 }
 
+/* Of general detect, and between iterations, RF is 1 in the image; Bochs knows no #DB with RF. */
+static u64 rflags_image(u64 vector, u64 rflags)
+{
+    return rflags & ~(vector == VECTOR_DB ? RFLAGS_RF : 0);
+}
+
 void fuzz_fold_event(const struct trap_frame *frame)
 {
+    if (!fuzz_options.compare)
+        return;
     if (shown)
         print("  event\n");
     fuzz_fold("vector", frame->vector);
     fuzz_fold("error", frame->error);
     fuzz_fold("rip", frame->rip);
     fuzz_fold("cs", frame->cs);
-    fuzz_fold("rflags", frame->rflags);
+    fuzz_fold("rflags", rflags_image(frame->vector, frame->rflags));
     fuzz_fold("rsp", frame->rsp);
     fuzz_fold("ss", frame->ss);
     if (frame->vector == VECTOR_PF)
@@ -70,7 +80,7 @@ void fuzz_fold_run(const struct run *run)
     fuzz_fold("vector", run->vector);
     fuzz_fold("error", run->error);
     fuzz_fold("rip", run->rip);
-    fuzz_fold("rflags", run->rflags);
+    fuzz_fold("rflags", rflags_image(run->vector, run->rflags));
     for (u32 i = 0; i < GPRS; i++)
         fuzz_fold(names[i], run->gpr[i]);
     fuzz_fold("cs", run->cs);

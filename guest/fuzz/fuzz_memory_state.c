@@ -10,6 +10,7 @@
 #define FXSAVE_MXCSR 0x1F80
 #define XSTATE_ALL 0xFFFFFFFF
 #define PAGE_OPEN 7
+#define PAGE_4M 0x400000u
 #define DMA_PAGE_REGISTERS 0x80
 #define UART_SCRATCH 0x3FF
 
@@ -23,9 +24,11 @@ static struct {
     u32 control, reserved[5], mxcsr, rest[121];
     u64 xsave[512 / 8]; /* the header, and no state behind it: all as after a reset */
 } initial_state __attribute__((aligned(64))) = {.control = FXSAVE_CONTROL, .mxcsr = FXSAVE_MXCSR};
+static struct tss32 tss_before;
 static u64 state_after[512 / 8] __attribute__((aligned(64)));
 static u64 low[LOW_SIZE / 8], cut[CUT_SIZE / 8], gdt_before[GDT_SIZE / 8], ones[PAGE_SIZE / 8];
 static u64 junk[PAGE_SIZE / 8] __attribute__((aligned(4096))); /* bare, in Tally's memory's place */
+static u32 junk_tables_32[2][1024] __attribute__((aligned(4096)));
 static u64 junk_table[512] __attribute__((aligned(4096)));
 
 static void copy(void *to, const void *from, u64 size)
@@ -57,6 +60,22 @@ static void map_junk(void)
     write_cr3(read_cr3());
 }
 
+/* The same by 32-bit paging, whose pages have 4 MiB. */
+static void map_junk_32(void)
+{
+    u64 first = fuzz_options.hidden / PAGE_4M;
+
+    for (u64 i = 0; i < ARRAY_SIZE(junk_tables_32); i++) {
+        for (u64 k = 0; k < 1024; k++) {
+            u64 page = (first + i) * PAGE_4M + k * PAGE_SIZE;
+            bool hidden = page >= fuzz_options.hidden && page < fuzz_options.hidden_end;
+
+            junk_tables_32[i][k] = (u32)(hidden ? (u64)junk : page) | PAGE_OPEN;
+        }
+        page_directory_32[first + i] = (u32)(u64)junk_tables_32[i] | PAGE_OPEN;
+    }
+}
+
 static void find_hidden_memory(void)
 {
     const struct memory_range *hidden = under_tally() ? memory_map_hidden() : NULL;
@@ -66,6 +85,8 @@ static void find_hidden_memory(void)
         fuzz_options.hidden_end = hidden->end;
     } else {
         map_junk();
+        if (fuzz_options.hidden)
+            map_junk_32();
     }
 }
 
@@ -86,6 +107,7 @@ void fuzz_memory_init(void)
     for (u32 i = 0; i < ARRAY_SIZE(ones); i++)
         ones[i] = ~0ull;
     copy(gdt_before, gdt, sizeof(gdt));
+    tss_before = tss32;
     copy((void *)(u64)CUT_MEMORY, cut, sizeof(cut));
     for (u32 page = 0; page < WINDOW_PAGES; page++)
         copy(window_frame(page), low, PAGE_SIZE);
@@ -132,6 +154,14 @@ static void fold_window(void)
         }
 }
 
+void fuzz_memory_prepare(const struct snippet *snippet)
+{
+    if (!snippet->legacy)
+        return;
+    tss32 = tss_before;
+    other_tss32 = snippet->task;
+}
+
 /* Folds, and puts back what does not often change. */
 void fuzz_memory_fold(const struct snippet *snippet)
 {
@@ -139,6 +169,10 @@ void fuzz_memory_fold(const struct snippet *snippet)
     fuzz_fold_memory("gdt", gdt, gdt_before, sizeof(gdt));
     copy(gdt, gdt_before, sizeof(gdt));
     fold_window();
+    if (snippet->legacy) {
+        fuzz_fold_memory("task", &tss32, &tss_before, sizeof(tss32));
+        fuzz_fold_memory("other task", &other_tss32, &snippet->task, sizeof(other_tss32));
+    }
     if (snippet->touched & TOUCHED_CUT) {
         fuzz_fold_memory("cut", (void *)(u64)CUT_MEMORY, cut, sizeof(cut));
         copy((void *)(u64)CUT_MEMORY, cut, sizeof(cut));

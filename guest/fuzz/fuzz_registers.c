@@ -2,6 +2,7 @@
  * Templates of CPUID, MSRs and the system's registers. In ring 0 no value here can destroy what the
  * way back into this kernel needs: that is the rule for new ones.
  */
+#include "kernel/apic.h"
 #include "kernel/descriptors.h"
 #include "fuzz/fuzz_code.h"
 #include "harness/legacy.h"
@@ -10,6 +11,7 @@
 #include "x86/msr.h"
 
 #define OPCODE_CPUID 0x0FA2
+#define ICR_SELF_LOW (0x40000 | VECTOR_LOW)
 #define OPCODE_RDMSR 0x0F32
 #define OPCODE_WRMSR 0x0F30
 #define OPCODE_XSETBV 0x0F01D1
@@ -19,7 +21,6 @@
 #define OPCODE_MOV_TO_CR 0x0F22
 #define OPCODE_MOV_TO_DR 0x0F23
 #define OPCODE_TABLES 0x0F01
-#define OPCODE_SELECTORS 0x0F00
 
 void fuzz_cpuid(struct snippet *s)
 {
@@ -66,6 +67,7 @@ static u64 fuzz_few_bits(void)
 static u64 msr_value(const struct fuzz_msr *msr)
 {
     switch (msr->values) {
+    case SELF_IPI: return ICR_SELF_LOW | (fuzz_one_in(4) ? BIT(24 + fuzz_below(8)) : 0);
     case FLIP_BITS: return msr->value ^ (fuzz_few_bits() & msr->flips);
     default: return random_value();
     }
@@ -76,7 +78,7 @@ static bool is_mtrr(u32 msr)
     return msr >= IA32_MTRR_PHYSBASE0 && msr <= IA32_MTRR_DEF_TYPE && msr != IA32_PAT;
 }
 
-static void mov_to_cr(struct snippet *s, u32 cr, u64 value)
+void fuzz_mov_to_cr(struct snippet *s, u32 cr, u64 value)
 {
     u32 gpr = random_register(s);
 
@@ -84,9 +86,27 @@ static void mov_to_cr(struct snippet *s, u32 cr, u64 value)
     with_register(s, 0, OPCODE_MOV_TO_CR, cr, gpr);
 }
 
+bool fuzz_is_32_bit_paged(const struct snippet *s)
+{
+    return s->mode == MODE_N32 || s->mode == MODE_N32_USER;
+}
+
+/* As the mode's own paging needs it. */
+u64 fuzz_cr4_for(const struct snippet *s, u64 value)
+{
+    return fuzz_is_32_bit_paged(s) ? (value & ~(u64)CR4_PAE) | CR4_PSE : value;
+}
+
+static u64 cr3_for(const struct snippet *s)
+{
+    if (fuzz_is_32_bit_paged(s))
+        return (u64)page_directory_32;
+    return s->legacy ? (u64)pae_pointers : fuzz_controls.cr3;
+}
+
 static void flush_tlb(struct snippet *s)
 {
-    mov_to_cr(s, 3, s->legacy ? (u64)pae_pointers : fuzz_controls.cr3);
+    fuzz_mov_to_cr(s, 3, cr3_for(s));
     s->touched |= TOUCHED_CR3;
 }
 
@@ -148,8 +168,10 @@ static u64 cr4_value(const struct snippet *s)
 {
     u64 flips = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_MCE | CR4_PGE | CR4_PCE |
                 CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_OSXSAVE;
-    u64 value = fuzz_controls.cr4 ^ (fuzz_few_bits() & flips);
+    u64 value = fuzz_cr4_for(s, fuzz_controls.cr4 ^ (fuzz_few_bits() & flips));
 
+    if (fuzz_is_32_bit_paged(s) && fuzz_one_in(8))
+        value |= CR4_PAE; /* refused: what CR3 points to are no PDPTEs */
     if (fuzz_one_in(4))
         value |= s->legacy ? CR4_LA57 : CR4_PCIDE;
     if (fuzz_one_in(8) && under_tally() && !fuzz_options.compare)
@@ -161,7 +183,7 @@ static u64 cr4_value(const struct snippet *s)
 
 static u64 cr3_value(const struct snippet *s)
 {
-    u64 value = s->legacy ? (u64)pae_pointers : fuzz_controls.cr3;
+    u64 value = cr3_for(s);
 
     if (!s->legacy && fuzz_one_in(2))
         value = fuzz_controls.closed_cr3;
@@ -174,16 +196,16 @@ static u64 cr3_value(const struct snippet *s)
 void fuzz_cr_write(struct snippet *s)
 {
     switch (fuzz_below(4)) {
-    case 0: mov_to_cr(s, 0, cr0_value(s)); break;
-    case 1: mov_to_cr(s, 4, cr4_value(s)); break;
+    case 0: fuzz_mov_to_cr(s, 0, cr0_value(s)); break;
+    case 1: fuzz_mov_to_cr(s, 4, cr4_value(s)); break;
     case 2:
-        mov_to_cr(s, 3, cr3_value(s));
+        fuzz_mov_to_cr(s, 3, cr3_value(s));
         s->touched |= TOUCHED_CR3;
         break;
     default: /* the interrupt that ends HLT must not stay blocked */
-        mov_to_cr(s, s->bits == 64 ? 8 : 5, fuzz_one_in(4) ? random_value() : fuzz_below(16));
+        fuzz_mov_to_cr(s, s->bits == 64 ? 8 : 5, fuzz_one_in(4) ? random_value() : fuzz_below(16));
         s->touched |= TOUCHED_CR8;
-        mov_to_cr(s, s->bits == 64 ? 8 : 6, 0);
+        fuzz_mov_to_cr(s, s->bits == 64 ? 8 : 6, 0);
     }
 }
 
@@ -230,23 +252,6 @@ void fuzz_xsetbv(struct snippet *s)
     load(s, RDX, fuzz_one_in(8) ? random_value() : 0);
     instruction(s, OPCODE_XSETBV);
     s->touched |= TOUCHED_XCR0;
-}
-
-void fuzz_selector(struct snippet *s)
-{
-    static const u16 selectors[] = {0,
-                                    SELECTOR_TSS,
-                                    SELECTOR_LDT,
-                                    SELECTOR_NOT_PRESENT,
-                                    SELECTOR_CODE64,
-                                    SELECTOR_DATA | 3,
-                                    0xFFF8,
-                                    4};
-    u32 gpr = random_register(s);
-
-    load(s, gpr, PICK(selectors) | (fuzz_random() & ~0xFFFFull));
-    with_register(s, 0, OPCODE_SELECTORS, fuzz_one_in(2) ? 2 : 3, gpr);
-    s->touched |= TOUCHED_TABLES;
 }
 
 /* LGDT and LIDT with the tables that are loaded, or with an operand out of reach. */

@@ -7,6 +7,7 @@
 #include "x86/instructions.h"
 #include "x86/msr.h"
 
+#define CPUID_1_ECX_X2APIC BIT(21)
 #define CPUID_1_ECX_XSAVE BIT(26)
 #define PAGE_PRESENT BIT(0)
 #define PAGE_WRITABLE BIT(1)
@@ -26,6 +27,10 @@ struct fuzz_controls fuzz_controls;
 #define BESIDE(msr)                                                                                \
     {                                                                                              \
         .number = msr, .values = NEAR                                                              \
+    }
+#define IPI(msr)                                                                                   \
+    {                                                                                              \
+        .number = msr, .values = SELF_IPI                                                          \
     }
 #define FLIP(msr, bits)                                                                            \
     {                                                                                              \
@@ -50,7 +55,7 @@ struct fuzz_msr fuzz_msrs[] = {
     FLIP(IA32_MTRR_DEF_TYPE, 0xC06), ANY(IA32_MTRR_DEF_TYPE),
     ANY(IA32_PERF_GLOBAL_CTRL), ANY(IA32_VMX_BASIC), ANY(IA32_VMX_MISC),
     ANY(IA32_RTIT_CTL), ANY(IA32_DS_AREA), ANY(IA32_TSC_DEADLINE),
-    ANY(X2APIC_ID), ANY(X2APIC_ICR), FLIP(IA32_XSS, 0x1FFFF),
+    ANY(X2APIC_ID), IPI(X2APIC_ICR), IPI(X2APIC_SELF_IPI), ANY(X2APIC_EOI), FLIP(IA32_XSS, 0x1FFFF),
     ANY(IA32_DEBUG_INTERFACE), ANY(IA32_PKRS),
     ANY(LEAF_HYPERVISOR), ANY(0x4B564D00), ANY(0x1FFE), ANY(0xC0001FFE),
 };
@@ -102,7 +107,10 @@ void fuzz_state_init(void)
 {
     struct fuzz_controls *c = &fuzz_controls;
 
+    if (fuzz_options.seed % 4 == 3 && cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC)
+        apic_use_x2apic();
     apic_init();
+    fuzz_task_init();
     fuzz_memory_init();
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
         write_cr4(read_cr4() | CR4_OSXSAVE | CR4_OSFXSR);
@@ -174,6 +182,6 @@ void fuzz_state_restore(u64 touched)
     reload_data_segments();
     for (u32 i = 0; i < fuzz_msrs_count; i++)
         if ((touched & BIT(i)) && fuzz_msrs[i].there && fuzz_msrs[i].values != NEAR &&
-            fuzz_msrs[i].number != IA32_APIC_BASE)
+            fuzz_msrs[i].values != SELF_IPI && fuzz_msrs[i].number != IA32_APIC_BASE)
             wrmsr(fuzz_msrs[i].number, fuzz_msrs[i].value);
 }

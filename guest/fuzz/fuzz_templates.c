@@ -26,7 +26,8 @@ static const u32 plain[] = {
     0x0F01D5 /* XEND */, 0x0F01D6 /* XTEST */, 0x0F01F8 /* SWAPGS */, 0x0F01E8 /* SERIALIZE */,
     0x0F01EE /* RDPKRU */, 0x0F01CA /* CLAC */,
     0x0FC7F1 /* RDRAND */, 0x0FC7FA /* RDSEED */, 0xF30FC7F8 /* RDPID */, 0x660FAEF1 /* TPAUSE */,
-    0xF30FAEC0 /* RDFSBASE */, 0x9B /* WAIT */, OPCODE_NOP, OPCODE_STI, OPCODE_CLI, 0x9C /* PUSHF */,
+    0xF30FAEC0 /* RDFSBASE */, 0x9B /* WAIT */, 0xF30FAED0 /* WRFSBASE */, 0xF30FAED9 /* WRGSBASE */, 0x0F01CB /* STAC */,
+    0xF30F1EFA /* ENDBR64 */, 0xF30F1EC8 /* RDSSP */, 0x0F01EF /* WRPKRU */, 0x660FAE38 /* CLFLUSHOPT */, OPCODE_NOP, OPCODE_STI, OPCODE_CLI, 0x9C /* PUSHF */,
     0xF7F1 /* DIV */, 0x27 /* DAA */, 0x63C0, 0x0FFF,
 };
 /* clang-format on */
@@ -81,6 +82,7 @@ static void random_mov_ss(struct snippet *s)
         [MODE_P32] = SELECTOR_DATA,   [MODE_P32_USER] = SELECTOR_USER_DATA,
         [MODE_P16] = SELECTOR_DATA16, [MODE_P16_USER] = SELECTOR_USER_DATA16,
         [MODE_V86] = LOW_MEMORY / 16, [MODE_REAL] = LOW_MEMORY / 16,
+        [MODE_N32] = SELECTOR_DATA,   [MODE_N32_USER] = SELECTOR_USER_DATA,
     };
     u32 gpr = random_register(s);
 
@@ -113,14 +115,15 @@ static const struct {
     void (*make)(struct snippet *s);
     u32 weight;
 } templates[] = {
-    {random_plain, 20}, {fuzz_cpuid, 8},          {fuzz_rdmsr, 8},       {fuzz_wrmsr, 8},
-    {fuzz_port, 8},     {fuzz_string_io, 6},      {fuzz_cr_write, 8},    {fuzz_cr_read, 4},
-    {fuzz_lmsw, 2},     {fuzz_debug_register, 5}, {fuzz_xsetbv, 3},      {fuzz_memory, 16},
-    {fuzz_selector, 2}, {fuzz_table_load, 2},     {random_interrupt, 2}, {random_halt, 1},
-    {random_mov_ss, 2}, {random_jump, 1},         {random_load, 3},      {random_direction, 1},
+    {random_plain, 20},   {fuzz_cpuid, 8},          {fuzz_rdmsr, 8},        {fuzz_wrmsr, 8},
+    {fuzz_port, 8},       {fuzz_string_io, 6},      {fuzz_cr_write, 8},     {fuzz_cr_read, 4},
+    {fuzz_lmsw, 2},       {fuzz_debug_register, 5}, {fuzz_xsetbv, 3},       {fuzz_memory, 16},
+    {fuzz_selector, 2},   {fuzz_table_load, 2},     {random_interrupt, 2},  {random_halt, 1},
+    {random_mov_ss, 2},   {random_jump, 1},         {random_load, 3},       {random_direction, 1},
+    {fuzz_breakpoint, 5}, {fuzz_segment_load, 2},   {fuzz_task_switch, 20},
 };
 
-static void put_template(struct snippet *s)
+void fuzz_template(struct snippet *s)
 {
     u32 at = 0;
 
@@ -172,18 +175,18 @@ static enum mode random_mode(void)
 
 void fuzz_make_snippet(struct snippet *s)
 {
-    static const u8 bits[MODES] = {64, 64, 32, 32, 16, 16, 32, 32, 16, 16, 16, 16};
+    static const u8 bits[MODES] = {64, 64, 32, 32, 16, 16, 32, 32, 16, 16, 16, 16, 32, 32};
     enum mode mode = random_mode();
 
     *s = (struct snippet){
         .mode = mode,
         .bits = bits[mode],
-        .user = (IN_USER >> mode & 1),
+        .user = ((IN_USER | IN(N32_USER)) >> mode & 1),
         .legacy = mode >= MODE_P32,
     };
-    s->raw = s->user && mode != MODE_P16_USER && fuzz_one_in(3);
+    s->raw = s->user && mode != MODE_P16_USER && mode != MODE_N32_USER && fuzz_one_in(3);
     if (s->raw)
         put_raw(s);
     for (u32 i = 4 + fuzz_below(24); i && !s->raw && s->length < SNIPPET_SIZE - 128; i--)
-        put_template(s);
+        fuzz_template(s);
 }

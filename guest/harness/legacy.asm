@@ -2,7 +2,7 @@
 ; the trap that ended it. struct legacy_state (legacy.h) at LEGACY_STATE carries registers both ways.
 
 global legacy_enter, legacy_entries, legacy_stack_top, other_stack_top, real_code, real_code_end, real_entries_offset
-extern gdt, pml4, pae_pointers, legacy_idt_pointer
+extern gdt, pml4, pae_pointers, page_directory_32, legacy_idt_pointer
 
 LOW_MEMORY    equ 0x8000                ; as in descriptors.h
 LEGACY_STATE  equ 0xBF00
@@ -38,6 +38,9 @@ SELECTOR_TSS    equ 0x60
 SELECTOR_TSS32  equ 0x80
 TSS_BUSY        equ 2                   ; in byte 5 of the descriptor
 
+CR4_PSE   equ 0x10
+CR4_PAE   equ 0x20
+PAGED_32  equ 2                         ; state.paged: 32-bit paging
 CR0_PE    equ 1
 CR0_PG    equ 0x80000000
 IA32_EFER equ 0xC0000080
@@ -85,6 +88,14 @@ leave_long_mode:
     cmp dword [STATE(paged)], 0
     je .paging_done
     mov eax, pae_pointers
+    cmp dword [STATE(paged)], PAGED_32
+    jne .tables
+    mov eax, cr4
+    and eax, ~CR4_PAE
+    or eax, CR4_PSE
+    mov cr4, eax
+    mov eax, page_directory_32
+.tables:
     mov cr3, eax
     mov eax, cr0
     or eax, CR0_PG
@@ -213,6 +224,13 @@ return_to_long_mode:
     mov eax, cr0
     and eax, ~CR0_PG
     mov cr0, eax
+    cmp dword [STATE(paged)], PAGED_32
+    jne .pae
+    mov eax, cr4
+    or eax, CR4_PAE
+    and eax, ~CR4_PSE
+    mov cr4, eax
+.pae:
     mov eax, pml4
     mov cr3, eax
     mov ecx, IA32_EFER

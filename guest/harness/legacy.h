@@ -9,12 +9,14 @@ struct legacy_state { /* as legacy.asm reads and writes it */
     u32 ds, es, fs, gs;  /* out */
     u32 eip, cs, eflags; /* CS 0: real-address mode */
     u32 ss, data;        /* data: DS and ES */
-    u32 paged;           /* with PAE paging; the same addresses as in 64-bit mode */
+    u32 paged;           /* 1: with PAE paging, 2: 32-bit; the same addresses as in 64-bit mode */
     u32 vector, error;   /* out: what ended it */
     u32 tr, cr3;         /* out */
     u16 idt_limit;       /* out */
     u32 idt_base;        /* out */
 } __attribute__((packed));
+
+#define PAGED_32 2
 
 /* Builds the tables of these modes. */
 void legacy_init(void);

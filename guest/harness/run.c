@@ -12,7 +12,7 @@
 struct mode_setup {
     const char *name;
     u16 cs, ss, base;
-    enum { IN_LONG_MODE, LEGACY, LEGACY_PAGED } kind;
+    enum { IN_LONG_MODE, LEGACY, LEGACY_PAGED, LEGACY_PAGED_32 } kind;
     u32 rflags;
 };
 
@@ -38,6 +38,9 @@ static const struct mode_setup modes[MODES] = {
     [MODE_V86] = {"virtual-8086", LOW_SEGMENT, LOW_SEGMENT, LOW_MEMORY, LEGACY_PAGED,
                   RFLAGS_VM | RFLAGS_IOPL},
     [MODE_REAL] = {"real-address", 0, LOW_SEGMENT, LOW_MEMORY, LEGACY, 0},
+    [MODE_N32] = {"32-bit paging ring 0", SELECTOR_CODE32, SELECTOR_DATA, 0, LEGACY_PAGED_32, 0},
+    [MODE_N32_USER] = {"32-bit paging ring 3", SELECTOR_USER_CODE32, SELECTOR_USER_DATA, 0,
+                       LEGACY_PAGED_32, 0},
 };
 
 #define DEFINE_SEGMENT_REGISTER(name)                                                              \
@@ -129,7 +132,7 @@ static void run_legacy(struct run *run, const struct mode_setup *mode)
         .ss = mode->ss,
         .data = mode->ss,
         .eflags = (u32)(run->rflags | RFLAGS_FIXED | mode->rflags),
-        .paged = mode->kind == LEGACY_PAGED,
+        .paged = mode->kind == LEGACY_PAGED_32 ? PAGED_32 : mode->kind == LEGACY_PAGED,
     };
 
     for (u32 i = 0; i < ARRAY_SIZE(state.gpr); i++)

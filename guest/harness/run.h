@@ -42,6 +42,8 @@ enum mode {
     MODE_P16_USER,
     MODE_V86,  /* virtual-8086 mode, IOPL 3 */
     MODE_REAL, /* real-address mode */
+    MODE_N32,  /* 32-bit protected mode with 32-bit paging: no PAE */
+    MODE_N32_USER,
     MODES,
 };
 

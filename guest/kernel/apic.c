@@ -1,5 +1,6 @@
 #include "kernel/apic.h"
 #include "x86/instructions.h"
+#include "x86/msr.h"
 
 #define APIC_BASE 0xFEE00000ull
 
@@ -50,13 +51,26 @@ enum pic_port {
 #define PORT_B_SPEAKER 0x02
 #define PORT_B_OUT_2 0x20
 
+static bool in_x2apic;
+
+void apic_use_x2apic(void)
+{
+    wrmsr(IA32_APIC_BASE, rdmsr(IA32_APIC_BASE) | APIC_BASE_X2APIC);
+    in_x2apic = true;
+}
+
 static void apic_write(enum apic_register offset, u32 value)
 {
-    *(volatile u32 *)(APIC_BASE + offset) = value;
+    if (in_x2apic)
+        wrmsr(X2APIC_FIRST + offset / 16, value);
+    else
+        *(volatile u32 *)(APIC_BASE + offset) = value;
 }
 
 static u32 apic_read(enum apic_register offset)
 {
+    if (in_x2apic)
+        return (u32)rdmsr(X2APIC_FIRST + offset / 16);
     return *(volatile u32 *)(APIC_BASE + offset);
 }
 
@@ -92,6 +106,10 @@ void apic_timer_stop(void)
 
 static void send(u32 destination, u32 command)
 {
+    if (in_x2apic) {
+        wrmsr(X2APIC_ICR, (u64)destination << 32 | command);
+        return;
+    }
     apic_write(APIC_ICR_HIGH, destination);
     apic_write(APIC_ICR_LOW, command);
     while (apic_read(APIC_ICR_LOW) & ICR_PENDING)

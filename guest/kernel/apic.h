@@ -13,6 +13,8 @@ enum interrupt_source_vector {
 };
 
 void apic_init(void);
+/* From now on in x2APIC mode; there is no way back. */
+void apic_use_x2apic(void);
 void apic_eoi(void);
 /* One interrupt VECTOR_TIMER after `ticks` of the APIC's clock. */
 void apic_timer_start(u32 ticks);

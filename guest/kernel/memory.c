@@ -7,6 +7,8 @@
 #define PAGE_WRITABLE BIT(1)
 #define PAGE_USER BIT(2)
 #define PAGE_DIRTY BIT(6)
+#define PAGE_LARGE BIT(7)
+#define PAGE_4M 0x400000u
 #define PAGE_RESERVED BIT(51) /* above every MAXPHYADDR so far */
 #define PAGE_NO_EXECUTE BIT(63)
 #define PAGE_OPEN (PAGE_PRESENT | PAGE_WRITABLE | PAGE_USER)
@@ -14,12 +16,29 @@
 
 u64 pml4[512] __attribute__((aligned(4096))); /* boot.asm fills these two */
 u64 page_directories[4 * 512] __attribute__((aligned(4096)));
+u32 page_directory_32[1024] __attribute__((aligned(4096)));
+static u32 window_table_32[1024] __attribute__((aligned(4096)));
 static u64 window_table[512] __attribute__((aligned(4096)));
 static u8 frames[WINDOW_PAGES][4096] __attribute__((aligned(4096)));
 
 bool has_no_execute(void)
 {
     return cpuid(0x80000001, 0).edx & CPUID_80000001_EDX_NX;
+}
+
+/* Pages of 4 MiB, but for those around the window. No bit is reserved there, nor forbids execution.
+ */
+static void init_32_bit_paging(const u64 *rights)
+{
+    u32 around = align_down(WINDOW, PAGE_4M), first = (WINDOW - around) / PAGE_SIZE;
+
+    for (u32 i = 0; i < 1024; i++)
+        page_directory_32[i] = i * PAGE_4M | PAGE_OPEN | PAGE_LARGE;
+    page_directory_32[WINDOW / PAGE_4M] = (u32)(u64)window_table_32 | PAGE_OPEN;
+    for (u32 i = 0; i < first; i++)
+        window_table_32[i] = (around + i * PAGE_SIZE) | PAGE_OPEN;
+    for (u32 i = 0; i < WINDOW_RESERVED; i++)
+        window_table_32[first + i] = (u32)(u64)frames[i] | (u32)rights[i];
 }
 
 void memory_init(void)
@@ -38,11 +57,11 @@ void memory_init(void)
     for (u32 i = 0; i < WINDOW_PAGES; i++)
         window_table[i] = (u64)frames[i] | rights[i];
     page_directories[WINDOW / PAGE_2M] = (u64)window_table | PAGE_OPEN;
+    init_32_bit_paging(rights);
     write_cr3(read_cr3());
 }
 
 #define AT_WINDOW (WINDOW - PAGE_2M)
-#define PAGE_LARGE BIT(7)
 
 static u64 at_window_shows = AT_WINDOW;
 
@@ -91,9 +110,11 @@ void *window_frame(enum window_page page)
 
 bool window_written(enum window_page page)
 {
-    bool written = window_table[page] & PAGE_DIRTY;
+    u32 *entry_32 = &window_table_32[WINDOW % PAGE_4M / PAGE_SIZE + page];
+    bool written = (window_table[page] | *entry_32) & PAGE_DIRTY;
 
     window_table[page] &= ~PAGE_DIRTY;
+    *entry_32 &= ~(u32)PAGE_DIRTY;
     if (written)
         invlpg(WINDOW_PAGE(page));
     return written;

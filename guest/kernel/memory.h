@@ -40,5 +40,6 @@ void *window_frame(enum window_page page);
 bool window_written(enum window_page page);
 
 extern u64 pml4[512];
+extern u32 page_directory_32[1024]; /* the same addresses by 32-bit paging */
 
 #endif

@@ -197,7 +197,7 @@ static void test_hypervisor_leaf(void)
 
 void test_leaves(void)
 {
-    for (enum mode mode = 0; mode < MODES; mode++) {
+    for (enum mode mode = 0; mode <= MODE_REAL; mode++) {
         test_sweep(mode, LEAF_REASON_EXITS, "exits");
         test_sweep(mode, LEAF_REASON_CYCLES, "cycles");
         test_totals(mode);

@@ -1,0 +1,136 @@
+/* Templates of selectors, and of task switches. */
+#include "fuzz/fuzz_code.h"
+#include "harness/legacy.h"
+#include "kernel/descriptors.h"
+
+#define OPCODE_SELECTORS 0x0F00
+#define OPCODE_MOV_TO_SEGMENT 0x8E
+#define OPCODE_LAR 0x0F02
+#define OPCODE_LSL 0x0F03
+#define OPCODE_CALL_FAR 0x9A
+#define OPCODE_JMP_FAR 0xEA
+#define OPCODE_INT 0xCD
+#define OPCODE_IRET 0xCF
+#define OPCODE_PUSHF 0x9C
+#define VECTOR_OF_TASK 0x41
+#define TASK_GATE_DPL3 0xE500
+
+extern u8 legacy_stack_top[];
+
+/* All that the GDT has, with other privilege levels, and what it has not. */
+static u16 random_selector(void)
+{
+    static const u16 selectors[] = {0,
+                                    SELECTOR_TSS,
+                                    SELECTOR_LDT,
+                                    SELECTOR_NOT_PRESENT,
+                                    SELECTOR_CODE64,
+                                    SELECTOR_DATA | 3,
+                                    SELECTOR_USER_DATA,
+                                    SELECTOR_USER_CODE32 & ~3,
+                                    SELECTOR_TSS32,
+                                    SELECTOR_TASK_GATE,
+                                    0xFFF8,
+                                    4};
+
+    return PICK(selectors);
+}
+
+enum { LLDT, LTR, VERR, VERW, LAR, LSL };
+
+void fuzz_selector(struct snippet *s)
+{
+    u32 gpr = random_register(s), kind = fuzz_below(6);
+    u16 selector = random_selector();
+
+    if (kind == LTR && selector == SELECTOR_TSS32 && !s->legacy)
+        return; /* it would pass for a 64-bit one, without stacks */
+    load(s, gpr, selector | (fuzz_random() & ~0xFFFFull));
+    if (kind < LAR)
+        with_register(s, 0, OPCODE_SELECTORS, 2 + kind, gpr);
+    else
+        with_register(s, 0, kind == LAR ? OPCODE_LAR : OPCODE_LSL, random_register(s), gpr);
+    s->touched |= TOUCHED_TABLES;
+}
+
+/* MOV to a segment register that no operand needs: outside 64-bit code FS and GS only. */
+void fuzz_segment_load(struct snippet *s)
+{
+    static const u8 any[] = {ES, DS, FS, GS}, unused[] = {FS, GS};
+    u32 gpr = random_register(s);
+
+    load(s, gpr, random_selector());
+    with_register(s, 0, OPCODE_MOV_TO_SEGMENT, s->bits == 64 ? PICK(any) : PICK(unused), gpr);
+}
+
+/* No data of ring 0 in ring 3: docs/fuzz.md. */
+static u16 for_task(u16 selector, bool user)
+{
+    return user && selector == SELECTOR_DATA ? SELECTOR_USER_DATA : selector;
+}
+
+/* The other task goes on behind the instruction that switches to it. */
+static void random_task(struct snippet *s)
+{
+    static const u16 data[] = {
+        SELECTOR_DATA,      SELECTOR_DATA,        SELECTOR_DATA,     SELECTOR_DATA, 0,
+        SELECTOR_USER_DATA, SELECTOR_NOT_PRESENT, SELECTOR_TASK_GATE};
+    static const u16 bad_code[] = {
+        0,      SELECTOR_DATA,       SELECTOR_NOT_PRESENT,     SELECTOR_TSS32,
+        0xFFF8, SELECTOR_CODE32 | 3, SELECTOR_USER_CODE32 & ~3};
+    bool user = fuzz_one_in(4);
+
+    s->task = (struct tss32){
+        .cr3 = (u32)(u64)pae_pointers | fuzz_below(4) << 3,
+        .eip = LOW_MEMORY + s->length,
+        .eflags = RFLAGS_FIXED | ((u32)fuzz_random() & ~(RFLAGS_VM | RFLAGS_IF | RFLAGS_TF)),
+        .cs = user ? SELECTOR_USER_CODE32 : SELECTOR_CODE32,
+        .ss = user ? SELECTOR_USER_DATA : SELECTOR_DATA,
+        .ds = for_task(PICK(data), user),
+        .es = for_task(PICK(data), user),
+        .fs = for_task(PICK(data), user),
+        .gs = for_task(PICK(data), user),
+        .ldt = fuzz_one_in(4) ? SELECTOR_LDT : 0,
+        .trap = fuzz_one_in(8),
+        .esp0 = (u32)(u64)legacy_stack_top,
+        .ss0 = SELECTOR_DATA,
+        .io_map = sizeof(struct tss32),
+    };
+    for (u32 i = 0; i < 8; i++)
+        s->task.gpr[i] = i == RSP ? LOW_STACK_TOP - 256 : (u32)fuzz_random();
+    if (fuzz_one_in(4))
+        s->task.eflags |= RFLAGS_TF;
+    if (fuzz_one_in(8))
+        s->task.cs = PICK(bad_code);
+    if (user && fuzz_one_in(8)) /* in ring 0 the fault itself would find no stack */
+        s->task.ss = random_selector();
+}
+
+void fuzz_task_switch(struct snippet *s)
+{
+    u32 kind = fuzz_below(4);
+
+    if (s->mode != MODE_P32 || s->has_task)
+        return;
+    begin(s);
+    if (kind < 2) {
+        put(s, 1, kind ? OPCODE_CALL_FAR : OPCODE_JMP_FAR);
+        put(s, 4, fuzz_random());
+        put(s, 2, fuzz_one_in(2) ? SELECTOR_OTHER_TSS32 : SELECTOR_TASK_GATE);
+    } else {
+        put(s, 2, OPCODE_INT | VECTOR_OF_TASK << 8);
+    }
+    random_task(s);
+    s->has_task = true;
+    s->touched |= TOUCHED_TABLES;
+    for (u32 i = fuzz_below(3); i; i--)
+        fuzz_template(s);
+    instruction(s, fuzz_one_in(2) ? OPCODE_IRET : OPCODE_PUSHF);
+}
+
+void fuzz_task_init(void)
+{
+    gdt[SELECTOR_TASK_GATE / 8] = (u64)SELECTOR_OTHER_TSS32 << 16 | (u64)TASK_GATE_DPL3 << 32;
+    legacy_set_task_gate(VECTOR_OF_TASK, SELECTOR_OTHER_TSS32);
+    tss32.cr3 = (u32)(u64)pae_pointers; /* never saved, only loaded */
+}
