@@ -50,7 +50,7 @@ enum msr_write_kind {
 struct msr_kind {
     u8 read, write;
 };
-extern struct msr_kind msr_kinds[2 * MSR_RANGE]; /* of both ranges, one behind the other */
+extern struct msr_kind msr_kinds[2 * MSR_RANGE]; /* of both ranges, one after the other */
 
 /* Fills all from the table: first of all. */
 void features_init(void);

@@ -126,7 +126,7 @@ static void look_at_vmx(void)
 #define HIDING_FRAMES (2 + 32)
 #define SAMPLE_BYTES (4 * MIB)
 
-static unsigned vcpus(void)
+static unsigned expected_vcpus(void)
 {
     return cpus_present < cpus_limit ? cpus_present : cpus_limit;
 }
@@ -138,13 +138,13 @@ static void plan_the_window(void)
 {
     part_sizes[WINDOW_COUNTERS] = sizeof(struct statistics);
     part_sizes[WINDOW_TIMELINE] = options.sample_ms ? SAMPLE_BYTES : 0;
-    recording_plan(&options, vcpus(), part_sizes);
+    recording_plan(&options, expected_vcpus(), part_sizes);
 }
 
 static u64 own_size(void)
 {
     u64 frames = guest_memory_frames(vmx_capabilities.ept_vpid, top) + cpus_present * CPU_FRAMES +
-                 window_pages(part_sizes, vcpus()) + OTHER_FRAMES;
+                 window_pages(part_sizes, expected_vcpus()) + OTHER_FRAMES;
     u64 size = image_size() + frames * PAGE_SIZE, with_tables = size + PAGE_2M;
     u64 tables = paging_frames(with_tables, top) + with_tables / PAGE_2M + HIDING_FRAMES;
     return align_up(size + tables * PAGE_SIZE, PAGE_2M);
@@ -177,9 +177,9 @@ static void load_the_guest(void)
 
 static void make_the_window(void)
 {
-    u64 size = window_pages(part_sizes, vcpus());
+    u64 size = window_pages(part_sizes, expected_vcpus());
     struct window *pages = frames_alloc(size);
-    window_init(pages, frame_physical(pages), part_sizes, vcpus());
+    window_init(pages, frame_physical(pages), part_sizes, expected_vcpus());
     run_facts->profile = options.profile;
     run_facts->report = options.report;
     run_facts->tsc_khz = tsc_khz();

@@ -16,7 +16,7 @@ enum vcpu_presence {
     STOPPED, /* for good, in Tally */
 };
 
-/* What is done behind each exit's time, on the way that HOST_RIP takes while there are any. */
+/* What is done after each exit's time, on the way that HOST_RIP takes while there are any. */
 enum vcpu_chore {
     CHORE_REARM = 1 << 0, /* an exit control is off for one instruction, until the next exit */
     CHORE_REARM_LATER = 1 << 1,  /* the same, until the exit after this one */

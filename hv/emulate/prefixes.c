@@ -98,7 +98,7 @@ static void set_operands(struct instruction *instruction, const u8 *code, u8 rex
 
 struct instruction guest_instruction(void)
 {
-    u8 code[2 * INSTRUCTION_MAX] = {0}; /* zeros behind: whatever it says, nothing lies beyond */
+    u8 code[2 * INSTRUCTION_MAX] = {0}; /* zeros after it: whatever it says, nothing lies beyond */
     struct instruction instruction = {.length = read_code(code)};
     struct prefixes prefixes = {.segment = -1};
     bool long_code = guest_64bit_code();

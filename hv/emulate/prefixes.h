@@ -14,7 +14,7 @@ struct instruction {
     /* For opcodes after 0F and 0F 38, VEX and EVEX, with a ModRM byte that names registers. */
     bool vex;         /* a VEX or EVEX prefix chose the opcode map */
     unsigned rm, reg; /* numbers of the registers, 0 to 15 */
-    u32 immediate;    /* the four bytes behind, if the instruction has them */
+    u32 immediate;    /* the four bytes after it, if the instruction has them */
 };
 
 /* SDM vol. 2, 'Instruction Format'. Executed once more, an instruction that cannot be read raises

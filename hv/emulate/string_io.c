@@ -124,7 +124,7 @@ static bool element_in_ram(const struct string_io *s, u8 *memory)
     return true;
 }
 
-static void step(struct string_io *s)
+static void step_element(struct string_io *s)
 {
     s->count--;
     s->offset += s->step;
@@ -139,10 +139,10 @@ static enum element some_elements(struct string_io *s, u64 limit, struct guest_f
     if (!span.memory) {
         enum element element = string_element(s, fault);
         if (element == ELEMENT_DONE)
-            step(s);
+            step_element(s);
         return element;
     }
-    for (u64 i = 0; i < span.count; i++, step(s))
+    for (u64 i = 0; i < span.count; i++, step_element(s))
         if (!element_in_ram(s, span.memory + i * s->size))
             return ELEMENT_STOP;
     return ELEMENT_DONE;

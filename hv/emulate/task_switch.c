@@ -94,7 +94,7 @@ static bool check_links(const struct task_switch *s, struct guest_fault *fault)
     return !is_nested(s) || guest_can_write(s->new_tss, sizeof(u16), IMPLICIT_SUPERVISOR, fault);
 }
 
-/* The old task goes on behind the instruction that left it, or at the one that was interrupted. */
+/* The old task goes on after the instruction that left it, or at the one that was interrupted. */
 static struct task current_task(const struct vcpu *vcpu, const struct task_switch *s)
 {
     struct task task = {

@@ -88,7 +88,7 @@ static void follow_mode(struct cpuid_result *r, u32 kind)
         r->edx &= ~CPUID_80000001_EDX_SYSCALL;
 }
 
-static enum exit_action answer(struct vcpu *vcpu, const struct cpuid_result *r)
+static enum exit_action give_result(struct vcpu *vcpu, const struct cpuid_result *r)
 {
     vcpu->gpr[RAX] = r->eax;
     vcpu->gpr[RBX] = r->ebx;
@@ -100,12 +100,12 @@ static enum exit_action answer(struct vcpu *vcpu, const struct cpuid_result *r)
 /* The other bit of a key's lowest pair leads to another slot: so no guest can ask for it here. */
 #define NOT_PLAIN(key) ((key) ^ 1)
 
-static struct cpuid_entry *slot(struct cpuid_cache *cache, u64 key)
+static struct cpuid_entry *cache_entry(struct cpuid_cache *cache, u64 key)
 {
     return &cache->entry[(key ^ key >> 29) % CPUID_CACHE_ENTRIES];
 }
 
-/* The mark itself is noted behind the exit's time: with a time line each vCPU has that chore. */
+/* The mark itself is noted after the exit's time: with a time line each vCPU has that chore. */
 static struct cpuid_result take_mark(struct vcpu *vcpu, const struct cpuid_result *in)
 {
     const u32 letters[] = {in->ebx, in->ecx, in->edx, (u32)vcpu->gpr[RSI]};
@@ -126,25 +126,25 @@ static __attribute__((noinline)) enum exit_action slow_path(struct vcpu *vcpu, u
         if (in.eax == LEAF_WINDOW)
             guest_memory_show_again(vcpu);
         r = in.eax == LEAF_MARK ? take_mark(vcpu, &in) : statistics_leaf(&in);
-        return answer(vcpu, &r);
+        return give_result(vcpu, &r);
     }
-    struct cpuid_entry *entry = slot(&vcpu->cpuid_cache, key);
+    struct cpuid_entry *entry = cache_entry(&vcpu->cpuid_cache, key);
     if (entry->key != NOT_PLAIN(key) || entry->kind == CPUID_LIVE) {
         entry->kind = guest_answer(&entry->result, vcpu, in.eax, in.ecx);
         entry->key = entry->kind == CPUID_CONSTANT ? key : NOT_PLAIN(key);
     }
     r = entry->result;
     follow_mode(&r, entry->kind);
-    return answer(vcpu, &r);
+    return give_result(vcpu, &r);
 }
 
 enum exit_action exit_cpuid(struct vcpu *vcpu)
 {
     u64 key = (u32)vcpu->gpr[RAX] | vcpu->gpr[RCX] << 32;
-    const struct cpuid_entry *entry = slot(&vcpu->cpuid_cache, key);
+    const struct cpuid_entry *entry = cache_entry(&vcpu->cpuid_cache, key);
 
     if (likely(entry->key == key))
-        return answer(vcpu, &entry->result);
+        return give_result(vcpu, &entry->result);
     return slow_path(vcpu, key);
 }
 

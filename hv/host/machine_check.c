@@ -11,7 +11,7 @@
 
 #define MCG_STATUS_RIPV BIT(0) /* what was interrupted can go on */
 
-extern const u64 last_look[2]; /* in exits/entry.asm: from the look to behind VMRESUME */
+extern const u64 last_look[2]; /* in exits/entry.asm: from the look to after VMRESUME */
 
 bool note_machine_check(struct trap_frame *f)
 {

@@ -60,7 +60,7 @@ static u64 ram_from(const struct memory_map *map, u64 base, u64 limit)
     return 0;
 }
 
-static void tell(struct answers *answers, const struct memory_map *map)
+static void tell_memory_map(struct answers *answers, const struct memory_map *map)
 {
     u64 kib_88 = ram_from(map, MIB, 4 * GIB) / KIB;
     answers->kib_to_16m = (u16)(ram_from(map, MIB, 16 * MIB) / KIB);
@@ -83,7 +83,7 @@ void bios_memory_hook(u64 page, const struct memory_map *guest_map)
         return;
     memcpy(physical(page), bios_memory_code, CODE_SIZE);
     answers->bios = bios_vector;
-    tell(answers, guest_map);
+    tell_memory_map(answers, guest_map);
     memcpy(physical(VECTOR_15), &vector, sizeof(vector));
     memcpy(&low_kib, physical(LOW_MEMORY_KIB), sizeof(low_kib));
     if (kib < low_kib)

@@ -96,7 +96,7 @@ static u64 mem_option(const char *command_line)
     return end;
 }
 
-/* The initrd: one module can stay where it is; several are put one behind another, as the kernel
+/* The initrd: one module can stay where it is; several are put one after another, as the kernel
  * takes them. */
 
 static bool initrd_can_stay(const struct loader *loader, u64 limit)

@@ -16,7 +16,7 @@ struct linux_header {
     u16 root_flags;
     u32 syssize; /* of the protected-mode part, in 16 bytes */
     u16 ram_size, vid_mode, root_dev, boot_flag;
-    u8 jump_opcode, jump_distance; /* the header ends so far behind offset 0x202 */
+    u8 jump_opcode, jump_distance; /* the header ends so far after offset 0x202 */
     u32 magic;
     u16 version;
     u32 realmode_swtch;

@@ -11,7 +11,7 @@
 
 #define ADDRESS_END (4 * GIB) /* what a 32-bit guest can be told of */
 
-static bool overlap(u64 a, u64 a_size, u64 b, u64 b_size)
+static bool ranges_overlap(u64 a, u64 a_size, u64 b, u64 b_size)
 {
     return a < b + b_size && b < a + a_size;
 }
@@ -75,7 +75,7 @@ u64 kernel_end(const struct image *image)
 static bool overlaps_image(const struct image *image, u64 base, u64 size)
 {
     for (unsigned i = 0; i < image->count; i++) {
-        if (overlap(image->segment[i].address, image->segment[i].memory_size, base, size))
+        if (ranges_overlap(image->segment[i].address, image->segment[i].memory_size, base, size))
             return true;
     }
     return false;
@@ -88,7 +88,7 @@ static bool check_segment(struct loader *loader, const struct segment *segment)
     u64 base = segment->address, size = segment->memory_size, above = base > MIB ? base : MIB;
     if (base >= ADDRESS_END || size > ADDRESS_END - base)
         return refuse(loader, "does not fit: needs 0x%lx bytes at 0x%lx, beyond 4 GiB", size, base);
-    if (overlap(base, size, loader->tally.base, loader->tally.size))
+    if (ranges_overlap(base, size, loader->tally.base, loader->tally.size))
         return refuse(loader, "does not fit: needs 0x%lx bytes at 0x%lx, where Tally is", size,
                       base);
     if (base + size > MIB && !memory_map_is_ram(loader->map, above, base + size - above))
@@ -106,8 +106,8 @@ static bool check_image(struct loader *loader)
         if (!check_segment(loader, s))
             return false;
         for (unsigned j = 0; j < i; j++) {
-            if (overlap(s->address, s->memory_size, image->segment[j].address,
-                        image->segment[j].memory_size))
+            if (ranges_overlap(s->address, s->memory_size, image->segment[j].address,
+                               image->segment[j].memory_size))
                 return refuse(loader, "segments overlap at 0x%lx", s->address);
         }
         entry_found |= image->entry >= s->address && image->entry - s->address < s->memory_size;
@@ -210,7 +210,7 @@ bool load_guest(const struct boot_info *info, struct memory_map *guest_map, u64 
         return refuse(&loader, "none given: the first boot module must be the guest's kernel");
     for (unsigned i = 0; i < info->module_count; i++) {
         const struct module *module = &info->module[i];
-        if (overlap(module->start, module->size, tally_base, tally_size))
+        if (ranges_overlap(module->start, module->size, tally_base, tally_size))
             return refuse(&loader, "boot module %u lies where Tally is", i + 1);
         mark_used(&loader, module->start, module->size);
     }

@@ -75,7 +75,7 @@ bool information_write(struct loader *loader, const struct protocol *protocol,
  * `limit`; from now on in use. 0: there is none, and the error line says so. */
 u64 take_highest(struct loader *loader, const char *what, u64 size, u64 floor, u64 limit);
 
-/* The lowest behind the image, or below it if there is no room behind, for 32-bit addresses. */
+/* The lowest after the image, or below it if there is no room, for 32-bit addresses. */
 u64 take_behind(struct loader *loader, const char *what, u64 size);
 
 /* The image's lowest address, and the first byte after its highest segment. */
@@ -88,13 +88,13 @@ const struct module *guest_module(const struct loader *loader, unsigned i);
 /* Whether a module can stay where the boot loader put it. */
 bool module_can_stay(const struct loader *loader, const struct module *module);
 
-/* Leaves each module where it is, or moves it to whole pages of its own behind the image. */
+/* Leaves each module where it is, or moves it to whole pages of its own after the image. */
 bool modules_place(struct loader *loader);
 
 /* ELF files. */
 bool elf_recognized(const u8 *file, u64 size);
 bool elf_read(struct loader *loader);
-/* Puts what no segment loads (symbols, strings) behind the image, with a copy of the sections'
+/* Puts what no segment loads (symbols, strings) after the image, with a copy of the sections'
  * headers that tells where. */
 bool elf_place_sections(struct loader *loader);
 

@@ -129,7 +129,7 @@ static bool check_console(struct loader *loader, const struct wishes *wishes)
 }
 
 /* Version 2, 'Relocatable header tag'. */
-static bool relocate(struct loader *loader, const struct wishes *wishes)
+static bool place_relocatable(struct loader *loader, const struct wishes *wishes)
 {
     enum { HIGHEST = 2 };
     struct image *image = &loader->image;
@@ -173,7 +173,7 @@ static bool read_header(struct loader *loader)
         return false;
     if (wishes.has_entry)
         image->entry = wishes.entry;
-    return !wishes.relocatable || relocate(loader, &wishes);
+    return !wishes.relocatable || place_relocatable(loader, &wishes);
 }
 
 const struct protocol multiboot2_protocol = {"multiboot 2", recognized, read_header, modules_place,

@@ -6,7 +6,7 @@
 #include "host/tables.h"
 #include "x86/vmx.h"
 
-static bool present(u64 entry)
+static bool is_present(u64 entry)
 {
     return entry & EPT_RWX;
 }
@@ -24,7 +24,7 @@ static u64 page_entry(u64 address, unsigned level, u8 type)
 }
 
 /* Other CPUs may be walking: an entry changes at once, after what it points at. */
-static void store(u64 *entry, u64 value)
+static void store_entry(u64 *entry, u64 value)
 {
     atomic_store(entry, value);
 }
@@ -65,14 +65,14 @@ static u64 *new_table(struct ept *ept, u64 *parent, bool lazy)
 }
 
 /* Puts a table in place of a large page that maps the same. */
-static void split(u64 *entry, unsigned level)
+static void split_page(u64 *entry, unsigned level)
 {
     u64 *table = frame_alloc(), page = *entry;
     if (level - 1 == 1)
         page &= ~EPT_LARGE_PAGE;
     for (unsigned i = 0; i < TABLE_ENTRIES; i++)
         table[i] = page + i * page_size(level - 1);
-    store(entry, frame_physical(table) | EPT_RWX);
+    store_entry(entry, frame_physical(table) | EPT_RWX);
 }
 
 /*
@@ -86,14 +86,14 @@ static u64 *make_entry(struct ept *ept, u64 address, unsigned level, bool lazy)
         u64 *entry = walk_tables(ept->root, address, &at, frame_pointer);
         if (at == level)
             return entry;
-        if (present(*entry)) {
-            split(entry, at);
+        if (is_present(*entry)) {
+            split_page(entry, at);
             continue;
         }
         u64 *table = new_table(ept, entry, lazy);
         if (!table)
             return NULL;
-        store(entry, frame_physical(table) | EPT_RWX);
+        store_entry(entry, frame_physical(table) | EPT_RWX);
     }
 }
 
@@ -105,7 +105,7 @@ void ept_map_identity(struct ept *ept, u64 from, u64 to)
         if (address >= until)
             type = mtrr_type(ept->mtrr, address, &until);
         level = level_for(ept->caps, address, until < to ? until : to);
-        store(make_entry(ept, address, level, false), page_entry(address, level, type));
+        store_entry(make_entry(ept, address, level, false), page_entry(address, level, type));
     }
 }
 
@@ -132,7 +132,7 @@ struct type_walk {
 };
 
 /* Whether the page of `level` around `address` has one memory type, and which. */
-static bool uniform(struct type_walk *walk, u64 address, unsigned level, u8 *type)
+static bool has_one_type(struct type_walk *walk, u64 address, unsigned level, u8 *type)
 {
     u64 start = align_down(address, page_size(level));
     if (start < walk->from || start >= walk->until) {
@@ -150,16 +150,16 @@ bool ept_map_lazy(struct ept *ept, u64 address)
     u8 type;
     if (address >= BIT(ept->mtrr->physical_bits))
         return false;
-    if (present(*ept_entry(ept, address, &stop)))
+    if (is_present(*ept_entry(ept, address, &stop)))
         return true;
     if (level > stop) /* a table is there already, with other pages in it */
         level = stop;
-    while (!uniform(&walk, address, level, &type) && level > 1)
+    while (!has_one_type(&walk, address, level, &type) && level > 1)
         level--;
     u64 *entry = make_entry(ept, address, level, true);
     if (!entry)
         return false;
-    store(entry, page_entry(align_down(address, page_size(level)), level, type));
+    store_entry(entry, page_entry(align_down(address, page_size(level)), level, type));
     return true;
 }
 
@@ -167,14 +167,14 @@ void ept_drop_lazy(struct ept *ept)
 {
     while (ept->lazy_used > 0) { /* the newest first: its parent may lie in an older one */
         ept->lazy_used--;
-        store(ept->lazy_parent[ept->lazy_used], 0);
+        store_entry(ept->lazy_parent[ept->lazy_used], 0);
         memset(ept->lazy[ept->lazy_used], 0, PAGE_SIZE);
     }
 }
 
 void ept_set(struct ept *ept, u64 address, u64 entry)
 {
-    store(make_entry(ept, address, 1, false), entry);
+    store_entry(make_entry(ept, address, 1, false), entry);
 }
 
 bool ept_retype(struct ept *ept, u64 from, u64 to)
@@ -184,17 +184,17 @@ bool ept_retype(struct ept *ept, u64 from, u64 to)
     u8 type;
     for (u64 at = from; at < to; at = align_down(at, page_size(level)) + page_size(level)) {
         u64 *entry = find_entry(ept, at, &level);
-        if (!present(*entry))
+        if (!is_present(*entry))
             continue;
-        while (!uniform(&walk, at, level, &type)) {
+        while (!has_one_type(&walk, at, level, &type)) {
             type = CACHE_UC;
             if (!ept->splits_left || !frames_left())
                 break;
             ept->splits_left--;
-            split(entry, level);
+            split_page(entry, level);
             entry = find_entry(ept, at, &level);
         }
-        store(entry, (*entry & ~EPT_TYPE) | (u64)type << EPT_TYPE_SHIFT);
+        store_entry(entry, (*entry & ~EPT_TYPE) | (u64)type << EPT_TYPE_SHIFT);
     }
     return walk.steps > 0;
 }

@@ -104,7 +104,7 @@ void guest_memory_show_again(struct vcpu *vcpu)
 }
 
 /* Only where the types change, unless they were too many to look at all of them the last time. */
-static bool retype(const struct mtrr_state *now)
+static bool retype_memory(const struct mtrr_state *now)
 {
     static bool incomplete;
     u64 from = 0, to = BIT(now->physical_bits);
@@ -122,7 +122,7 @@ void guest_memory_retype(struct vcpu *vcpu)
     if (vcpu->index || !mtrrs_are_on(&vcpu->mtrr))
         return;
     take_lock(vcpu);
-    if (retype(&vcpu->mtrr))
+    if (retype_memory(&vcpu->mtrr))
         flush_ept_everywhere(vcpu);
     spin_unlock(&lock);
 }

@@ -48,7 +48,7 @@ static bool is_type(const struct mtrr_state *state, u64 type)
     return known_type(byte) == byte && (byte != CACHE_WC || (state->cap & CAP_WC));
 }
 
-static bool legal(const struct mtrr_state *state, u32 msr, u64 value)
+static bool is_legal_value(const struct mtrr_state *state, u32 msr, u64 value)
 {
     u64 beyond = ~0ull << state->physical_bits;
     if (msr == IA32_MTRR_DEF_TYPE)
@@ -65,7 +65,7 @@ static bool legal(const struct mtrr_state *state, u32 msr, u64 value)
 bool mtrr_write(struct mtrr_state *state, u32 msr, u64 value)
 {
     u64 *mtrr = mtrr_register(state, msr);
-    if (!mtrr || !legal(state, msr, value))
+    if (!mtrr || !is_legal_value(state, msr, value))
         return false;
     *mtrr = value;
     return true;
@@ -113,7 +113,7 @@ static u8 fixed_type(const struct mtrr_state *state, u64 address, u64 *until)
 }
 
 /* 'MTRR Precedences': UC wins, WT wins over WB; other mixtures are undefined, UC is safe. */
-static u8 combine(u8 a, u8 b)
+static u8 combined_type(u8 a, u8 b)
 {
     if (a == b)
         return a;
@@ -133,7 +133,7 @@ static u8 variable_type(const struct mtrr_state *state, u64 address, u64 *until)
             continue;
         u64 differing = (address ^ base) & mask;
         if (!differing)
-            type = type == none ? (u8)base : combine(type, (u8)base);
+            type = type == none ? (u8)base : combined_type(type, (u8)base);
         /* A match lasts while no bit of the mask changes, a miss while its highest differing bit
          * stays: below it nothing can make up for it. */
         if (differing)

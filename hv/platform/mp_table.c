@@ -54,7 +54,7 @@ static struct header *find_table(void)
     return header ? header : find_table_within(0xF0000, 64 * KIB);
 }
 
-/* The next usable CPU's entry from `*entry` on, which moves behind it; NULL at the end. */
+/* The next usable CPU's entry from `*entry` on, which moves past it; NULL at the end. */
 static struct cpu_entry *next_cpu(const struct header *header, u8 **entry)
 {
     const u8 *end = (const u8 *)header + header->length;

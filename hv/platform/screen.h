@@ -15,8 +15,8 @@ bool screen_choose(const struct boot_info *info);
 /* How many lines of it are seen at once. */
 unsigned screen_rows(void);
 
-/* Writes a letter behind the last one. Text scrolls up from the last line; on a frame buffer, which
- * is slow to read, it goes on from the top, with an empty line behind the newest. */
+/* Writes a letter after the last one. Text scrolls up from the last line; on a frame buffer, which
+ * is slow to read, it goes on from the top, with an empty line after the newest. */
 void screen_put(char c);
 
 #endif

@@ -72,7 +72,7 @@ static const u8 details[EXIT_REASONS] = {
     [EXIT_TPAUSE] = RAX_VALUE,
 };
 
-static u64 event(enum vmcs_field information)
+static u64 event_detail(enum vmcs_field information)
 {
     u32 info = (u32)vmread(information);
     if (!(info & INTERRUPTION_VALID))
@@ -85,8 +85,8 @@ static u64 detail_of(const struct vcpu *vcpu, enum detail detail)
 {
     switch (detail) {
     case NO_DETAIL: return 0;
-    case EVENT_AT_EXIT: return event(VM_EXIT_INTERRUPTION_INFO);
-    case EVENT_AT_ENTRY: return event(VM_ENTRY_INTERRUPTION_INFO);
+    case EVENT_AT_EXIT: return event_detail(VM_EXIT_INTERRUPTION_INFO);
+    case EVENT_AT_ENTRY: return event_detail(VM_ENTRY_INTERRUPTION_INFO);
     case CPUID_LEAF: return (u32)vcpu->seen.rax | vcpu->seen.rcx << 32;
     case MSR_NUMBER: return (u32)vcpu->seen.rcx;
     case IO_PORT: return vmread(EXIT_QUALIFICATION) & IO_DETAIL;

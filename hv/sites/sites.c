@@ -6,7 +6,7 @@
 #define SPREAD 0x9E3779B97F4A7C15ull /* 2^64 / the golden ratio: makes of near keys far ones */
 #define PROBES 32                    /* the work has an end, however full the table is */
 
-static void clear(struct reason_counter *counters, u64 count)
+static void clear_counters(struct reason_counter *counters, u64 count)
 {
     for (u64 i = 0; i < count; i++)
         counters[i] = NO_EXITS;
@@ -48,7 +48,7 @@ void recording_start(struct vcpu *vcpu, const struct options *options)
     };
     if (r->sites) {
         r->sites->rows = table_rows(options);
-        clear(r->sites->other, REASON_SLOTS);
+        clear_counters(r->sites->other, REASON_SLOTS);
     }
     if (r->trace) {
         u64 room = window->part[WINDOW_TRACE].size - sizeof(struct trace_log);
@@ -156,7 +156,7 @@ void record_exit(struct vcpu *vcpu, u64 cycles)
         record_trace(r->trace, vcpu, &key, cycles);
 }
 
-static u64 recorded(const struct site_table *table, unsigned reason)
+static u64 recorded_exits(const struct site_table *table, unsigned reason)
 {
     u64 sum = table->other[reason].count;
     for (u64 row = 0; row < table->rows; row++)
@@ -176,6 +176,6 @@ void record_last_exits(struct vcpu *vcpu)
         struct site_table *table = window_copy(window, WINDOW_SITES, i);
         for (unsigned reason = 0; table && reason < REASON_SLOTS; reason++)
             table->other[reason].count +=
-                statistics[i].reason[reason].count - recorded(table, reason);
+                statistics[i].reason[reason].count - recorded_exits(table, reason);
     }
 }

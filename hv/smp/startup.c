@@ -48,7 +48,7 @@ static void wait_for_sipi(struct vcpu *vcpu)
 
 /*
  * A SIPI that comes before the vCPU waits for it is lost, and kernels send it some microseconds
- * behind the INIT: so what INIT resets is left to the SIPI.
+ * after the INIT: so what INIT resets is left to the SIPI.
  */
 enum exit_action take_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
 {

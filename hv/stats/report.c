@@ -11,7 +11,7 @@ struct snapshot {
     u8 order[REASON_SLOTS]; /* most frequent first, then by number */
 };
 
-static void sort(struct snapshot *s)
+static void sort_by_count(struct snapshot *s)
 {
     s->rows = 0;
     for (unsigned reason = 0; reason < REASON_SLOTS; reason++) {
@@ -24,7 +24,7 @@ static void sort(struct snapshot *s)
     }
 }
 
-static void take(struct snapshot *s, unsigned first_vcpu, unsigned end_vcpu)
+static void take_snapshot(struct snapshot *s, unsigned first_vcpu, unsigned end_vcpu)
 {
     s->sum = NO_EXITS;
     for (unsigned reason = 0; reason < REASON_SLOTS; reason++) {
@@ -34,7 +34,7 @@ static void take(struct snapshot *s, unsigned first_vcpu, unsigned end_vcpu)
             counter_add(row, &statistics[vcpu].reason[reason]);
         counter_add(&s->sum, row);
     }
-    sort(s);
+    sort_by_count(s);
 }
 
 /* Of an exit that is still in progress, the count is known but no time. */
@@ -63,7 +63,7 @@ static unsigned per_mille(u64 part, u64 whole)
     return whole ? (part * 1000 + whole / 2) / whole : 0;
 }
 
-static u64 average(const struct reason_counter *c)
+static u64 average_cycles(const struct reason_counter *c)
 {
     return c->count ? (c->cycles + c->count / 2) / c->count : 0;
 }
@@ -75,7 +75,7 @@ static void print_row(const char *label, const struct reason_counter *c,
 
     say("%-31s %*lu  %3u.%u%%  %*lu  %4u.%u%%  %*lu %*lu %*lu", label, w->count, c->count,
         count / 10, count % 10, w->cycles, c->cycles, cycles / 10, cycles % 10, w->time,
-        shown_min(c), w->time, average(c), w->time, c->max);
+        shown_min(c), w->time, average_cycles(c), w->time, c->max);
 }
 
 static void print_table(const struct snapshot *s)
@@ -136,7 +136,7 @@ static void print_tables(bool per_cpu)
     print_totals();
     print_table(&whole);
     for (unsigned vcpu = 0; per_cpu && vcpu < run_facts->vcpus; vcpu++) {
-        take(&one, vcpu, vcpu + 1);
+        take_snapshot(&one, vcpu, vcpu + 1);
         say("vcpu %u  exits %lu  cycles %lu", vcpu, one.sum.count, one.sum.cycles);
         print_table(&one);
     }
@@ -150,7 +150,7 @@ static void print_json(bool per_cpu, u64 tsc, void (*const more[])(void))
     for (unsigned vcpu = 0; per_cpu && vcpu < run_facts->vcpus; vcpu++) {
         char opening[24];
         format_string(opening, sizeof(opening), "\"vcpu\":%u,", vcpu);
-        take(&one, vcpu, vcpu + 1);
+        take_snapshot(&one, vcpu, vcpu + 1);
         print_json_rows(&one, opening);
     }
     while (*more)
@@ -166,14 +166,14 @@ static void print_short_row(unsigned reason)
     unsigned count = per_mille(c->count, whole.sum.count);
     unsigned cycles = per_mille(c->cycles, whole.sum.cycles);
     say("%4u %-24s %12lu  %3u.%u%%  %4u.%u%%  %9lu", reason, reason_name(reason), c->count,
-        count / 10, count % 10, cycles / 10, cycles % 10, average(c));
+        count / 10, count % 10, cycles / 10, cycles % 10, average_cycles(c));
 }
 
 void report_print_short(unsigned lines)
 {
     if (!run_facts->report)
         return;
-    take(&whole, 0, run_facts->vcpus);
+    take_snapshot(&whole, 0, run_facts->vcpus);
     unsigned rows = whole.rows < lines - 3 ? whole.rows : lines - 3;
     print_totals();
     say("  reason                             count  count%%  cycles%%       avg");
@@ -186,7 +186,7 @@ void report_print_short(unsigned lines)
 void report_print(u64 tsc, void (*const more[])(void))
 {
     unsigned formats = run_facts->report;
-    take(&whole, 0, run_facts->vcpus);
+    take_snapshot(&whole, 0, run_facts->vcpus);
     if (formats & REPORT_TABLE)
         print_tables(formats & REPORT_PER_CPU);
     if (formats & REPORT_JSON)

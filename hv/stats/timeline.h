@@ -25,7 +25,7 @@ static inline void timeline_tick(u64 now)
 /* One more mark is on its way: how many there have been, 0 while the time line is off. */
 u32 timeline_count_mark(void);
 
-/* Notes a mark, of whose name MARK_NAME letters are read at most, behind a sample of its own. */
+/* Notes a mark, of whose name MARK_NAME letters are read at most, after a sample of its own. */
 void timeline_mark(const char *name, u64 now);
 
 /* The last sample, when all other CPUs have stopped. */

@@ -7,7 +7,7 @@ static u64 copy_size(const u64 sizes[WINDOW_PARTS], enum window_kind kind)
     return align_up(sizes[kind], PAGE_SIZE);
 }
 
-static u32 copies(enum window_kind kind, u32 vcpus)
+static u32 copies_of(enum window_kind kind, u32 vcpus)
 {
     return kind == WINDOW_TIMELINE ? 1 : vcpus;
 }
@@ -16,7 +16,7 @@ u64 window_pages(const u64 sizes[WINDOW_PARTS], u32 vcpus)
 {
     u64 bytes = PAGE_SIZE;
     for (unsigned kind = 0; kind < WINDOW_PARTS; kind++)
-        bytes += copies(kind, vcpus) * copy_size(sizes, kind);
+        bytes += copies_of(kind, vcpus) * copy_size(sizes, kind);
     return bytes / PAGE_SIZE;
 }
 
@@ -53,9 +53,9 @@ void window_init(void *pages, u64 physical, const u64 sizes[WINDOW_PARTS], u32 v
         .facts.vcpus = vcpus,
     };
     for (unsigned kind = 0; kind < WINDOW_PARTS; kind++) {
-        w->part[kind] = (struct window_part){offset, copy_size(sizes, kind), copies(kind, vcpus),
+        w->part[kind] = (struct window_part){offset, copy_size(sizes, kind), copies_of(kind, vcpus),
                                              record_sizes[kind]};
-        offset += copies(kind, vcpus) * copy_size(sizes, kind);
+        offset += copies_of(kind, vcpus) * copy_size(sizes, kind);
     }
     window_open(w);
     for (unsigned vcpu = 0; vcpu < vcpus; vcpu++)

@@ -134,7 +134,7 @@ static unsigned next, number; /* row to break next, breakages so far */
 static unsigned broken;       /* first row of the one in force; == next: none */
 
 /* A flip undoes itself. Returns the row after the breakage. */
-static unsigned flip(unsigned row)
+static unsigned flip_rule(unsigned row)
 {
     bool more = true;
     for (; more; row++) {
@@ -161,15 +161,15 @@ bool break_next_rule(const struct vcpu *vcpu)
     if (!next && vcpu->exit_reason != EXIT_CPUID) /* in the midst of setting up the serial port */
         return true;
     if (broken != next)
-        flip(broken);
+        flip_rule(broken);
     while (next < ARRAY_SIZE(breakages)) {
         broken = next;
-        next = flip(broken);
+        next = flip_rule(broken);
         if (for_this_cpu(broken) && entry_checks(&vmx_capabilities, say_nothing)) {
             say("entry-rules: breakage %u", ++number);
             return true;
         }
-        flip(broken); /* this CPU allows it */
+        flip_rule(broken); /* this CPU allows it */
     }
     say("entry-rules: %u broken", number);
     return false;

@@ -38,7 +38,7 @@ const struct choice test_aids[] = {
 /* clang-format on */
 
 /* Sets controls in one word, after asking the CPU for them. */
-static u32 with(enum control_word word, u32 old, u32 bits, const char *aid)
+static u32 with_control(enum control_word word, u32 old, u32 bits, const char *aid)
 {
     if (bits & ~vmx_capabilities.word[word].allowed)
         fatal("test=%s: this CPU lacks the controls for it", aid);
@@ -60,7 +60,7 @@ static void set_entry(u64 page, u64 entry)
 
 static u64 unspoiled;
 
-static void spoil(u64 entry)
+static void spoil_entry(u64 entry)
 {
     unspoiled = own_entry(SPOILED_PAGE);
     set_entry(SPOILED_PAGE, entry);
@@ -69,8 +69,9 @@ static void spoil(u64 entry)
 static void use_virtual_apic_page(struct vcpu *vcpu, void *page)
 {
     struct controls *c = &vcpu->controls;
-    c->proc = with(WORD_PROC, c->proc, PROC_USE_TPR_SHADOW, "virtual-apic or tpr-threshold") &
-              ~(u32)(PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING);
+    c->proc =
+        with_control(WORD_PROC, c->proc, PROC_USE_TPR_SHADOW, "virtual-apic or tpr-threshold") &
+        ~(u32)(PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING);
     vmwrite(VIRTUAL_APIC_ADDRESS, frame_physical(page));
 }
 
@@ -93,10 +94,10 @@ static void arm_virtual_apic(struct vcpu *vcpu)
     for (u32 offset = 0x20; offset < 0x400; offset += 16)
         *(u32 *)(page + offset) = *(volatile u32 *)physical(APIC_PAGE + offset);
     use_virtual_apic_page(vcpu, page);
-    c->proc2 = with(WORD_PROC2, c->proc2,
-                    PROC2_VIRTUALIZE_APIC_ACCESSES | PROC2_APIC_REGISTER_VIRTUALIZATION |
-                        PROC2_VIRTUAL_INTERRUPT_DELIVERY,
-                    "virtual-apic");
+    c->proc2 = with_control(WORD_PROC2, c->proc2,
+                            PROC2_VIRTUALIZE_APIC_ACCESSES | PROC2_APIC_REGISTER_VIRTUALIZATION |
+                                PROC2_VIRTUAL_INTERRUPT_DELIVERY,
+                            "virtual-apic");
     vmwrite(APIC_ACCESS_ADDRESS, APIC_PAGE);
     set_entry(APIC_PAGE, own_entry(APIC_PAGE)); /* a 4 KiB page, as the SDM asks */
     vmwrite(EOI_EXIT_BITMAP_0, ~0ull);
@@ -109,7 +110,7 @@ static void arm_virtual_apic(struct vcpu *vcpu)
 static void arm_ept_misconfiguration(struct vcpu *vcpu)
 {
     (void)vcpu;
-    spoil(SPOILED_PAGE | EPT_WRITE); /* writable but not readable */
+    spoil_entry(SPOILED_PAGE | EPT_WRITE); /* writable but not readable */
 }
 
 #define TIMER_TICKS 100000
@@ -118,7 +119,7 @@ static void arm_ept_misconfiguration(struct vcpu *vcpu)
 static void arm_preemption_timer(struct vcpu *vcpu)
 {
     struct controls *c = &vcpu->controls;
-    c->pin = with(WORD_PIN, c->pin, PIN_PREEMPTION_TIMER, "preemption-timer");
+    c->pin = with_control(WORD_PIN, c->pin, PIN_PREEMPTION_TIMER, "preemption-timer");
     vmwrite(VMX_PREEMPTION_TIMER_VALUE,
             TIMER_TICKS >> (vmx_capabilities.misc & VMX_MISC_TIMER_RATE));
 }
@@ -127,7 +128,7 @@ static void arm_preemption_timer(struct vcpu *vcpu)
 static void arm_pml(struct vcpu *vcpu)
 {
     struct controls *c = &vcpu->controls;
-    c->proc2 = with(WORD_PROC2, c->proc2, PROC2_ENABLE_PML, "pml");
+    c->proc2 = with_control(WORD_PROC2, c->proc2, PROC2_ENABLE_PML, "pml");
     vmwrite(EPT_POINTER, vmread(EPT_POINTER) | EPTP_ACCESSED_DIRTY);
     vmwrite(PML_ADDRESS, frame_physical(frame_alloc()));
     vmwrite(GUEST_PML_INDEX, 0xFFFF);
@@ -137,16 +138,16 @@ static void arm_pml(struct vcpu *vcpu)
 static void arm_spp(struct vcpu *vcpu)
 {
     struct controls *c = &vcpu->controls;
-    c->proc2 = with(WORD_PROC2, c->proc2, PROC2_SUB_PAGE_WRITE, "spp");
+    c->proc2 = with_control(WORD_PROC2, c->proc2, PROC2_SUB_PAGE_WRITE, "spp");
     vmwrite(SPP_TABLE_POINTER, frame_physical(frame_alloc()));
-    spoil((own_entry(SPOILED_PAGE) & ~EPT_WRITE) | EPT_SUB_PAGE_WRITE);
+    spoil_entry((own_entry(SPOILED_PAGE) & ~EPT_WRITE) | EPT_SUB_PAGE_WRITE);
 }
 
 /* Reason 37 before the first instruction: a pending MTF exit is injected. */
 static void arm_mtf(struct vcpu *vcpu)
 {
     (void)vcpu;
-    with(WORD_PROC, 0, PROC_MONITOR_TRAP_FLAG, "mtf");
+    with_control(WORD_PROC, 0, PROC_MONITOR_TRAP_FLAG, "mtf");
     vmwrite(VM_ENTRY_INTERRUPTION_INFO,
             INTERRUPTION_VALID | TYPE_OTHER_EVENT << INTERRUPTION_TYPE_SHIFT);
 }
@@ -154,7 +155,8 @@ static void arm_mtf(struct vcpu *vcpu)
 /* Reason 37 after the first instruction: the control itself (which Bochs 2.7 takes for nothing). */
 static void arm_mtf_step(struct vcpu *vcpu)
 {
-    vcpu->controls.proc = with(WORD_PROC, vcpu->controls.proc, PROC_MONITOR_TRAP_FLAG, "mtf-step");
+    vcpu->controls.proc =
+        with_control(WORD_PROC, vcpu->controls.proc, PROC_MONITOR_TRAP_FLAG, "mtf-step");
 }
 
 /* GETSEC then exits with reason 11. */

@@ -60,7 +60,7 @@ static inline void keep_single_step_in_shadow(void)
 }
 
 /* ---- Breakpoints in the guest's debug registers, over accesses that Tally makes in the guest's
- * place: the trap then comes behind the instruction. SDM vol. 3, 'Debug Registers' ---- */
+ * place: the trap then comes after the instruction. SDM vol. 3, 'Debug Registers' ---- */
 
 enum breakpoint_access { BREAKPOINT_READ, BREAKPOINT_WRITE, BREAKPOINT_PORT };
 

@@ -49,7 +49,7 @@ static const u32 default_1[CONTROL_WORDS] = {
 };
 
 /* The bits of a word for which the profile has one of `needs`. */
-static u32 planned(enum control_word word, enum tally_profile profile, const char *needs)
+static u32 planned_bits(enum control_word word, enum tally_profile profile, const char *needs)
 {
     u32 bits = 0;
     for (const struct row *row = rows; row < rows + ARRAY_SIZE(rows); row++)
@@ -80,7 +80,7 @@ static u32 usable_controls(enum control_word word)
 {
     u32 bits = default_1[word];
     for (unsigned i = 0; i < ARRAY_SIZE(plans); i++)
-        bits |= planned(word, i, "RW");
+        bits |= planned_bits(word, i, "RW");
     return bits;
 }
 
@@ -88,13 +88,13 @@ static const char *negotiate_word(const struct vmx_capabilities *c, enum tally_p
                                   enum control_word word, u32 *out, char *error, size_t size)
 {
     const struct control_limits *limits = &c->word[word];
-    u32 missing = planned(word, profile, "RL") & ~limits->allowed;
+    u32 missing = planned_bits(word, profile, "RL") & ~limits->allowed;
     if (missing)
         return refuse_controls(error, size, "cannot", word, missing);
     u32 unwanted = limits->forced & ~usable_controls(word);
     if (unwanted)
         return refuse_controls(error, size, "insists on", word, unwanted);
-    *out = (planned(word, profile, "RW") & limits->allowed) | limits->forced;
+    *out = (planned_bits(word, profile, "RW") & limits->allowed) | limits->forced;
     return NULL;
 }
 
@@ -174,7 +174,7 @@ size_t controls_lacking(const struct vmx_capabilities *c, enum tally_profile pro
     size_t length = 0;
     buffer[0] = 0;
     for (unsigned word = 0; word < CONTROL_WORDS; word++) {
-        u32 lacking = planned(word, profile, "W") & ~c->word[word].allowed;
+        u32 lacking = planned_bits(word, profile, "W") & ~c->word[word].allowed;
         for (; lacking && length < size; lacking &= lacking - 1)
             length += format_string(buffer + length, size - length, "%s%s", length ? ", " : "",
                                     control_name(word, (unsigned)__builtin_ctz(lacking)));

@@ -21,7 +21,7 @@ static bool entry_is_taken(void)
 }
 
 /* An event wakes a halted vCPU; hardware allows only some events to be injected into HLT. */
-static void wake(struct vcpu *vcpu)
+static void wake_vcpu(struct vcpu *vcpu)
 {
     if (vcpu->halted) {
         vcpu->halted = vcpu->parked = false;
@@ -31,7 +31,7 @@ static void wake(struct vcpu *vcpu)
 
 void inject_event(struct vcpu *vcpu, u32 info, u32 error_code, u32 instruction_length)
 {
-    wake(vcpu);
+    wake_vcpu(vcpu);
     vmwrite(VM_ENTRY_INTERRUPTION_INFO, info | INTERRUPTION_VALID);
     if (info & INTERRUPTION_ERROR_CODE)
         vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, error_code & 0xFFFF); /* 31:16 must be 0 */

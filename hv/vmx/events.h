@@ -61,7 +61,7 @@ void queue_machine_check(struct vcpu *vcpu);
 
 /*
  * The exit by NMI window. Some CPUs open it in the shadow of STI, where others refuse the injection
- * and nobody expects an NMI; the interrupt window opens right behind the shadow.
+ * and nobody expects an NMI; the interrupt window opens right after the shadow.
  */
 void take_nmi_window(struct vcpu *vcpu);
 
