@@ -95,7 +95,7 @@ GUEST_C   := $(sort $(shell find guest -name '*.c' ! -path 'guest/linux/*'))
 GUEST_ASM := $(sort $(shell find guest -name '*.asm'))
 # What most exits run through is compiled for speed, all the rest for size.
 TALLY_FAST := hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/dispatch.c hv/exits/events.c hv/exits/hlt.c \
-    hv/exits/instructions.c hv/exits/io.c hv/emulate/port.c hv/exits/msr.c hv/exits/msr_access.c hv/stats/counters.c hv/vmx/events.c
+    hv/exits/instructions.c hv/exits/observe.c hv/sites/detail.c hv/sites/sites.c hv/exits/io.c hv/emulate/port.c hv/exits/msr.c hv/exits/msr_access.c hv/stats/counters.c hv/vmx/events.c
 TALLY_OBJECTS := $(addprefix $(B)/,$(TALLY_ASM:.asm=.asm.o) $(TALLY_C:.c=.o))
 TEST_OBJECTS  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard hv/test/*.c tools/explain/entry_checks*.c)))
 EXPLAIN       := $(patsubst %.c,$(B)/explainer/%.o,$(sort $(wildcard tools/explain/*.c)) hv/vmx/capabilities.c)
@@ -236,7 +236,7 @@ caps:  ## print the VMX capabilities of the machine (PLATFORM=, CPU=) and what T
 report:  ## pictures and a page from the last run's console, or a saved one: make report LOG=FILE
 	@tools/deps report
 	@$(if $(LOG)$(wildcard $(B)/console.log),,echo "make: no console is kept yet: make run, or make report LOG=FILE" >&2; exit 2)
-	@tools/report $(call quote,$(or $(LOG),$(B)/console.log))
+	@tools/report $(if $(SYMBOLS),-s $(call quote,$(SYMBOLS))) $(call quote,$(or $(LOG),$(B)/console.log))
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
@@ -334,6 +334,7 @@ help:  ## this list
 #   B            where to build (build);  V  1: show the commands
 #   COUNT_ACCESSES  1: Tally counts its own VMREADs and VMWRITEs, too (docs/nested.md)
 #   CC           gcc or clang;  CROSS_COMPILE  prefix of the tools, for example x86_64-elf-
+#   LOG  SYMBOLS  make report: the console (the last run's); the guest's functions (docs/sites.md)
 #   KVM          make bench: 1 measures KVM in Tally's place, too (docs/nested.md)
 #   TESTS        the tests to run, for example tests/system/10-guest.t;  JOBS  so many at a time (2)
 #   CHECKS       the checks to run: format tidy cppcheck shell

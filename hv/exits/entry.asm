@@ -125,7 +125,8 @@ vmx_exit_observed:
         mov rsi, rax
         mov rdi, rsp
         call observe_exit
-        jmp enter_again
+        LOAD_CHANGED_GPRS
+        jmp vmx_check_nmis
 
 ; HOST_RIP of all others.
         global vmx_exit

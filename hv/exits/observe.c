@@ -7,10 +7,13 @@
 
 void observe_exit(struct vcpu *vcpu, u64 cycles)
 {
-    u64 now = vcpu->exit_tsc - vcpu->tsc_moved;
     u32 chores = vcpu->chores;
     if (chores & CHORE_RECORD)
         record_exit(vcpu, cycles);
+    if (likely(chores == CHORE_RECORD && !vcpu->mark_waits))
+        return;
+
+    u64 now = vcpu->exit_tsc - vcpu->tsc_moved;
     if (vcpu->mark_waits)
         timeline_mark(vcpu->mark, now);
     vcpu->mark_waits = false;
