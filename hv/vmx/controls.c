@@ -135,8 +135,11 @@ static void own_control_registers(const struct vmx_capabilities *c, const struct
     /* An unrestricted guest chooses PE and PG itself; other fixed bits are only shown to it. */
     u64 cr0_fixed = c->cr0_fixed0 & ~(CR0_PE | CR0_PG);
     out->cr0_mask = ~plan->cr0_guest | cr0_fixed;
-    out->cr4_mask = ~plan->cr4_guest | c->cr4_fixed0 | ~features_bits(FEATURES_CR4);
-    out->cr4_allowed = c->cr4_fixed1 & features_bits(FEATURES_CR4);
+    u64 features = features_bits(FEATURES_CR4);
+    /* The upper half is hardware's to refuse: Bochs 2.7 passes over owned bits there. */
+    u64 hidden = ~features & (c->cr4_fixed1 | 0xFFFFFFFF);
+    out->cr4_mask = ~plan->cr4_guest | c->cr4_fixed0 | hidden;
+    out->cr4_allowed = c->cr4_fixed1 & features;
 }
 
 const char *controls_negotiate(const struct vmx_capabilities *c, enum tally_profile profile,
