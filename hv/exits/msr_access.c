@@ -40,8 +40,10 @@ static bool read_mtrr(struct vcpu *vcpu, u32 msr, u64 *value)
 
 bool msr_read(struct vcpu *vcpu, u32 msr, u64 *value)
 {
-    switch ((enum msr_read_kind)msr_kind(msr).read) {
-    case READ_HARDWARE: return rdmsr_safe(msr, value);
+    enum msr_read_kind kind = msr_kind(msr).read;
+    if (likely(kind == READ_HARDWARE))
+        return rdmsr_safe(msr, value);
+    switch (kind) {
     case READ_FAULT: return false;
     case READ_MTRR: return read_mtrr(vcpu, msr, value);
     case READ_VMCS: *value = vmread(field_of(msr)); return true;
@@ -52,7 +54,7 @@ bool msr_read(struct vcpu *vcpu, u32 msr, u64 *value)
     }
     if (!rdmsr_safe(msr, value)) /* the CPU may lack it */
         return false;
-    switch ((enum msr_read_kind)msr_kind(msr).read) {
+    switch (kind) {
     case READ_DEBUGCTL: *value = vmread(GUEST_IA32_DEBUGCTL); break;
     case READ_CORE_CAPABILITIES: *value &= CORE_CAPABILITIES_SHOWN; break;
     default: *value &= ~MISC_ENABLE_MONITOR; *value |= MISC_ENABLE_UNAVAILABLE | vcpu->misc_enable;
