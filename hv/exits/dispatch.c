@@ -1,6 +1,5 @@
 #include "emulate/handlers.h"
 #include "exits/entry.h"
-#include "exits/stop.h"
 #include "vmx/advance.h"
 
 typedef enum exit_action exit_handler(struct vcpu *vcpu);

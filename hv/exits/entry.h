@@ -1,4 +1,4 @@
-/* The two ends of entry.asm. */
+/* In and out of the guest, and the end of the run. */
 #ifndef TALLY_EXITS_ENTRY_H
 #define TALLY_EXITS_ENTRY_H
 
@@ -20,5 +20,19 @@ void observe_exit(struct vcpu *vcpu, u64 cycles);
 
 /* Called after VMLAUNCH or VMRESUME with the flags that the instruction left. Ends the run. */
 void vmx_instruction_failed(u64 flags, struct vcpu *vcpu);
+
+/* ---- stop.c ---- */
+
+/* For the start, once. */
+void stop_init(void);
+
+/*
+ * Has all other CPUs stop, for whoever has something to say that must not be torn; stop_guest()
+ * does it, too. False if one does not answer. The first CPU to come goes on, any other stops here.
+ */
+bool stop_other_cpus(struct vcpu *vcpu);
+
+/* Stops all CPUs, prints the report and ends the run in the way that the guest asked for. */
+__attribute__((noreturn)) void stop_guest(struct vcpu *vcpu);
 
 #endif

@@ -3,8 +3,7 @@
 #include "emulate/handlers.h"
 #include "exits/dump.h"
 #include "exits/entry.h"
-#include "exits/stop.h"
-#include "lib/fatal.h"
+#include "lib/print.h"
 
 /* The guest's state is the one from before the entry: nothing was saved. */
 enum exit_action exit_entry_failure(struct vcpu *vcpu)

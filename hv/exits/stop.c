@@ -1,4 +1,4 @@
-#include "exits/stop.h"
+#include "exits/entry.h"
 #include "lib/print.h"
 #include "platform/console.h"
 #include "platform/power.h"

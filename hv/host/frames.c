@@ -1,6 +1,6 @@
 #include "host/frames.h"
 
-#include "lib/fatal.h"
+#include "lib/print.h"
 #include "lib/string.h"
 
 static struct {

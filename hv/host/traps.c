@@ -1,6 +1,6 @@
 #include "host/traps.h"
 #include "host/cpu.h"
-#include "lib/fatal.h"
+#include "lib/print.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 #include "x86/registers.h"

@@ -1,4 +1,4 @@
-#include "lib/fatal.h"
+#include "lib/print.h"
 #include "x86/instructions.h"
 
 void (*fatal_handler)(const char *format, va_list arguments);

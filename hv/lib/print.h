@@ -25,4 +25,10 @@ void print_quoted(const char *text, size_t size);
  */
 size_t format_string(char *buffer, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* One line `tally: error: …` on serial and screen, then the run ends with VERDICT_TALLY_ERROR. */
+__attribute__((noreturn)) void fatal(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* What prints that line and ends the run: power_fatal(), once there is a console. */
+extern void (*fatal_handler)(const char *format, va_list arguments);
+
 #endif

@@ -15,7 +15,6 @@
  *   the mailbox empty and halts
  */
 #include "smp/smp.h"
-#include "lib/fatal.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "host/frames.h"

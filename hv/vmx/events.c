@@ -1,6 +1,6 @@
 #include "vmx/events.h"
 #include "host/traps.h"
-#include "lib/fatal.h"
+#include "lib/print.h"
 #include "vmx/advance.h"
 #include "vmx/guest_state.h"
 #include "vmx/live_state.h"

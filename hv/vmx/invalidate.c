@@ -1,5 +1,5 @@
 #include "vmx/invalidate.h"
-#include "lib/fatal.h"
+#include "lib/print.h"
 
 static u64 capabilities;
 

@@ -1,5 +1,5 @@
 #include "vcpu.h"
-#include "lib/fatal.h"
+#include "lib/print.h"
 #include "vmx/access.h"
 
 /* entry.asm loads these only when told to: the C calling convention keeps them. */

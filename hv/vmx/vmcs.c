@@ -1,6 +1,6 @@
 #include "vmx/vmcs.h"
 #include "host/traps.h"
-#include "lib/fatal.h"
+#include "lib/print.h"
 #include "host/frames.h"
 #include "host/paging.h"
 #include "vmx/access.h"

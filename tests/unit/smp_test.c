@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "smp/smp.h"
-#include "lib/fatal.h"
 #include "lib/print.h"
 #include "host/frames.h"
 #include "host/paging.h"
