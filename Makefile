@@ -89,7 +89,7 @@ LDFLAGS      := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecs
 
 # ---- Sources ---------------------------------------------------------------------------------------------
 
-TALLY_C   := $(filter-out hv/offsets.c hv/test/%,$(sort $(shell find hv -name '*.c' 2>/dev/null)))
+TALLY_C   := $(filter-out hv/offsets.c $(if $(COUNT_ACCESSES),,hv/stats/accesses.c) hv/test/%,$(sort $(shell find hv -name '*.c' 2>/dev/null)))
 TALLY_ASM := $(sort $(shell find boot hv -name '*.asm' 2>/dev/null))
 GUEST_C   := $(sort $(shell find guest -name '*.c' ! -path 'guest/linux/*'))
 GUEST_ASM := $(sort $(shell find guest -name '*.asm'))

@@ -67,9 +67,8 @@ bool stop_other_cpus(struct vcpu *vcpu)
     return all_stopped;
 }
 
-#define OTHER_LINES                                                                                \
-    7 /* of what is said at the end, when all is said; a triple fault takes five                   \
-       */
+/* What is said at the end, when all is said; a triple fault takes five. */
+#define OTHER_LINES 7
 
 void stop_guest(struct vcpu *vcpu)
 {
