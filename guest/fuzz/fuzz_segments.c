@@ -63,12 +63,6 @@ void fuzz_segment_load(struct snippet *s)
     with_register(s, 0, OPCODE_MOV_TO_SEGMENT, s->bits == 64 ? PICK(any) : PICK(unused), gpr);
 }
 
-/* No data of ring 0 in ring 3: docs/fuzz.md. */
-static u16 for_task(u16 selector, bool user)
-{
-    return user && selector == SELECTOR_DATA ? SELECTOR_USER_DATA : selector;
-}
-
 /* The other task goes on behind the instruction that switches to it. */
 static void random_task(struct snippet *s)
 {
@@ -86,10 +80,10 @@ static void random_task(struct snippet *s)
         .eflags = RFLAGS_FIXED | ((u32)fuzz_random() & ~(RFLAGS_VM | RFLAGS_IF | RFLAGS_TF)),
         .cs = user ? SELECTOR_USER_CODE32 : SELECTOR_CODE32,
         .ss = user ? SELECTOR_USER_DATA : SELECTOR_DATA,
-        .ds = for_task(PICK(data), user),
-        .es = for_task(PICK(data), user),
-        .fs = for_task(PICK(data), user),
-        .gs = for_task(PICK(data), user),
+        .ds = PICK(data),
+        .es = PICK(data),
+        .fs = PICK(data),
+        .gs = PICK(data),
         .ldt = fuzz_one_in(4) ? SELECTOR_LDT : 0,
         .trap = fuzz_one_in(8),
         .esp0 = (u32)(u64)legacy_stack_top,
@@ -100,8 +94,10 @@ static void random_task(struct snippet *s)
         s->task.gpr[i] = i == RSP ? LOW_STACK_TOP - 256 : (u32)fuzz_random();
     if (fuzz_one_in(4))
         s->task.eflags |= RFLAGS_TF;
-    if (fuzz_one_in(8))
+    if (fuzz_one_in(8)) {
         s->task.cs = PICK(bad_code);
+        s->task.ds = s->task.es = s->task.fs = s->task.gs = 0; /* which comes first? docs/fuzz.md */
+    }
     if (user && fuzz_one_in(8)) /* in ring 0 the fault itself would find no stack */
         s->task.ss = random_selector();
 }
