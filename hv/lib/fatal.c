@@ -9,6 +9,7 @@ void fatal(const char *format, ...)
     va_start(arguments, format);
     if (fatal_handler)
         fatal_handler(format, arguments);
+    va_end(arguments);
     for (;;) { /* so early that nobody could read it */
         cli();
         hlt();
