@@ -24,8 +24,8 @@ static bool find_header(const u8 *file, u64 size, struct multiboot_header *heade
 
 static bool recognized(const u8 *file, u64 size)
 {
-    struct multiboot_header header;
-    u64 offset;
+    struct multiboot_header header = {0};
+    u64 offset = 0;
     return find_header(file, size, &header, &offset);
 }
 
@@ -75,8 +75,8 @@ void ask_for_video(const struct loader *loader, u32 width, u32 height, u32 depth
 static bool read_header(struct loader *loader)
 {
     struct image *image = &loader->image;
-    struct multiboot_header header;
-    u64 offset;
+    struct multiboot_header header = {0};
+    u64 offset = 0;
     find_header(image->file, image->size, &header, &offset);
     u32 unknown = header.flags & REQUIRED_FLAGS & ~KNOWN_FLAGS;
     if (unknown)

@@ -19,8 +19,8 @@ static bool find_header(const u8 *file, u64 size, struct multiboot2_header *head
 
 static bool recognized(const u8 *file, u64 size)
 {
-    struct multiboot2_header header;
-    u64 offset;
+    struct multiboot2_header header = {0};
+    u64 offset = 0;
     return find_header(file, size, &header, &offset);
 }
 
@@ -156,9 +156,9 @@ static bool place_relocatable(struct loader *loader, const struct wishes *wishes
 static bool read_header(struct loader *loader)
 {
     struct image *image = &loader->image;
-    struct multiboot2_header header;
+    struct multiboot2_header header = {0};
     struct wishes wishes = {0};
-    u64 offset;
+    u64 offset = 0;
     find_header(image->file, image->size, &header, &offset);
     if (header.header_length > image->size - offset)
         return refuse(loader, "the kernel file is truncated within its multiboot 2 header");

@@ -6,7 +6,7 @@
 #define TOO_MANY_MODULES "the boot loader gave more than 256 modules"
 #define TOO_LONG                                                                                   \
     "the boot loader's information is too long: more than 64 KiB with all command lines"
-_Static_assert(MODULES_MAX == 256 && MEMORY_MAP_MAX == 512 && BOOT_INFO_POOL == 64 * KIB,
+_Static_assert(MODULES_MAX == 256 && MEMORY_MAP_MAX == 512 && BOOT_INFO_POOL == 0x10000,
                "the numbers in the messages");
 
 /* Zeroed bytes of the pool; NULL: it is full. */
