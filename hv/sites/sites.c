@@ -156,13 +156,21 @@ void record_exit(struct vcpu *vcpu, u64 cycles)
         record_trace(r->trace, vcpu, &key, cycles);
 }
 
-static u64 recorded_exits(const struct site_table *table, unsigned reason)
+static struct reason_counter recorded_sum(const struct site_table *table, unsigned reason)
 {
-    u64 sum = table->other[reason].count;
+    struct reason_counter sum = table->other[reason];
     for (u64 row = 0; row < table->rows; row++)
         if (table->site[row].key.what && table->site[row].key.reason == reason)
-            sum += table->site[row].counter.count;
+            counter_add(&sum, &table->site[row].counter);
     return sum;
+}
+
+/* What did not pass observe_exit(): cut off, or of a CPU that was taken out of VMX operation. */
+static void balance(struct site_table *table, unsigned reason, const struct reason_counter *counted)
+{
+    struct reason_counter sum = recorded_sum(table, reason);
+    table->other[reason].count += counted->count - sum.count;
+    table->other[reason].cycles += counted->cycles - sum.cycles;
 }
 
 void record_last_exits(struct vcpu *vcpu)
@@ -175,7 +183,6 @@ void record_last_exits(struct vcpu *vcpu)
     for (unsigned i = 0; i < run_facts->vcpus; i++) {
         struct site_table *table = window_copy(window, WINDOW_SITES, i);
         for (unsigned reason = 0; table && reason < REASON_SLOTS; reason++)
-            table->other[reason].count +=
-                statistics[i].reason[reason].count - recorded_exits(table, reason);
+            balance(table, reason, &statistics[i].reason[reason]);
     }
 }
