@@ -93,7 +93,8 @@ for way in interrupted:130 late:124; do
     like '^tally:  *30 IO_INSTRUCTION ' "status ${way#*:}: and the report"
     like '^{"tally":"end","exits":' "status ${way#*:}: the whole of it"
 done
-boot --iso "$B/tally.iso" --timeout 4
+"$top/tools/mkiso" -o "$scratch/echo.iso" -k "$kernel echo"
+boot --iso "$scratch/echo.iso" --timeout 4
 is "$status" 124 'no counters yet'
 like '^last-report: no counters of Tally' 'are told' "$errors"
 boot_defaults=(--native)
