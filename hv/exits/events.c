@@ -57,9 +57,7 @@ enum exit_action exit_exception_nmi(struct vcpu *vcpu)
 /* The guest's own EOI reaches the real APIC. */
 enum exit_action exit_external_interrupt(struct vcpu *vcpu)
 {
-    take_interrupt(vcpu);
-    sleep_on(vcpu);
-    return EXIT_RETRY;
+    return take_interrupt(vcpu);
 }
 
 enum exit_action exit_triple_fault(struct vcpu *vcpu)

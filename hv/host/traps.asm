@@ -107,17 +107,11 @@ unblock_nmi:
 interrupt_stubs:
 %assign vector 0
 %rep 256
-        push byte (vector ^ 0x80) - 0x80 ; as a signed byte: all stubs are of the same length
+        mov al, vector
         jmp near interrupt_taken
         align 8
 %assign vector vector + 1
 %endrep
-
-interrupt_taken:
-        pop rax
-        movzx eax, al
-        btr qword [rsp + 16], 9         ; RFLAGS.IF: one is enough
-        iretq
 
 ; int acknowledge_interrupt(void)
         global acknowledge_interrupt
@@ -127,6 +121,11 @@ acknowledge_interrupt:
         sti
         nop
         cli
+        jmp .end
+interrupt_taken:                        ; one is enough; IRET would let in another, and NMIs
+        movzx eax, al
+        mov rsp, [rsp + 24]             ; that of the STI, from the frame
+acknowledge_interrupt.end:
         lidt [trap_idtr]
         ret
 

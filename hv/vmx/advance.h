@@ -18,7 +18,7 @@ void pend_single_step(u64 rflags);
 /* RF in the guest's RFLAGS: no instruction breakpoint at the next entry's RIP. */
 static inline void set_resume_flag(void)
 {
-    vmwrite(GUEST_RFLAGS, vmread(GUEST_RFLAGS) | RFLAGS_RF);
+    vmwrite_unchecked(GUEST_RFLAGS, vmread(GUEST_RFLAGS) | RFLAGS_RF);
 }
 
 /* EXIT_RETRY for an instruction that is executed again after it exited: hardware has saved its RF

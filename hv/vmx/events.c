@@ -21,30 +21,32 @@ static bool entry_is_taken(void)
 }
 
 /* An event wakes a halted vCPU; hardware allows only some events to be injected into HLT. */
-static void wake_vcpu(struct vcpu *vcpu)
+static void inject(struct vcpu *vcpu, u32 info)
 {
     if (vcpu->halted) {
         vcpu->halted = vcpu->parked = false;
-        vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+        vmwrite_unchecked(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
     }
+    vmwrite_unchecked(VM_ENTRY_INTERRUPTION_INFO, info | INTERRUPTION_VALID);
+}
+
+static void inject_with_error_code(struct vcpu *vcpu, u32 info, u32 error_code)
+{
+    inject(vcpu, info);
+    if (info & INTERRUPTION_ERROR_CODE)
+        vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, error_code & 0xFFFF); /* 31:16 must be 0 */
 }
 
 void inject_event(struct vcpu *vcpu, u32 info, u32 error_code, u32 instruction_length)
 {
-    wake_vcpu(vcpu);
-    vmwrite(VM_ENTRY_INTERRUPTION_INFO, info | INTERRUPTION_VALID);
-    if (info & INTERRUPTION_ERROR_CODE)
-        vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, error_code & 0xFFFF); /* 31:16 must be 0 */
+    inject_with_error_code(vcpu, info, error_code);
     if (is_software_event(info))
         vmwrite(VM_ENTRY_INSTRUCTION_LENGTH, instruction_length);
 }
 
-static bool has_error_code(enum exception_vector vector)
-{
-    return (BIT(VECTOR_DF) | BIT(VECTOR_TS) | BIT(VECTOR_NP) | BIT(VECTOR_SS) | BIT(VECTOR_GP) |
-            BIT(VECTOR_PF) | BIT(VECTOR_AC) | BIT(VECTOR_CP)) &
-           BIT(vector);
-}
+#define WITH_ERROR_CODE                                                                            \
+    (BIT(VECTOR_DF) | BIT(VECTOR_TS) | BIT(VECTOR_NP) | BIT(VECTOR_SS) | BIT(VECTOR_GP) |          \
+     BIT(VECTOR_PF) | BIT(VECTOR_AC) | BIT(VECTOR_CP))
 
 enum outcome { SECOND_ALONE, DOUBLE_FAULT, SHUTDOWN };
 enum exception_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, ABORT };
@@ -93,11 +95,11 @@ static enum exit_action inject_hardware_exception(struct vcpu *vcpu, enum except
                                                   u32 error_code)
 {
     u32 info = vector | TYPE_HARDWARE_EXCEPTION << INTERRUPTION_TYPE_SHIFT;
-    if (has_error_code(vector) && (vmread(GUEST_CR0) & CR0_PE))
+    if ((BIT(vector) & WITH_ERROR_CODE) && (vmread(GUEST_CR0) & CR0_PE))
         info |= INTERRUPTION_ERROR_CODE;
-    if (vector != VECTOR_DB && vector != VECTOR_MC)
+    if (!(BIT(vector) & (BIT(VECTOR_DB) | BIT(VECTOR_MC))))
         set_resume_flag();
-    inject_event(vcpu, info, error_code, 0);
+    inject_with_error_code(vcpu, info, error_code);
     return EXIT_RETRY;
 }
 
@@ -187,7 +189,7 @@ bool deliver_waiting_events(struct vcpu *vcpu)
     if (vcpu->interrupt_waits && can_take_interrupt()) {
         int vector = take_waiting(vcpu);
         if (vector >= 0) {
-            inject_event(vcpu, (u32)vector, 0, 0); /* type 0: external interrupt */
+            inject(vcpu, (u32)vector); /* type 0: external interrupt */
             injected = true;
         }
     }
@@ -200,17 +202,21 @@ bool deliver_waiting_events(struct vcpu *vcpu)
  * TPR or look at the request in the APIC. So the exit does not acknowledge; meanwhile the interrupt
  * would cause the same exit again, and the window's exit takes its place.
  */
-void take_interrupt(struct vcpu *vcpu)
+enum exit_action take_interrupt(struct vcpu *vcpu)
 {
-    if (can_take_interrupt()) {
+    if (likely(can_take_interrupt())) {
         int vector = acknowledge_interrupt();
-        if (vector >= 0)
-            inject_event(vcpu, (u32)vector, 0, 0);
-        return;
+        if (likely(vector >= 0)) {
+            inject(vcpu, (u32)vector);
+            return EXIT_RETRY;
+        }
+    } else {
+        vcpu->interrupt_waits = true;
+        set_external_interrupt_exiting(vcpu, false);
+        set_interrupt_window(vcpu, true);
     }
-    vcpu->interrupt_waits = true;
-    set_external_interrupt_exiting(vcpu, false);
-    set_interrupt_window(vcpu, true);
+    sleep_on(vcpu);
+    return EXIT_RETRY;
 }
 
 /* A #DB that is pending comes before an NMI, and an entry that injects one would drop it. SDM
@@ -229,7 +235,7 @@ bool queue_nmis(struct vcpu *vcpu, u32 count)
         count = most;
     bool now = count && can_take_nmi();
     if (now)
-        inject_event(vcpu, VECTOR_NMI | TYPE_NMI << INTERRUPTION_TYPE_SHIFT, 0, 0);
+        inject(vcpu, VECTOR_NMI | TYPE_NMI << INTERRUPTION_TYPE_SHIFT);
     vcpu->guest_nmis = (u8)(count - now);
     set_nmi_window(vcpu, vcpu->guest_nmis || vcpu->machine_check);
     return now;

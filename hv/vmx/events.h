@@ -36,8 +36,9 @@ void inject_event(struct vcpu *vcpu, u32 info, u32 error_code, u32 instruction_l
 void redeliver_event(struct vcpu *vcpu);
 
 /* An external interrupt is there, not acknowledged: taken and injected now or, with
- * external-interrupt exiting off until then, as soon as the guest can take it. */
-void take_interrupt(struct vcpu *vcpu);
+ * external-interrupt exiting off until then, as soon as the guest can take it. Returns what the
+ * handler should return. */
+enum exit_action take_interrupt(struct vcpu *vcpu);
 
 /* Injects the NMI or the interrupt that waits if the guest can take it now, and has an exit made at
  * the next window if not. Whether one was injected. */
