@@ -120,6 +120,7 @@ static void run_families(void)
             continue;
         family_begin(families[i].name);
         families[i].run();
+        family_end();
     }
 }
 

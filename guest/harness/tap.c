@@ -5,18 +5,41 @@
 #include "kernel/statistics.h"
 #include "tally.h"
 
-static u32 tests, failures;
+static u32 tests, failures, skips;
 static const char *family = "";
+static struct {
+    u32 tests, failures, skips, exits;
+} before;
+
+/* Exits so far, without those that the console's ports make. */
+static u32 exits_of_tests(void)
+{
+    return under_tally() ? all_exits() - console_accesses() : 0;
+}
 
 void family_begin(const char *name)
 {
+    if (!*family)
+        note("passed  failed  skipped     exits  family");
     family = name;
+    before.tests = tests;
+    before.failures = failures;
+    before.skips = skips;
+    before.exits = exits_of_tests();
+}
+
+void family_end(void)
+{
+    u32 failed = failures - before.failures, skipped = skips - before.skips;
+    note("%6u  %6u  %7u  %8u  %s", tests - before.tests - failed - skipped, failed, skipped,
+         under_tally() ? exits_of_tests() - before.exits - FAMILY_END_CPUIDS : 0, family);
 }
 
 static bool result(bool passed, const char *kind, const char *why_skipped, const char *format,
                    __builtin_va_list arguments)
 {
     tests++;
+    skips += why_skipped != NULL;
     if (!passed)
         failures++;
     else if (option_given("quiet"))
@@ -98,7 +121,7 @@ _Noreturn static void end_run(enum exit_verdict verdict)
 void finish(void)
 {
     print("1..%u\n", tests);
-    note("%u passed, %u failed", tests - failures, failures);
+    note("%u passed, %u failed, %u skipped", tests - failures - skips, failures, skips);
     end_run(failures || !tests ? VERDICT_FAILED : VERDICT_PASSED);
 }
 

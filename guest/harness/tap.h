@@ -6,6 +6,10 @@
 
 /* Starts the family that the following tests' names carry. */
 void family_begin(const char *name);
+/* A line about it: tests, and exits of all vCPUs without those of the console's ports; none bare.
+ */
+void family_end(void);
+#define FAMILY_END_CPUIDS 1
 
 /*
  * One line each. The transcript is the same bare and under every profile of Tally, but for tests

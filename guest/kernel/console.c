@@ -15,6 +15,18 @@ enum uart { UART_DATA = 0, UART_IER = 1, UART_FCR = 2, UART_LCR = 3, UART_MCR = 
 
 static char line[512];
 static u32 line_length;
+static u32 accesses;
+
+u32 console_accesses(void)
+{
+    return accesses;
+}
+
+static u8 read_status(void)
+{
+    accesses++;
+    return inb(COM1 + UART_LSR);
+}
 
 void console_init(void)
 {
@@ -31,8 +43,9 @@ static void flush_line(void)
 {
     for (u32 i = 0; i < line_length; i++) {
         if (i % FIFO_SIZE == 0)
-            while (!(inb(COM1 + UART_LSR) & LSR_HOLDING_EMPTY))
+            while (!(read_status() & LSR_HOLDING_EMPTY))
                 ;
+        accesses++;
         outb(COM1 + UART_DATA, (u8)line[i]);
     }
     line_length = 0;
@@ -40,7 +53,7 @@ static void flush_line(void)
 
 void console_drain(void)
 {
-    while (!(inb(COM1 + UART_LSR) & LSR_ALL_SENT))
+    while (!(read_status() & LSR_ALL_SENT))
         ;
 }
 

@@ -7,6 +7,8 @@
 void console_init(void);
 /* Waits until the last letter has left. */
 void console_drain(void);
+/* Accesses to its ports so far: each is an exit under Tally, in every profile. */
+u32 console_accesses(void);
 
 /*
  * Knows %s %c %u %x (32 bits), %lu %lx (64 bits) and %%, with an optional width, zero-padded by a
