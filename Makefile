@@ -205,7 +205,7 @@ force:
 
 # ---- Run -------------------------------------------------------------------------------------------------
 
-RUN_VARIABLES := PLATFORM GUEST KERNEL MODULES OPTIONS CPU CPUS MEM TIMEOUT INTERACTIVE \
+RUN_VARIABLES := PLATFORM GUEST KERNEL MODULES OPTIONS CPU CPUS MEM TIMEOUT INTERACTIVE VERBOSE \
     APPEND INITRD LINUX_IMAGE
 export $(RUN_VARIABLES)
 # Building before a run is quiet, and uses every processor unless the user said otherwise. Of two at a time in
@@ -335,6 +335,7 @@ help:  ## this list
 #   LINUX_IMAGE  GUEST=linux: Debian's cloud (default) or plain kernel
 #   TIMEOUT      seconds until a run is given up (300; 0: never)
 #   INTERACTIVE  1: what you type goes to the guest's console; so it is with GUEST=linux at a terminal (0: not)
+#   VERBOSE      1: the guest test kernel's every test, not a line a family
 #   B            where to build (build);  V  1: show the commands
 #   COUNT_ACCESSES  1: Tally counts its own VMREADs and VMWRITEs, too (docs/nested.md)
 #   CC           gcc or clang;  CROSS_COMPILE  prefix of the tools, for example x86_64-elf-

@@ -56,7 +56,7 @@ spawn -noecho $top/tools/run --platform $platform --native --interactive --kerne
 expect "command line"
 send "\x1d"
 expect eof
-puts "status [lindex [wait] 3]"
+puts "\nstatus [lindex [wait] 3]"
 END
     like '^status 130' "$platform: Ctrl-] ends the run"
 done
@@ -84,6 +84,7 @@ for platform in bochs tcg; do
     ok $? "$platform: and the counters are read from the machine's memory" || diag "$(diff "$console" "$scratch/expected")"
 done
 for way in interrupted:130 late:124; do
+    : >"$console"               # the last machine was ready, too
     "$top/tools/run" --platform bochs --options 'exits=kvm stats=table,json' --kernel "$kernel echo" --timeout 60 \
         >"$console" 2>"$errors" &
     for _ in {1..600}; do ! grep -q '^ready' "$console" || break; sleep 0.1; done
@@ -98,6 +99,36 @@ boot --iso "$scratch/echo.iso" --timeout 4
 is "$status" 124 'no counters yet'
 like '^last-report: no counters of Tally' 'are told' "$errors"
 boot_defaults=(--native)
+
+# Of the guest test kernel a person sees what failed and a line a family; the log has all. A platform of the test's own.
+tree=$scratch/tree iso=$B/tally.iso
+mkdir -p "$tree/build"
+cp -r "$top/tools" "$tree"
+cp "$B/explain" "$tree/build"
+touch "$tree/build/guest.elf"
+cat >"$tree/tools/platform-fake" <<'END'
+#!/bin/bash
+printf '%s\r\n' 'TAP version 13' '# passed  failed' 'ok 1 - io: a' 'not ok 2 - io: b' '# why' 'okay' ' ok 3' '#      1       1'
+printf 'ok 4 - the last words'
+echo 11 >"$RUN_DIR/value"
+[ -z "$TALLY_TEST_WAIT" ] || exec sleep 60
+END
+chmod +x "$tree/tools/platform-fake"
+fake() { env B="$tree/build" PLATFORM=fake timeout 100 "$tree/tools/run" --environment --native --iso "$iso" "$@" 2>"$errors"; }
+GUEST='' fake --log "$scratch/console.log" >"$console"
+is $? 1 'a guest test kernel with a failed test: the verdict'
+is "$(tr -d '\r' <"$console")" "$(printf '%s\n' 'TAP version 13' '# passed  failed' 'not ok 2 - io: b' '# why' okay ' ok 3' '#      1       1')" \
+    'tests that passed are not shown, all else is'
+like 'with each test that passed; VERBOSE=1 shows them here$' 'which is told' "$errors"
+is "$(grep -c . "$scratch/console.log") $(tail -n 1 "$scratch/console.log")" '9 ok 4 - the last words' 'and kept'
+VERBOSE=1 fake >"$console"
+cmp -s "$console" "$scratch/console.log"
+ok $? 'VERBOSE=1 shows every byte'
+KERNEL=$kernel fake >"$console"
+cmp -s "$console" "$scratch/console.log"
+ok $? 'as is shown of any other kernel'
+TALLY_TEST_WAIT=1 fake | head -n 2 >"$console"
+is "${PIPESTATUS[0]} $(wc -l <"$console")" '3 2' 'a reader that goes away ends such a run, too'
 
 for verdict in 10 11 12; do
     boot --platform tcg --kernel "$kernel verdict=$verdict"
