@@ -18,11 +18,11 @@
 
 static u32 aids; /* enum test_aid: those asked for */
 
-STEP_IN(bool, options_parse, struct options *options, const char *line, char *error, size_t size)
+STEP_IN(const char *, options_parse, struct options *options, const char *line)
 {
-    bool parsed = __real_options_parse(options, line, error, size);
+    const char *problem = __real_options_parse(options, line);
     aids = options->test;
-    return parsed;
+    return problem;
 }
 
 /* Another CPU reads its own, to compare them with the boot CPU's. */
