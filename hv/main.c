@@ -26,6 +26,7 @@
 #include "vmx/bitmaps.h"
 #include "vmx/capabilities.h"
 #include "vmx/controls.h"
+#include "vmx/time_limit.h"
 #include "smp/kick.h"
 #include "memory/memory.h"
 #include "vmx/vmcs.h"
@@ -204,8 +205,9 @@ static void prepare_the_exits(void)
     make_the_window();
 }
 
-static void start_counting(void)
+static void start_counting(struct vcpu *boot)
 {
+    stop_if(time_limit_set(boot, options.end, tsc_khz()));
     if (COUNT_ACCESSES)
         accesses_belong_to(NO_SLOT);
     if (options.sample_ms)
@@ -287,6 +289,6 @@ void main(u32 magic, u32 information)
     start_the_other_cpus();                        /* their vCPUs wait for a SIPI */
     vmcs_set_start_state(&cpu->vcpu, &start);      /* the boot CPU's registers */
     console_hand_over();                           /* COM1 and the screen are the guest's */
-    start_counting();                              /* the first TSC of the run */
+    start_counting(&cpu->vcpu);                    /* the first TSC of the run */
     vcpu_run(&cpu->vcpu);                          /* VMLAUNCH; from here on only exits */
 }

@@ -53,6 +53,7 @@ static const struct option option_table[] = {
     {"announce", ONE,    offsetof(struct options, announce),  .choices = yes_no},
     {"caps",     FLAG,   offsetof(struct options, caps),      NULL, 0},
     {"cpus",     NUMBER, offsetof(struct options, cpus),      .max = 256},
+    {"end",      NUMBER, offsetof(struct options, end),       .max = 1000000},
     {"sample",   NUMBER, offsetof(struct options, sample_ms), .max = 60000},
     {"sites",    SET,    offsetof(struct options, sites),     .choices = sites,  .max = SITES_MAX},
     {"trace",    SET,    offsetof(struct options, trace),     .choices = traces, .max = TRACE_MAX},

@@ -26,6 +26,7 @@ struct options {
     u32 announce;  /* announce=yes|no: show a hypervisor in CPUID; 1 or 0 */
     u32 caps;      /* caps: print the VMX capabilities and stop; 1 or 0 */
     u32 cpus;      /* cpus=N: at most so many; 0 = all */
+    u32 end;       /* end=SECONDS: of the boot CPU in the guest; 0 = no limit */
     u32 sample_ms; /* sample=MS: time line; 0 = off */
     u32 sites;     /* sites=on|N|user: rows of each CPU's table, and SITES_USER_RIPS; 0 = off */
     u32 trace;     /* trace=MIB[,last]: of all CPUs, and TRACE_LAST; 0 = off */

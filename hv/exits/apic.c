@@ -3,6 +3,7 @@
  * The guest owns the real APIC, so each ends by giving the machine back to it.
  */
 #include "emulate/handlers.h"
+#include "vmx/time_limit.h"
 
 static void switch_off(struct vcpu *vcpu, u32 proc2)
 {
@@ -48,6 +49,8 @@ enum exit_action exit_apic_write(struct vcpu *vcpu)
 
 enum exit_action exit_preemption_timer(struct vcpu *vcpu)
 {
+    if (time_limit_reached())
+        return EXIT_STOP;
     sleep_on(vcpu);
     return EXIT_RETRY;
 }

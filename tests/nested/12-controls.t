@@ -4,11 +4,12 @@
 . "$(dirname "$0")/guest.sh"
 [ "${NESTED:-}" = long ] || skip_all 'only make test-nested takes the time'
 
-# Options for -cpu host; the status of QEMU (33: all passed, 37: refused); what a line of the console says
+# Options for -cpu host; the status of QEMU (33: all passed, 37: refused); what a line of the console says; words for Tally
 options=(
     'vmx-vpid=off|33|this CPU does not have: enable VPID,'
     'vmx-eptad=off|33|passed'
     'vmx-preemption-timer=off|33|passed'
+    'vmx-preemption-timer=off|37|error: end=: this CPU cannot: activate VMX-preemption timer|end=1'
     'vmx-activity-hlt=off|33|passed'
     'vmx-invvpid-all-context=off|33|passed'
     'vmx-msr-bitmap=off|33|passed'
@@ -24,15 +25,16 @@ options=(
     'vmx-ept-2mb=off,vmx-ept-1gb=off|37|error: this CPU cannot: EPT pages of 2 MiB'
 )
 for i in "${!options[@]}"; do
-    by_loader "$i" all "${few%,*}" "$lean -cpu host,${options[i]%%|*}"
+    IFS='|' read -r option _ _ words <<<"${options[i]}"
+    by_loader "$i" "all $words" "${few%,*}" "$lean -cpu host,$option"
 done
 sed -i 's/ -cpu host / /' "$jobs"       # what is left is the second one
 tests/nested/run -t 300 -o "$scratch/results" "$jobs" 2>"$errors"
 ok $? 'the L0 ran all jobs' || note "$(tail -n 20 "$errors")"
 for i in "${!options[@]}"; do
-    IFS='|' read -r option verdict line <<<"${options[i]}"
+    IFS='|' read -r option verdict line words <<<"${options[i]}"
     tr -d '\r' <"$scratch/results/$i.out" >"$console" 2>/dev/null || : >"$console"
-    is "$(cat "$scratch/results/$i.status" 2>/dev/null)" "$verdict" "$option: verdict"
-    like "^(tally: |# .* )$line" "$option: Tally says what it misses, or runs without"
+    is "$(cat "$scratch/results/$i.status" 2>/dev/null)" "$verdict" "$option $words: verdict"
+    like "^(tally: |# .* )$line" "$option $words: Tally says what it misses, or runs without"
 done
 done_testing

@@ -9,6 +9,8 @@
 #include <stdio.h>
 
 #include "smp/kick.h"
+#include "vmx/capabilities.h"
+#include "vmx/time_limit.h"
 
 #define LENGTH 3 /* of an instruction that no exit may step over */
 
@@ -149,6 +151,46 @@ static void armed_controls_are_switched_off(void **state)
     }
 }
 
+static void the_guest_has_its_time(void **state)
+{
+    (void)state;
+    start(EXIT_PREEMPTION_TIMER, 0, LENGTH);
+    vmx_capabilities.misc = 3; /* the timer counts every 8 ticks */
+    assert_null(time_limit_set(&fake_vcpu, 8, 0xFFFFFFFF / 1000 + 7));
+    assert_true(fake_get(PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER);
+    assert_true(fake_get(VM_EXIT_CONTROLS) & EXIT_SAVE_PREEMPTION_TIMER);
+    assert_int_equal(fake_get(PIN_BASED_CONTROLS), fake_vcpu.controls.pin);
+    assert_int_equal(fake_get(VM_EXIT_CONTROLS), fake_vcpu.controls.exit);
+    assert_int_equal(fake_get(VMX_PREEMPTION_TIMER_VALUE), 0xFFFFFFFF);
+
+    fake_vcpu.halted = true;
+    assert_resumed();
+    assert_int_equal(fake_get(VMX_PREEMPTION_TIMER_VALUE), 7 * 1000 - 0xFFFFFFFF % 1000);
+    assert_int_equal(fake_get(GUEST_ACTIVITY_STATE), ACTIVITY_HLT);
+    fake_exit(EXIT_PREEMPTION_TIMER, 0, LENGTH);
+    assert_false(fake_dispatch());
+}
+
+static void a_time_that_cannot_be_measured(void **state)
+{
+    (void)state;
+    start(EXIT_PREEMPTION_TIMER, 0, LENGTH);
+    vmx_capabilities.word[WORD_PIN].allowed &= ~(u32)PIN_PREEMPTION_TIMER;
+    vmx_capabilities.word[WORD_EXIT].allowed &= ~(u32)EXIT_SAVE_PREEMPTION_TIMER;
+    assert_string_equal(
+        time_limit_set(&fake_vcpu, 1, 1),
+        "end=: this CPU cannot: activate VMX-preemption timer (pin-based control 6)");
+    vmx_capabilities.word[WORD_PIN].allowed |= PIN_PREEMPTION_TIMER;
+    assert_string_equal(
+        time_limit_set(&fake_vcpu, 1, 1),
+        "end=: this CPU cannot: save VMX-preemption timer value (VM-exit control 22)");
+    vmx_capabilities.word[WORD_EXIT].allowed |= EXIT_SAVE_PREEMPTION_TIMER;
+    assert_string_equal(time_limit_set(&fake_vcpu, 1, 0),
+                        "end=: nothing tells the rate of this CPU's TSC");
+    assert_null(time_limit_set(&fake_vcpu, 0, 0));
+    assert_int_equal(fake_total_writes(), 0);
+}
+
 static void xsaves_runs_by_itself(void **state)
 {
     (void)state;
@@ -241,6 +283,8 @@ int main(void)
         cmocka_unit_test(init_and_sipi_start_a_cpu_anew),
         cmocka_unit_test(sipi_alone),
         cmocka_unit_test(armed_controls_are_switched_off),
+        cmocka_unit_test(the_guest_has_its_time),
+        cmocka_unit_test(a_time_that_cannot_be_measured),
         cmocka_unit_test(xsaves_runs_by_itself),
         cmocka_unit_test(xsaves_of_an_observed_vcpu),
         cmocka_unit_test(attempts_at_own_memory_are_named),

@@ -13,7 +13,7 @@
 /* As the test image has them. */
 const struct choice test_aids[] = {{"mtf", 1}, {"pml", 2}, {"spp", 4}, {0}};
 
-#define WORDS "exits= stats= msr= announce= caps cpus= sample= sites= trace= test="
+#define WORDS "exits= stats= msr= announce= caps cpus= end= sample= sites= trace= test="
 
 static struct options parse(const char *command_line)
 {
@@ -41,6 +41,7 @@ static void defaults_hold(void **state)
         assert_true(o.announce);
         assert_false(o.caps);
         assert_int_equal(o.cpus, 0);
+        assert_int_equal(o.end, 0);
         assert_int_equal(o.sample_ms, 0);
         assert_int_equal(o.test, 0);
     }
@@ -63,6 +64,7 @@ static void every_word_is_understood(void **state)
     assert_int_equal(parse("cpus=1").cpus, 1);
     assert_int_equal(parse("cpus=90").cpus, 90);
     assert_int_equal(parse("cpus=0256").cpus, 256);
+    assert_int_equal(parse("end=1000000").end, 1000000);
     assert_int_equal(parse("sample=60000").sample_ms, 60000);
     assert_int_equal(parse("sites=on").sites, DEFAULT_SITES);
     assert_int_equal(parse("sites=512,user").sites, 512 | SITES_USER_RIPS);
