@@ -8,6 +8,7 @@
 #include "features.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "load/disk.h"
 #include "load/load.h"
 #include "host/frames.h"
 #include "host/paging.h"
@@ -62,8 +63,11 @@ static void read_what_the_loader_told(u32 magic, u32 information)
     console_choose_screen(&info); /* what was told before the problem may do */
     stop_if(problem);
     stop_if(options_parse(&options, info.command_line));
-    if (!info.module_count && !options.caps)
-        fatal("no guest: give a kernel as the first module (GRUB: module, QEMU: -initrd)");
+    if (!info.module_count && !options.caps && !options.boot)
+        fatal("no guest: give a kernel as the first module (GRUB: module, QEMU: -initrd), or "
+              "boot=next for the system on the disk");
+    if (info.module_count && options.boot)
+        fatal("two guests: a module and the system on the disk (boot=); give one of them");
 }
 
 /* Every BIOS begins with a far jump at the reset vector below 1 MiB. */
@@ -170,7 +174,11 @@ static void load_the_guest(void)
 {
     guest_map = info.map;
     memory_map_set(&guest_map, own.base, own.size, MEMORY_RESERVED);
-    if (!load_guest(&info, &guest_map, own.base, own.size, &start, error, sizeof(error)))
+    if (options.boot)
+        stop_if(load_disk(&info, &guest_map,
+                          options.boot == BOOT_NEXT ? NEXT_DISK : options.boot - BOOT_DISK,
+                          &start));
+    else if (!load_guest(&info, &guest_map, own.base, own.size, &start, error, sizeof(error)))
         fatal("%s", error);
 }
 

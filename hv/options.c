@@ -42,6 +42,9 @@ static const struct choice sites[] = {
 static const struct choice traces[] = {
     {"last", TRACE_LAST}, {0},
 };
+static const struct choice boots[] = {
+    {"next", BOOT_NEXT}, {"disk:N", BOOT_DISK}, {0},
+};
 static const struct choice yes_no[] = {
     {"yes", true}, {"no", false}, {0},
 };
@@ -57,6 +60,7 @@ static const struct option option_table[] = {
     {"sample",   NUMBER, offsetof(struct options, sample_ms), .max = 60000},
     {"sites",    SET,    offsetof(struct options, sites),     .choices = sites,  .max = SITES_MAX},
     {"trace",    SET,    offsetof(struct options, trace),     .choices = traces, .max = TRACE_MAX},
+    {"boot",     ONE,    offsetof(struct options, boot),      .choices = boots},
     {"test",     SET,    offsetof(struct options, test),      .choices = test_aids},
 };
 /* clang-format on */
@@ -148,12 +152,30 @@ static struct word cut_piece(struct word *rest, const char *separators)
     return piece;
 }
 
-static const struct choice *find_choice(const struct choice *choices, struct word word)
+/* Whether a word is the name of a choice, whose N stands for a digit. */
+static bool word_fits(struct word word, const char *name, u32 *digit)
 {
-    for (const struct choice *c = choices; c && c->name; c++)
-        if (word_is(word, c->name))
-            return c;
-    return NULL;
+    *digit = 0;
+    for (int i = 0; i < word.length; i++) {
+        char c = word.text[i];
+        if (name[i] == 'N' && c >= '0' && c <= '9')
+            *digit = c - '0';
+        else if (name[i] == 'N' || name[i] != c)
+            return false;
+    }
+    return name[word.length] == '\0';
+}
+
+static bool find_choice(const struct choice *choices, struct word word, u32 *value)
+{
+    u32 digit;
+    for (const struct choice *c = choices; c && c->name; c++) {
+        if (!word_fits(word, c->name, &digit))
+            continue;
+        *value = c->value + digit;
+        return true;
+    }
+    return false;
 }
 
 static bool parse_number(const struct option *option, struct word value, u32 *number)
@@ -175,10 +197,10 @@ static bool parse_set(const struct option *option, struct word value, u32 *set)
     *set = 0;
     do {
         more = has_letter(value, ',');
+        u32 number;
         struct word piece = cut_piece(&value, ",");
-        const struct choice *choice = find_choice(option->choices, piece);
-        u32 number = choice ? choice->value : 0;
-        if (!choice && !(option->max && parse_number(option, piece, &number)))
+        if (!find_choice(option->choices, piece, &number) &&
+            !(option->max && parse_number(option, piece, &number)))
             return false;
         *set |= number;
     } while (more);

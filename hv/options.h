@@ -19,6 +19,9 @@ extern const struct choice test_aids[] __attribute__((weak));
 #define TRACE_MAX 2048u
 #define TRACE_LAST (1u << 31) /* the newest exits are kept, not the oldest */
 
+#define BOOT_DISK 1u /* and the disk's number */
+#define BOOT_NEXT 0x100u
+
 struct options {
     u32 profile;   /* exits=minimal|kvm|all, default kvm: enum tally_profile */
     u32 report;    /* stats=table|json|none, or several with commas: enum report_format */
@@ -30,6 +33,7 @@ struct options {
     u32 sample_ms; /* sample=MS: time line; 0 = off */
     u32 sites;     /* sites=on|N|user: rows of each CPU's table, and SITES_USER_RIPS; 0 = off */
     u32 trace;     /* trace=MIB[,last]: of all CPUs, and TRACE_LAST; 0 = off */
+    u32 boot;      /* boot=next|disk:N: BOOT_NEXT, or BOOT_DISK + N; 0: the guest is a module */
     u32 test;      /* test=NAME[,NAME]: enum test_aid; 0 but in the test image */
 };
 

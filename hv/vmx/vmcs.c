@@ -1,6 +1,8 @@
 #include "vmx/vmcs.h"
 #include "host/traps.h"
 #include "lib/print.h"
+#include "lib/string.h"
+#include "tally.h"
 #include "host/frames.h"
 #include "host/paging.h"
 #include "vmx/access.h"
@@ -16,6 +18,9 @@
 
 const char *vmx_check(void)
 {
+    struct cpuid_result below = cpuid(LEAF_HYPERVISOR, 0);
+    if (memcmp(&below.ebx, TALLY_SIGNATURE, 12) == 0)
+        return "Tally runs on this machine already, and has no VMX for a second one";
     if (!(cpuid(1, 0).ecx & CPUID_1_ECX_VMX))
         return "this CPU has no VMX; use an Intel CPU with VT-x, or an emulator that offers it";
     u64 control = rdmsr(IA32_FEATURE_CONTROL);
@@ -184,37 +189,51 @@ static void set_control_registers(struct vcpu *vcpu, u64 cr0)
     vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
 }
 
-void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start)
+static void set_segments(const struct segment_state *code, const struct segment_state *data)
+{
+    set_segment(CS, code);
+    for (enum segment s = ES; s <= GS; s++)
+        if (s != CS)
+            set_segment(s, data);
+    set_tables_and_system_segments();
+}
+
+static void set_real_mode_segments(u16 selector, u64 base)
+{
+    const struct segment_state code = {selector, AR_CODE, 0xFFFF, base};
+    const struct segment_state data = {0, AR_DATA, 0xFFFF, 0};
+    set_segments(&code, &data);
+}
+
+static void set_flat_segments(const struct guest_start *start)
 {
     const struct segment_state code = {start->code_selector, AR_CODE | AR_DB | AR_G, ~0u, 0};
     const struct segment_state data = {start->data_selector, AR_DATA | AR_DB | AR_G, ~0u, 0};
-    set_segment(CS, &code);
-    for (enum segment s = ES; s <= GS; s++)
-        if (s != CS)
-            set_segment(s, &data);
-    set_tables_and_system_segments();
+    set_segments(&code, &data);
     vmwrite(GUEST_GDTR_BASE, start->gdt_base);
     vmwrite(GUEST_GDTR_LIMIT, start->gdt_limit);
-    set_control_registers(vcpu, CR0_PE | CR0_ET);
+}
+
+void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start)
+{
+    if (start->real_mode)
+        set_real_mode_segments(0, 0);
+    else
+        set_flat_segments(start);
+    set_control_registers(vcpu, start->real_mode ? CR0_ET : CR0_PE | CR0_ET);
     vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
     vmwrite(GUEST_RIP, start->entry);
     vmwrite(GUEST_RSP, start->esp);
     vcpu->gpr[RAX] = start->eax;
     vcpu->gpr[RBX] = start->ebx;
     vcpu->gpr[RSI] = start->esi;
-    vcpu->gpr[RDX] = 0; /* INIT leaves the processor's signature there */
+    vcpu->gpr[RDX] = start->edx; /* INIT has left the processor's signature there */
     vcpu->presence = RUNS;
 }
 
 void vmcs_set_init_state(struct vcpu *vcpu)
 {
-    const struct segment_state code = {0xF000, AR_CODE, 0xFFFF, 0xFFFF0000};
-    const struct segment_state data = {0, AR_DATA, 0xFFFF, 0};
-    set_segment(CS, &code);
-    for (enum segment s = ES; s <= GS; s++)
-        if (s != CS)
-            set_segment(s, &data);
-    set_tables_and_system_segments();
+    set_real_mode_segments(0xF000, 0xFFFF0000);
     set_control_registers(vcpu, CR0_ET | (read_cr0() & (CR0_CD | CR0_NW)));
     vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
     vmwrite(GUEST_RIP, 0xFFF0);

@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,7 +14,7 @@
 /* As the test image has them. */
 const struct choice test_aids[] = {{"mtf", 1}, {"pml", 2}, {"spp", 4}, {0}};
 
-#define WORDS "exits= stats= msr= announce= caps cpus= end= sample= sites= trace= test="
+#define WORDS "exits= stats= msr= announce= caps cpus= end= sample= sites= trace= boot= test="
 
 static struct options parse(const char *command_line)
 {
@@ -69,6 +70,10 @@ static void every_word_is_understood(void **state)
     assert_int_equal(parse("sites=on").sites, DEFAULT_SITES);
     assert_int_equal(parse("sites=512,user").sites, 512 | SITES_USER_RIPS);
     assert_int_equal(parse("trace=16,last").trace, 16 | TRACE_LAST);
+    assert_int_equal(parse("").boot, 0);
+    assert_int_equal(parse("boot=next").boot, BOOT_NEXT);
+    assert_int_equal(parse("boot=disk:0").boot, BOOT_DISK);
+    assert_int_equal(parse("boot=disk:9").boot, BOOT_DISK + 9);
     assert_int_equal(parse("test=mtf").test, 1);
     assert_int_equal(parse("test=pml,spp,pml").test, 6);
 
@@ -118,6 +123,14 @@ static void mistakes_are_named(void **state)
     refused("sample=60001", "sample=60001: valid are 0 to 60000");
     refused("sites=off", "sites=off: valid are 0 to 1048576, on, user");
     refused("trace=2049", "trace=2049: valid are 0 to 2048, last");
+    static const char *const boots[] = {
+        "boot=",        "boot=disk",   "boot=disk:", "boot=disk:N", "boot=disk:a",
+        "boot=disk:10", "boot=disk:/", "boot=1",     "boot=next1",  "boot=next,disk:0"};
+    for (unsigned i = 0; i < ARRAY_SIZE(boots); i++) {
+        char line[80];
+        snprintf(line, sizeof(line), "%s: valid are next, disk:N", boots[i]);
+        refused(boots[i], line);
+    }
     refused("test=none", "test=none: valid are mtf, pml, spp");
 }
 
