@@ -3,6 +3,7 @@
 
 # shellcheck disable=SC2034  # used by the scripts that source this
 grub_modules=${GRUB_MODULES:-/usr/lib/grub/i386-pc}
+grub_efi_modules=${GRUB_EFI_MODULES:-/usr/lib/grub/x86_64-efi}
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 B=${B:-$top/build}
 [[ $B = /* ]] || B=$PWD/$B

@@ -5,7 +5,10 @@
 # for, its first serial port on the character device CONSOLE. The device isa-debug-exit makes QEMU's exit status
 # of the value that is written to port 0xF4.
 qemu_command() {
-    local boot=(-cdrom "$RUN_ISO") items modules
+    local boot=() items modules
+    [ -z "$RUN_ISO" ] || boot+=(-cdrom "$RUN_ISO" -boot d)
+    [ -z "$RUN_DISK" ] || boot+=(-drive "file=${RUN_DISK//,/,,},format=raw,snapshot=on")
+    [ "$RUN_FIRMWARE" != uefi ] || boot+=(-bios /usr/share/ovmf/OVMF.fd)
     if [ -n "$RUN_DIRECT" ]; then
         mapfile -t items <"$RUN_DIR/boot"
         boot=(-kernel "${items[0]%% *}")
