@@ -214,7 +214,7 @@ BUILD = $(MAKE_B) && { [ -d $(B)/hv ] || echo 'make: building in $(B)' >&2; } &&
     $(if $(shell command -v flock),flock $(B)) $(MAKE) --no-print-directory $(if $(V),,-s) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN_DEPENDENCIES = build run $(if $(filter linux,$(GUEST)),linux)
 
-.PHONY: caps deps run run-native report
+.PHONY: caps compare deps run run-native report
 deps:  ## install (apt-get) what building, running and testing need; run and test do so by themselves
 	@tools/deps build run test linux
 
@@ -237,6 +237,10 @@ report:  ## pictures and a page from the last run's console, or a saved one: mak
 	@tools/deps report
 	@$(if $(LOG)$(wildcard $(B)/console.log),,echo "make: no console is kept yet: make run, or make report LOG=FILE" >&2; exit 2)
 	@tools/report $(if $(SYMBOLS),-s $(call quote,$(SYMBOLS))) $(call quote,$(or $(LOG),$(B)/console.log))
+
+compare:  ## what changed between two runs: OLD=FILE NEW=FILE [BUDGET=FILE]; docs/measure.md
+	@$(if $(and $(OLD),$(NEW)),,echo "make: which two consoles? make compare OLD=FILE NEW=FILE [BUDGET=FILE]" >&2; exit 2)
+	@tools/compare $(if $(BUDGET),-b $(call quote,$(BUDGET))) $(if $(SYMBOLS),-s $(call quote,$(SYMBOLS))) $(call quote,$(OLD)) $(call quote,$(NEW))
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
@@ -338,6 +342,7 @@ help:  ## this list
 #   COUNT_ACCESSES  1: Tally counts its own VMREADs and VMWRITEs, too (docs/nested.md)
 #   CC           gcc or clang;  CROSS_COMPILE  prefix of the tools, for example x86_64-elf-
 #   LOG  SYMBOLS  make report: the console (the last run's); the guest's functions (docs/sites.md)
+#   OLD  NEW  BUDGET  make compare: two consoles, and what the second may make at most (docs/measure.md)
 #   KVM          make bench: 1 measures KVM in Tally's place, too (docs/nested.md)
 #   TESTS        the tests to run, for example tests/system/10-guest.t;  JOBS  so many at a time (2)
 #   CHECKS       the checks to run: format tidy cppcheck shell

@@ -1,4 +1,4 @@
-# Read Tally's JSON lines from a console log and write the tables that the pictures and the page need:
+# What tools/log.awk has read, as the tables that the pictures and the page need:
 #   facts    shell variables                         table    Markdown rows, most frequent first
 #   reasons  rank name count count% ticks% min avg max   rates    time, then exits/s of each column's reason
 #   totals   time, then exits so far                 marks    time name
@@ -6,30 +6,9 @@
 #   columns  names of the columns of rates and totals
 # Time is in seconds, or in 10^9 ticks where Tally did not know the TSC's frequency.
 
-# The value of "key" in the line: a number or a string without its quotes.
-function value(key,    rest) {
-    if (!match($0, "\"" key "\":")) return ""
-    rest = substr($0, RSTART + RLENGTH)
-    if (rest ~ /^"/) { sub(/^"/, "", rest); sub(/".*/, "", rest) }
-    else sub(/[,}].*/, "", rest)
-    return rest
-}
-
-function fatal(text) {
-    print "report: " text > "/dev/stderr"
-    failed = 1
-    exit 1
-}
-
 function quoted(text) {
     gsub(/'/, "", text)
     return "'" text "'"
-}
-
-function forget() {
-    split("", count); split("", ticks); split("", low); split("", high); split("", name)
-    split("", when); split("", so_far); split("", mark); split("", mark_at)
-    samples = marks = whole = 0
 }
 
 # Reasons by falling count; returns how many there are.
@@ -44,48 +23,12 @@ function rank(    n, i, j, swap) {
     return n
 }
 
-function sample_exits(    list, n, pairs, i, pair) {
-    list = $0
-    sub(/.*"exits":\{/, "", list)
-    sub(/\}.*/, "", list)
-    n = split(list, pairs, ",")
-    for (i = 1; i <= n; i++) {
-        split(pairs[i], pair, ":")
-        gsub(/[" ]/, "", pair[1])
-        so_far[samples, pair[1]] = pair[2] + 0
-    }
-}
-
 # The shown reason that row r is plotted under: its own column, or the last one for 'others'.
 function column(r) { return (r in place) ? place[r] : shown + 1 }
 
-function label(reason) {
-    return (reason in name) ? name[reason] : "reason " reason
-}
-
-/^\{"tally":"begin"/ {
-    forget()
-    version = value("version"); vcpus = value("vcpus"); profile = value("profile"); cpu = value("cpu")
-    khz = value("tsc_khz") + 0; now = value("tsc") + 0
-    begun = 1
-}
-/^\{"reason":/ {
-    r = value("reason"); name[r] = value("name"); count[r] = value("count") + 0
-    ticks[r] = value("cycles") + 0; low[r] = value("min") + 0; high[r] = value("max") + 0
-}
-/^\{"sample":/ { samples++; when[samples] = value("tsc") + 0; sample_exits() }
-/^\{"mark":/ { marks++; mark[marks] = value("mark"); mark_at[marks] = value("tsc") + 0 }
-/^\{"tally":"end"/ {
-    if (!begun) next
-    exits = value("exits") + 0; cycles = value("cycles") + 0; whole = 1
-}
-
 END {
     if (failed) exit 1
-    if (!begun) fatal("the log has no report of Tally's (stats=json on Tally's command line)")
-    if (!whole) fatal("the log's last report is cut: it has no end line")
     n = rank()
-    if (!n) fatal("the report has no exits")
     scale = khz ? khz * 1000 : 1e9
     unit = khz ? "seconds" : "10⁹ ticks"
 
@@ -153,11 +96,4 @@ function phases(    m, first, last, from, to, i, r, d, all, top, top_count, span
             (to - from) / scale, all, all / span, top ? top sprintf(" %.0f %%", 100 * top_count / all) : "-" \
             > (dir "/phases")
     }
-}
-
-# The last sample at or before the time; 0, where all counts are 0, before the first.
-function nearest(time,    s) {
-    for (s = samples; s > 0 && when[s] > time; s--)
-        ;
-    return s
 }

@@ -1,0 +1,41 @@
+# The sites of what tools/log.awk reads, those of all vCPUs added up, for tools/sites, with tabs between:
+#   address of 16 digits, ~, reason, detail, mode, exits, cycles, min, max
+
+function add(key,    min, max) {
+    min = value("min") + 0; max = value("max") + 0
+    if (!(key in made)) { key_of[++keys] = key; least[key] = min; most[key] = max }
+    made[key] += value("count"); spent[key] += value("cycles")
+    if (min < least[key]) least[key] = min
+    if (max > most[key]) most[key] = max
+}
+
+# CPUID leaves that have no subleaves do not look at RCX: what was in it makes no other site.
+function detail(    text, leaf) {
+    text = value("detail")
+    if (value("reason") != 10) return text
+    leaf = text
+    sub(/\/.*/, "", leaf)
+    return index(SUBLEAVES, " " leaf " ") ? text : leaf
+}
+
+BEGIN {
+    SUBLEAVES = " 0x4 0x7 0xb 0xd 0xf 0x10 0x12 0x14 0x17 0x18 0x1b 0x1d 0x1e 0x1f 0x20 0x23 0x24 0x8000001d 0x80000020 0x80000026" \
+        " 0x4ffffffd 0x4ffffffc 0x4fffff01 0x4fffff02 0x4fffff03 "
+}
+/^\{"tally":"begin"/ { split("", made); split("", spent); keys = 0 }
+/^\{"site":/ {
+    rip = substr(value("rip"), 3)
+    add(value("reason") "\t" detail() "\t" substr("0000000000000000", 1, 16 - length(rip)) rip "\t" value("mode"))
+}
+/^\{"other":/ && value("count") > 0 { add(value("other") "\tother\t0000000000000000\t-") }
+
+END {
+    if (failed) exit 1
+    if (!keys) fatal("the report has no sites (sites=on)")
+    OFS = "\t"
+    for (i = 1; i <= keys; i++) {
+        key = key_of[i]
+        split(key, part, "\t")
+        print part[3], "~", label(part[1]), part[2], part[4], made[key], spent[key], least[key], most[key]
+    }
+}
