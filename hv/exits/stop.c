@@ -88,7 +88,7 @@ void stop_guest(struct vcpu *vcpu)
     if (lines)
         report_print_short(lines - OTHER_LINES);
     else
-        report_print(rdtsc() - vcpu->tsc_moved - run_facts->start_tsc,
+        report_print(vcpu->exit_tsc - vcpu->tsc_moved - run_facts->start_tsc,
                      (void (*const[])(void)){sites_print, NULL});
     if (COUNT_ACCESSES)
         accesses_print();
