@@ -1,5 +1,6 @@
 #!/bin/bash
-# docs/add-a-handler.md, step by step, on a copy of the tree: it builds, boots, and the guest gets its answers.
+# The examples of docs/, as the pages have them: the handler of add-a-handler.md, on a copy of the tree, and the guest
+# kernel of measure.md.
 . "$(dirname "$0")/../lib/tap.sh"
 
 copy=$scratch/copy
@@ -27,4 +28,22 @@ ok $? 'its guest assembles'
 B=$copy/build boot --kernel "$copy/build/vmcall-guest"
 is "$status" 0 'the guest gets its answers'
 like '^tally: +18 VMCALL +2 ' 'both are counted'
+
+# The kernel, by the page's command: counts of its own that are those of the report.
+sed -n '/^    gcc -m32/,/[^\\]$/p' "$top/docs/measure.md" >"$scratch/command"
+(cd "$copy" && bash -e "$scratch/command" && [ -s build/kernel.elf ])
+ok $? 'the kernel of measure.md is built by its command'
+kernel="$copy/build/kernel.elf a=b c"
+boot --kernel "$kernel" --options 'exits=kvm sample=1 sites=on stats=table,json'
+is "$status" 0 'and runs'
+like '^command line: a=b c$' 'it prints'
+like '^CPUID: [0-9]+ exits$' 'it reads how many exits it made'
+exits() { sed -n "s/.*\"exits\":{\"10\":\([0-9]*\).*/\1/p" | tail -n 1; }
+is $(($(sed '/"mark":"end"/,$d' "$console" | exits) - $(sed '/"mark":"begin"/,$d' "$console" | exits))) 1001 \
+    'between its marks are its exits, and that of the second mark'
+is "$(sed -n 's/^{"tally":"begin".*"tsc":\([0-9]*\)}/\1/p' "$console")" "$(sed -n 's/^{"sample":.*"tsc":\([0-9]*\),.*/\1/p' "$console" | tail -n 1)" \
+    'the run lasted until its last exit, not until its report was made'
+boot --native --kernel "$kernel"
+is "$status" 0 'bare it runs, too'
+like '^not under Tally$' 'and knows it'
 done_testing
