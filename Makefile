@@ -244,7 +244,7 @@ compare:  ## what changed between two runs: OLD=FILE NEW=FILE [BUDGET=FILE]; doc
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
-.PHONY: test test-nested test-long test-programs bench measure fuzz size check docs format
+.PHONY: test test-nested test-long test-programs bench measure fuzz fuzz-host size check docs format
 test:  ## unit tests and system tests; last line: N passed, N failed. CI=true: a short test-nested, too
 	@tools/deps build run test linux
 	@$(if $(filter true,$(CI)),PLATFORM=nested tools/deps run)
@@ -276,6 +276,33 @@ $(B)/host/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call step,CC)
 	gcc $(CFLAGS_host) -MMD -MP -c -o $@ $<
+
+# Fuzzing on the host: clang's libFuzzer sees what tests/fuzz/target.c runs through in the rooms that handle an exit,
+# and gcov what the corpus reaches.
+SERIES    = $(call linked,fuzz_corpus_test)
+GUIDED   := hv/exits/%.c hv/emulate/%.c hv/memory/%.c hv/vmx/%.c
+$(B)/fuzz/target: $$(patsubst $(B)/host/%,$(B)/fuzz/%,$$(SERIES)) $(B)/fuzz/tests/fuzz/target.o
+	$(call step,LINK)
+	clang $(CFLAGS_host) -fsanitize=fuzzer -o $@ $^ -lcmocka
+
+$(B)/fuzz/coverage/replay: $$(patsubst $(B)/host/%,$(B)/fuzz/coverage/%,$$(SERIES)) $(B)/fuzz/coverage/tests/unit/fuzz_corpus_test.o
+	$(call step,LINK)
+	gcc $(CFLAGS_host) --coverage -o $@ $^ -lcmocka
+
+$(B)/fuzz/coverage/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call step,CC)
+	gcc $(CFLAGS_host) -O0 --coverage -MMD -MP -c -o $@ $<
+
+$(B)/fuzz/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call step,CC)
+	clang $(CFLAGS_host) -O2 $(if $(filter $(GUIDED),$<),-fsanitize=fuzzer-no-link) -MMD -MP -c -o $@ $<
+
+fuzz-host:  ## exits that libFuzzer makes up, on the host: SECONDS=60 PROFILE=, or INPUT= once more (docs/fuzz.md)
+	@tools/deps build test fuzz
+	@+$(BUILD) $(B)/fuzz/target $(B)/fuzz/coverage/replay >&2
+	@tools/fuzz-host $(foreach name,seconds profile input,$(call fuzz_option,$(name)))
 
 bench:  ## round trips in ticks from inside a guest in Bochs, and the size of the image; KVM=1: KVM's, too
 	@tools/deps build run

@@ -12,6 +12,7 @@
 #include "memory/ept.h"
 #include "vmx/events.h"
 #include "memory/guest_memory.h"
+#include "stats/window.h"
 #include "x86/msr.h"
 
 unsigned cpu_count, vcpu_count; /* no others: the guest's only CPU is not among them */
@@ -20,6 +21,7 @@ unsigned fake_retypes;
 struct cpu *cpus[CPUS_MAX];
 
 static jmp_buf stop;
+static u8 pages[4 * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE))); /* the window */
 
 /* ---- Functions that end here ---- */
 
@@ -92,16 +94,20 @@ void take_kicks(struct vcpu *vcpu)
 
 void take_nmis(struct vcpu *vcpu)
 {
-    u32 nmis = vcpu->nmis;
+    u32 noted = vcpu->nmis;
     vcpu->nmis = 0;
-    queue_nmis(vcpu, nmis);
+    if (vcpu->presence == WAITS_FOR_SIPI)
+        return;
+    if (noted & NMIS_MACHINE_CHECK)
+        queue_machine_check(vcpu);
+    queue_nmis(vcpu, noted & ~NMIS_MACHINE_CHECK);
 }
 
 void apic_reset(void)
 {
 }
 
-void tsc_wait_us(u32 microseconds)
+__attribute__((weak)) void tsc_wait_us(u32 microseconds)
 {
     (void)microseconds;
 }
@@ -248,40 +254,46 @@ __attribute__((weak)) u64 msr_bitmap_physical(void)
 
 /* ---- Hardware as the judge of what WRMSR writes ---- */
 
+__attribute__((weak)) bool fake_refuses(u32 msr, u64 value)
+{
+    return msr == IA32_DEBUGCTL && (value & ~(DEBUGCTL_LBR | DEBUGCTL_BTF | DEBUGCTL_TRACES));
+}
+
 bool wrmsr_safe(u32 msr, u64 value)
 {
     u64 old;
-    if (msr == IA32_DEBUGCTL && (value & ~(DEBUGCTL_LBR | DEBUGCTL_BTF | DEBUGCTL_TRACES)))
-        return false;
-    if (!fake_msr_get(msr, &old))
+    if (fake_refuses(msr, value) || !fake_msr_get(msr, &old))
         return false;
     fake_msr(msr, value);
     return true;
 }
 
-static const struct recorded_machine *tigerlake(void)
-{
-    for (unsigned i = 0; i < ARRAY_SIZE(recorded_machines); i++)
-        if (!strcmp(recorded_machines[i].name, "Bochs 2.7, tigerlake"))
-            return &recorded_machines[i];
-    return NULL;
-}
+static const struct recorded_machine *machine;
 
 static u64 read_recorded(u32 msr)
 {
-    return tigerlake()->msr[msr - RECORDED_FIRST];
+    return machine->msr[msr - RECORDED_FIRST];
 }
 
 void fake_machine(enum tally_profile profile)
 {
+    fake_machine_named("Bochs 2.7, tigerlake", profile);
+}
+
+void fake_machine_named(const char *name, enum tally_profile profile)
+{
     static const u32 msrs[] = {IA32_TSC, IA32_APIC_BASE, IA32_MISC_ENABLE, IA32_DEBUGCTL,
                                IA32_TSC_AUX};
     char error[160];
+    for (unsigned i = 0; i < ARRAY_SIZE(recorded_machines); i++)
+        if (!strcmp(recorded_machines[i].name, name))
+            machine = &recorded_machines[i];
+    assert_string_equal(machine->name, name);
     fake_reset();
     fake_waiting_vector = -1;
     for (unsigned i = 0; i < ARRAY_SIZE(msrs); i++)
         fake_msr(msrs[i], 0);
-    vmx_capabilities_read(&fake_capabilities, read_recorded, tigerlake()->address_sizes);
+    vmx_capabilities_read(&fake_capabilities, read_recorded, machine->address_sizes);
     vmx_capabilities = fake_capabilities;
     features_init();
     assert_null(
@@ -293,6 +305,24 @@ void fake_machine(enum tally_profile profile)
     paging_features.pages_1g = true;
     paging_features.la57 = fake_capabilities.linear_bits == 57;
     fake_guest(GUEST_64BIT);
+    window_init(pages, 0x1000, (const u64[WINDOW_PARTS]){sizeof(struct statistics)}, 1);
+    statistics = fake_vcpu.stats;
+    fake_vcpu.presence = RUNS;
+}
+
+static struct seen see(void)
+{
+    return (struct seen){
+        .rax = fake_vcpu.gpr[RAX],
+        .rcx = fake_vcpu.gpr[RCX],
+        .rip = fake_get(GUEST_RIP),
+        .rflags = fake_get(GUEST_RFLAGS),
+        .cr0 = fake_get(GUEST_CR0),
+        .cs_base = fake_get(GUEST_CS_ACCESS_RIGHTS) & AR_L ? 0 : fake_get(GUEST_CS_BASE),
+        .cs_access_rights = fake_get(GUEST_CS_ACCESS_RIGHTS),
+        .ss_access_rights = fake_get(GUEST_SS_ACCESS_RIGHTS),
+        .entry_controls = fake_vcpu.controls.entry,
+    };
 }
 
 bool fake_dispatch(void)
@@ -300,6 +330,8 @@ bool fake_dispatch(void)
     if (setjmp(stop))
         return false;
     bool observed = fake_vcpu.chores;
+    if (observed)
+        fake_vcpu.seen = see();
     dispatch_exit(&fake_vcpu);
     if (observed) /* as entry.asm does */
         observe_exit(&fake_vcpu, 0);

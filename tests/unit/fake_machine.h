@@ -12,9 +12,14 @@
 /* fake_reset() with the controls that `profile` has on Bochs' tigerlake, and the MSRs that the
  * handlers take for granted. */
 void fake_machine(enum tally_profile profile);
+/* The same on another one of recorded_caps.h. */
+void fake_machine_named(const char *name, enum tally_profile profile);
 
 /* What the local APIC would deliver next; -1: nothing. Taken by acknowledge_interrupt(). */
 extern int fake_waiting_vector;
+
+/* Whether WRMSR of an MSR that is there is #GP for this value. */
+bool fake_refuses(u32 msr, u64 value);
 
 extern unsigned fake_retypes; /* calls of guest_memory_retype() */
 

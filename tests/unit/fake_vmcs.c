@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmx/capabilities.h"
 #include "x86/instructions.h"
 
 #define WEAK __attribute__((weak))
@@ -19,8 +18,10 @@ bool fake_fatal_expected;
 
 /* ---- The VMCS ---- */
 
-static u64 fields[0x8000];
-static unsigned writes[0x8000], total_writes, total_reads;
+#define FIELDS 2048
+
+static u64 fields[FIELDS];
+static unsigned writes[FIELDS], total_writes, total_reads;
 
 /* SDM vol. 3, appendix 'Field Encoding in VMCS': the highest index of each width and type. */
 bool fake_legal_encoding(u32 field)
@@ -52,27 +53,28 @@ static u64 truncate(u32 field, u64 value)
     }
 }
 
-static void check_encoding(u32 field)
+/* The place of a field: the bits of its encoding without gaps. */
+static unsigned place_of(u32 field)
 {
     if (!fake_legal_encoding(field))
         fail_msg("there is no VMCS field %#x", field);
+    return (field & 1) << 10 | (field >> 13 & 3) << 8 | (field >> 10 & 3) << 6 | (field >> 1 & 63);
 }
 
 WEAK u64 vmread(enum vmcs_field field)
 {
-    check_encoding(field);
     total_reads++;
-    return fields[field];
+    return fields[place_of(field)];
 }
 
 WEAK void vmwrite(enum vmcs_field field, u64 value)
 {
-    check_encoding(field);
+    unsigned place = place_of(field);
     if ((field >> 10 & 3) == 1)
         fail_msg("VMCS field %#x is read-only", field);
-    writes[field]++;
+    writes[place]++;
     total_writes++;
-    fields[field] = truncate(field, value);
+    fields[place] = truncate(field, value);
 }
 
 WEAK bool vmread_safe(enum vmcs_field field, u64 *value)
@@ -85,19 +87,17 @@ WEAK bool vmread_safe(enum vmcs_field field, u64 *value)
 
 u64 fake_get(enum vmcs_field field)
 {
-    check_encoding(field);
-    return fields[field];
+    return fields[place_of(field)];
 }
 
 void fake_set(enum vmcs_field field, u64 value)
 {
-    check_encoding(field);
-    fields[field] = truncate(field, value);
+    fields[place_of(field)] = truncate(field, value);
 }
 
 unsigned fake_writes(enum vmcs_field field)
 {
-    return writes[field];
+    return writes[place_of(field)];
 }
 
 unsigned fake_total_writes(void)
@@ -170,6 +170,33 @@ WEAK __attribute__((noreturn)) void fatal(const char *format, ...)
     longjmp(fake_fatal, 1);
 }
 
+WEAK void fake_ram_write(u64 address, const void *bytes, size_t size)
+{
+    memcpy(&fake_ram[address], bytes, size);
+}
+
+void fake_save(struct fake_state *state)
+{
+    _Static_assert(sizeof(state->fields) == sizeof(fields), "all fields");
+    memcpy(state->fields, fields, sizeof(fields));
+    state->vcpu = fake_vcpu;
+    state->statistics = fake_statistics;
+    state->cpu = fake_cpu;
+    state->msrs = fake_msrs;
+    state->capabilities = fake_capabilities;
+}
+
+void fake_load(const struct fake_state *state)
+{
+    memcpy(fields, state->fields, sizeof(fields));
+    fake_vcpu = state->vcpu;
+    fake_statistics = state->statistics;
+    fake_cpu = state->cpu;
+    fake_msrs = state->msrs;
+    fake_capabilities = state->capabilities;
+    fake_output_clear();
+}
+
 void fake_reset(void)
 {
     memset(fields, 0, sizeof(fields));
@@ -178,7 +205,7 @@ void fake_reset(void)
     memset(&fake_statistics, 0, sizeof(fake_statistics));
     fake_cpu = (struct fake_cpu){.xcr0 = 1, .pmcs = 4, .random_ready = true};
     fake_cpu.dr[6] = DR6_FIXED;
-    fake_msrs_forget();
+    fake_msrs.count = 0;
     fake_fatal_expected = false;
     fake_output_clear();
     if (&print_sink)

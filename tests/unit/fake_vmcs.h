@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include "vmx/access.h"
+#include "vmx/capabilities.h"
 #include "vcpu.h"
 
 /* ---- The VMCS ---- */
@@ -55,6 +56,9 @@ enum fake_mode {
 extern struct vcpu fake_vcpu; /* its controls are the ones of the VMCS, profile minimal */
 extern u8 fake_ram[FAKE_RAM]; /* guest-physical 0 and up, behind guest_ram() */
 extern struct vmx_capabilities fake_capabilities; /* Bochs' broadwell_ult */
+
+/* Puts bytes into fake_ram from outside. */
+void fake_ram_write(u64 address, const void *bytes, size_t size);
 
 /* Clears all of this file's state. Where the guest's paging is on, 2 MiB from linear 0 are mapped
  * to themselves for all privilege levels, by page tables in the last pages of fake_ram. */
@@ -89,8 +93,29 @@ struct fake_cpu {
 };
 extern struct fake_cpu fake_cpu;
 
+extern struct fake_msrs {
+    struct {
+        u32 msr;
+        u64 value;
+    } msr[256];
+    unsigned count;
+} fake_msrs;
+
 void fake_msr(u32 msr, u64 value); /* the MSR exists from now on */
 bool fake_msr_get(u32 msr, u64 *value);
+
+/* ---- All of the above but fake_ram, put away and back in no time ---- */
+
+struct fake_state {
+    u64 fields[2048];
+    struct vcpu vcpu;
+    struct statistics statistics;
+    struct fake_cpu cpu;
+    struct fake_msrs msrs;
+    struct vmx_capabilities capabilities;
+};
+void fake_save(struct fake_state *state);
+void fake_load(const struct fake_state *state);
 
 /* ---- What was printed ---- */
 
@@ -107,6 +132,5 @@ void fake_set_capabilities(void);
 void fake_set_controls(void);
 void fake_set_host(void);
 void fake_map_identity(void);
-void fake_msrs_forget(void);
 
 #endif

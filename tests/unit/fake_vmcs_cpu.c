@@ -5,38 +5,34 @@
 
 #define WEAK __attribute__((weak))
 
-static struct {
-    u32 msr;
-    u64 value;
-} msrs[256];
-static unsigned msr_count;
+struct fake_msrs fake_msrs;
 
-void fake_msrs_forget(void)
+/* Its place, or one after the last. */
+static unsigned place_of(u32 msr)
 {
-    msr_count = 0;
+    unsigned i = 0;
+    while (i < fake_msrs.count && fake_msrs.msr[i].msr != msr)
+        i++;
+    return i;
 }
 
 void fake_msr(u32 msr, u64 value)
 {
-    unsigned i = 0;
-    while (i < msr_count && msrs[i].msr != msr)
-        i++;
-    if (i == msr_count)
-        msr_count++;
-    assert_true(msr_count <= ARRAY_SIZE(msrs));
-    msrs[i].msr = msr;
-    msrs[i].value = value;
+    unsigned i = place_of(msr);
+    assert_true(i < ARRAY_SIZE(fake_msrs.msr));
+    if (i == fake_msrs.count)
+        fake_msrs.count++;
+    fake_msrs.msr[i].msr = msr;
+    fake_msrs.msr[i].value = value;
 }
 
 bool fake_msr_get(u32 msr, u64 *value)
 {
-    for (unsigned i = 0; i < msr_count; i++) {
-        if (msrs[i].msr == msr) {
-            *value = msrs[i].value;
-            return true;
-        }
-    }
-    return false;
+    unsigned i = place_of(msr);
+    if (i == fake_msrs.count)
+        return false;
+    *value = fake_msrs.msr[i].value;
+    return true;
 }
 
 bool rdmsr_safe(u32 msr, u64 *value);

@@ -46,10 +46,10 @@ void fake_map_identity(void)
     u64 pml4[1] = {(PAGE_TABLES + 4096) | 7}, pdpt[1] = {(PAGE_TABLES + 8192) | 7};
     u64 directory[1] = {0x87 | 0x60}; /* 2 MiB at 0, accessed and dirty */
     u64 pae_pdpt[1] = {(PAGE_TABLES + 8192) | 1};
-    memcpy(&fake_ram[PAGE_TABLES], pml4, sizeof(pml4));
-    memcpy(&fake_ram[PAE_PDPT], pae_pdpt, sizeof(pae_pdpt));
-    memcpy(&fake_ram[PAGE_TABLES + 4096], pdpt, sizeof(pdpt));
-    memcpy(&fake_ram[PAGE_TABLES + 8192], directory, sizeof(directory));
+    fake_ram_write(PAGE_TABLES, pml4, sizeof(pml4));
+    fake_ram_write(PAE_PDPT, pae_pdpt, sizeof(pae_pdpt));
+    fake_ram_write(PAGE_TABLES + 4096, pdpt, sizeof(pdpt));
+    fake_ram_write(PAGE_TABLES + 8192, directory, sizeof(directory));
 }
 
 static void set_control_registers(u64 cr0, u64 cr4, u64 efer)

@@ -3,33 +3,9 @@
 #include <string.h>
 
 #include "fake_machine.h"
+#include "vmx/guest_state.h"
+#include "stats/leaves.h"
 #include "x86/msr.h"
-
-u64 random_state;
-
-u64 random64(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
-
-static u64 below(u64 limit)
-{
-    return random64() % limit;
-}
-
-bool one_in(u64 n)
-{
-    return below(n) == 0;
-}
-
-#define PICK(...)                                                                                  \
-    ({                                                                                             \
-        static const u64 choices_[] = {__VA_ARGS__};                                               \
-        choices_[below(ARRAY_SIZE(choices_))];                                                     \
-    })
 
 u32 reason;
 
@@ -79,8 +55,10 @@ static void random_shadow(void)
     fake_set(GUEST_INTERRUPTIBILITY, blocking);
     /* A single step that the shadow holds back is pending. */
     bool stepping = (rflags & RFLAGS_TF) && !(fake_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF);
-    if ((blocking & SHADOW) && stepping)
-        fake_set(GUEST_PENDING_DEBUG_EXCEPTIONS, PENDING_DEBUG_BS);
+    u64 pending = (blocking & SHADOW) && stepping ? PENDING_DEBUG_BS : 0;
+    if ((blocking & BLOCKING_BY_MOV_SS) && one_in(4)) /* a breakpoint on what it read */
+        pending |= PENDING_DEBUG_ENABLED_BREAKPOINT | BIT(below(4));
+    fake_set(GUEST_PENDING_DEBUG_EXCEPTIONS, pending);
 }
 
 /* The event whose delivery the exit interrupted: the guest was able to take it. */
@@ -146,27 +124,23 @@ static void random_exception_exit(void)
         fake_set(IDT_VECTORING_INFO, 0);
 }
 
-static u64 random_address(void)
-{
-    return PICK(0, 0x1000, 0x8000, 0xFFFFE, 0x1FFFFC, 0x200000, 0xFFFFFFFC, 0x7FFFFFFFF000,
-                0x800000000000, 0xFFFF800000000000, 0xFFFFFFFFFFFFFFFC);
-}
-
 static u64 random_qualification(void)
 {
     switch (reason) {
     case EXIT_CR_ACCESS:
         switch (below(4)) {
-        case 0: return 3 << 4 | random64() << 16 % 32; /* LMSW */
-        case 1: return 2 << 4;                         /* CLTS */
+        case 0: return 3 << 4 | below(0x10000) << 16; /* LMSW */
+        case 1: return 2 << 4;                        /* CLTS */
         case 2: return PICK(3, 8) | 1 << 4 | below(16) << 8;
         default: return PICK(0, 3, 4, 8) | below(16) << 8;
         }
     case EXIT_MOV_DR: return below(8) | below(2) << 4 | below(16) << 8;
     case EXIT_IO_INSTRUCTION:
         return PICK(0, 1, 3) | below(2) << 3 | below(2) << 4 | below(2) << 5 |
-               PICK(0x20, 0x80, 0x3F8, 0xF4, 0xFFFF) << 16;
-    case EXIT_TASK_SWITCH: return below(0x100) | below(4) << 30;
+               PICK(0x20, 0x80, 0x3F8, 0x3FE, 0x64, 0x60, 0x92, 0xCF9, 0xFFFF, EXIT_PORT) << 16;
+    case EXIT_TASK_SWITCH: return (below(16) << 3 | (one_in(4) ? below(8) : 0)) | below(4) << 30;
+    case EXIT_EXCEPTION_NMI: return one_in(2) ? random64() & 0x1F80F : random_address();
+    case EXIT_INSTRUCTION_TIMEOUT: return one_in(8);
     case EXIT_EPT_VIOLATION: return below(0x1000) | (random64() & BIT(12));
     case EXIT_SIPI: return below(256);
     default: return random_address();
@@ -180,20 +154,92 @@ static u64 random_instruction_information(void)
     return (info & ~(7ull << 7 | 7ull << 15)) | address_size << 7 | segment << 15;
 }
 
+static u32 random_msr(void)
+{
+    switch (below(4)) {
+    case 0: return (u32)below(0x2000);
+    case 1: return 0xC0000000 + (u32)below(0x2000);
+    default:
+        return (u32)PICK(IA32_TSC, IA32_APIC_BASE, IA32_EFER, IA32_PAT, IA32_SYSENTER_ESP,
+                         IA32_SYSENTER_CS, IA32_DEBUGCTL, IA32_FS_BASE, IA32_GS_BASE,
+                         IA32_VMX_BASIC, IA32_FEATURE_CONTROL, 0x12345678, IA32_MISC_ENABLE,
+                         IA32_MTRR_PHYSBASE0, IA32_MTRR_PHYSMASK0, IA32_MTRR_DEF_TYPE,
+                         IA32_MTRR_FIX64K_00000, IA32_MTRR_FIX16K_80000, IA32_MTRR_FIX4K_C0000,
+                         IA32_XSS, IA32_TSC_ADJUST, MSR_TEST_CTRL, 0xCF, IA32_BIOS_UPDT_TRIG,
+                         IA32_BIOS_SIGN_ID, 0x2A0, 0x150, 0x40000001, IA32_USER_MSR_CTL,
+                         IA32_KERNEL_GS_BASE, 0xD0000000);
+    }
+}
+
+/* What a control register may get: mostly a bit other than now. */
+static u64 random_control(u64 now)
+{
+    u64 value = now ^ BIT(below(32));
+    return one_in(3) ? value ^ BIT(below(64)) : value;
+}
+
+static void random_control_operand(void)
+{
+    u64 qualification = fake_get(EXIT_QUALIFICATION), value = random_address();
+    if (qualification >> 4 & 3) /* not a MOV to a control register */
+        return;
+    switch (qualification & 15) {
+    case 0: value = random_control(fake_get(CR0_READ_SHADOW)); break;
+    case 4: value = random_control(fake_get(CR4_READ_SHADOW)); break;
+    case 8: value = below(20); break;
+    default: value = one_in(2) ? fake_get(GUEST_CR3) ^ (random64() & 0x8000000000000018) : value;
+    }
+    if (!one_in(8))
+        vcpu_set_gpr(&fake_vcpu, qualification >> 8 & 15, value);
+}
+
+static void random_value(void)
+{
+    u64 value = one_in(2) ? random_address() : random64();
+    switch ((u32)fake_vcpu.gpr[RCX]) {
+    case IA32_EFER: value = fake_get(GUEST_IA32_EFER) ^ BIT(below(13)); break;
+    case IA32_PAT: value = 0x0007040600070406 ^ (random64() & 0x0707); break;
+    case IA32_MISC_ENABLE: value = random64() & 0x4007C1889; break;
+    case IA32_MTRR_DEF_TYPE: value = PICK(0xC06, 0x806, 0, 0xC00, 0x406); break;
+    case IA32_APIC_BASE: value = PICK(0x900, 0xD00, 0x800, 0, 0xFEE00900); break;
+    case IA32_XSS: value = PICK(0, 0x1800, 0x100, 0x2000); break;
+    case IA32_DEBUGCTL: value = random64() & 0xFFC7 & (one_in(2) ? 3 : ~0ull); break;
+    default: break;
+    }
+    fake_vcpu.gpr[RAX] = (u32)value;
+    fake_vcpu.gpr[RDX] = value >> 32;
+}
+
 static void random_registers(void)
 {
     for (unsigned i = 0; i < GPRS; i++)
         fake_vcpu.gpr[i] = one_in(2) ? random64() : random_address();
-    if (reason == EXIT_RDMSR || reason == EXIT_WRMSR)
-        fake_vcpu.gpr[RCX] = PICK(IA32_TSC, IA32_APIC_BASE, IA32_EFER, IA32_PAT, IA32_SYSENTER_ESP,
-                                  IA32_SYSENTER_CS, IA32_DEBUGCTL, IA32_FS_BASE, IA32_GS_BASE,
-                                  IA32_VMX_BASIC, IA32_FEATURE_CONTROL, 0x12345678);
+    fake_set(GUEST_RSP, one_in(2) ? FAKE_RSP : random_address());
     /* Values that instructions accept now and then. */
     if (one_in(3))
-        fake_vcpu.gpr[RAX] = PICK(1, 7, 0xD01, 0x80000011, 0x11, 0x2000, 0x620, 0x400);
+        fake_vcpu.gpr[RAX] = PICK(1, 3, 7, 0xD01, 0x80000011, 0x11, 0x2000, 0x620, 0x400);
     if (one_in(3))
         fake_vcpu.gpr[RDX] = 0;
-    fake_set(GUEST_RSP, one_in(2) ? FAKE_RSP : random_address());
+    if (one_in(3))
+        fake_vcpu.gpr[RCX] = below(200);
+    if (reason == EXIT_CR_ACCESS)
+        random_control_operand();
+    if (reason == EXIT_RDMSR || reason == EXIT_WRMSR || reason == EXIT_WRMSRNS_IMMEDIATE)
+        fake_vcpu.gpr[RCX] = random_msr();
+    if ((reason == EXIT_WRMSR || reason == EXIT_WRMSRNS_IMMEDIATE) && !one_in(4))
+        random_value();
+    if (reason == EXIT_CPUID && !one_in(4)) {
+        fake_vcpu.gpr[RAX] = PICK(0, 1, 7, 0xD, 0x80000000, 0x80000001, 0x80000008, 0x40000000) ^
+                             (one_in(4) ? random64() & 0xF : 0);
+        if (one_in(4))
+            fake_vcpu.gpr[RAX] =
+                PICK(LEAF_EXITS, LEAF_CYCLES, LEAF_REASON_EXITS, LEAF_REASON_CYCLES, LEAF_INFO,
+                     LEAF_REASON_EXITS64, LEAF_REASON_MIN, LEAF_REASON_MAX, LEAF_WINDOW, LEAF_MARK,
+                     0x4FFFFF11);
+        fake_vcpu.gpr[RCX] = below(4);
+    }
+    if (reason == EXIT_XSETBV && !one_in(4))
+        fake_vcpu.gpr[RCX] = 0;
 }
 
 /* Instructions that fault at CPL 3 before they could exit. */
@@ -213,52 +259,74 @@ static bool is_64bit_only(void)
     return (reason >= EXIT_RDMSRLIST && reason <= EXIT_UWRMSR) || reason >= EXIT_RDMSR_IMMEDIATE;
 }
 
+/* Those that need protected mode, or what only it has. */
 static bool fits_mode(void)
 {
+    bool long_mode = fake_get(GUEST_IA32_EFER) & EFER_LMA;
+    bool protected = fake_get(GUEST_CR0) & CR0_PE, v8086 = fake_get(GUEST_RFLAGS) & RFLAGS_VM;
     if (is_privileged() && (fake_get(GUEST_SS_ACCESS_RIGHTS) & AR_DPL))
         return false;
-    return !is_64bit_only() || (fake_get(GUEST_CS_ACCESS_RIGHTS) & AR_L);
+    if (reason == EXIT_TASK_SWITCH && (long_mode || !protected))
+        return false;
+    if (reason == EXIT_LDTR_TR_ACCESS && (!protected || v8086))
+        return false;
+    return !is_64bit_only() || (long_mode && (fake_get(GUEST_CS_ACCESS_RIGHTS) & AR_L));
 }
 
 static void random_guest(void)
 {
-    do
-        fake_guest(below(FAKE_MODES));
-    while (!fits_mode());
-    bool long_mode = fake_get(GUEST_IA32_EFER) & EFER_LMA;
-    fake_set(GUEST_RIP, PICK(FAKE_RIP, 0x1FFFFF, 0xFFFFFFFF, 0xFFFE));
-    if (long_mode && (fake_get(GUEST_CS_ACCESS_RIGHTS) & AR_L) && one_in(3))
-        fake_set(GUEST_RIP, 0x00007FFFFFFFFFFF);
-    u64 flags = RFLAGS_IF | RFLAGS_RF | RFLAGS_TF | RFLAGS_DF | RFLAGS_CF | RFLAGS_ID;
-    fake_set(GUEST_RFLAGS, fake_get(GUEST_RFLAGS) | (random64() & flags));
-    fake_set(GUEST_IA32_DEBUGCTL, one_in(4) ? DEBUGCTL_BTF : 0);
-    fake_set(GUEST_GDTR_LIMIT, PICK(0, 0x7F, 0xFFFF));
-    for (unsigned i = 0; i < 256; i++) /* descriptors, operands, instructions */
-        fake_ram[below(0x10000)] = (u8)random64();
+    if (one_in(4) || !fits_mode()) {
+        do
+            random_mode();
+        while (!fits_mode());
+        fake_set(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+        fake_vcpu.halted = fake_vcpu.parked = false;
+    }
+    random_run();
 }
 
-/* An MSR as the immediate of an instruction at RIP, or in a list. */
-static void random_msr_operands(void)
+static bool uses_tables(void)
 {
-    u32 msr = PICK(IA32_EFER, IA32_PAT, IA32_FS_BASE, IA32_DEBUGCTL, IA32_VMX_BASIC);
-    const u8 code[] = {0xC4,    PICK(0xC7, 0xE7), PICK(0x7A, 0x7B), 0xF6,           0xC0 | below(8),
-                       (u8)msr, (u8)(msr >> 8),   (u8)(msr >> 16),  (u8)(msr >> 24)};
-    if (fake_get(GUEST_RIP) == FAKE_RIP)
-        memcpy(&fake_ram[FAKE_RIP], code, sizeof(code));
-    if (!one_in(2) || (reason != EXIT_RDMSRLIST && reason != EXIT_WRMSRLIST))
+    return reason == EXIT_TASK_SWITCH || reason == EXIT_LDTR_TR_ACCESS ||
+           reason == EXIT_GDTR_IDTR_ACCESS;
+}
+
+static bool uses_code(void)
+{
+    return reason == EXIT_IO_INSTRUCTION || reason == EXIT_RDRAND || reason == EXIT_RDSEED ||
+           reason == EXIT_UMWAIT || reason == EXIT_TPAUSE || reason >= EXIT_URDMSR || uses_tables();
+}
+
+/* MSRs in a list. */
+static void random_msr_list(void)
+{
+    u64 numbers[2] = {random_msr(), random_msr()};
+    fake_vcpu.gpr[RCX] = one_in(8) ? 0 : 1 + below(3);
+    if (one_in(4))
         return;
-    fake_vcpu.gpr[RCX] |= 1 + below(2);
     fake_vcpu.gpr[RSI] = 0x8000;
     fake_vcpu.gpr[RDI] = 0x9000;
-    memset(&fake_ram[0x8000], 0, 512);
-    memcpy(&fake_ram[0x8000], &msr, sizeof(msr));
-    memcpy(&fake_ram[0x8008], &msr, sizeof(msr));
+    fake_ram_write(0x8000, numbers, sizeof(numbers));
+}
+
+/* Where the last exit has put it to sleep, or an entry would find it in a state that it left. */
+static void random_awakening(void)
+{
+    if (fake_get(GUEST_ACTIVITY_STATE) != ACTIVITY_HLT)
+        return;
+    fake_set(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+    fake_vcpu.halted = fake_vcpu.parked = false;
 }
 
 void random_exit(void)
 {
     fake_exit(reason, random_qualification(), 0);
+    random_awakening();
     random_guest();
+    if (uses_tables())
+        random_tables();
+    if (uses_code())
+        random_code(reason);
     random_shadow();
     random_registers();
     fake_set(VM_EXIT_INSTRUCTION_INFO, random_instruction_information());
@@ -273,11 +341,7 @@ void random_exit(void)
 
     switch (reason) {
     case EXIT_RDMSRLIST:
-    case EXIT_WRMSRLIST:
-    case EXIT_URDMSR:
-    case EXIT_UWRMSR:
-    case EXIT_RDMSR_IMMEDIATE:
-    case EXIT_WRMSRNS_IMMEDIATE: random_msr_operands(); break;
+    case EXIT_WRMSRLIST: random_msr_list(); break;
     case EXIT_EXCEPTION_NMI: random_exception_exit(); break;
     case EXIT_INTERRUPT_WINDOW:
         fake_set(GUEST_RFLAGS, fake_get(GUEST_RFLAGS) | RFLAGS_IF);
