@@ -5,7 +5,7 @@ use warnings;
 use Exporter 'import';
 use File::Temp 'tempdir';
 use Test::More;
-our @EXPORT = qw(need_linux no_cpus boot_linux run_linux check_leaves check_report check_messages outputs);
+our @EXPORT = qw(need_linux disk_image no_cpus boot_linux run_linux check_leaves check_report check_messages outputs);
 
 my %undefined = map { $_ => 1 } 35, 38, 42, 71, 82, 83, 86 .. 90;
 
@@ -16,6 +16,17 @@ sub need_linux {
     die $why if $?;
 }
 
+# disk_image(KIND, WORDS) - the image of a disk by tests/lib/disk-image; the test is skipped where Debian's packages
+# cannot be had
+sub disk_image {
+    my ($kind, $words) = @_;
+    my $disk = tempdir(CLEANUP => 1) . "/$kind";
+    my $why = `tests/lib/disk-image $kind $disk '$words' 2>&1 >/dev/null`;
+    plan skip_all => (split /\n/, $why)[-1] if $? >> 8 == 77;
+    die $why if $?;
+    return $disk;
+}
+
 # no_cpus(N) - why there are not so many here: the last line of tools/bochs-rom; or false
 sub no_cpus {
     my ($cpus) = @_;
@@ -23,8 +34,8 @@ sub no_cpus {
     return $? >> 8 == 77 ? (split /\n/, $why)[-1] : '';
 }
 
-# boot_linux(options => TALLY'S, cpus => N, append => KERNEL'S, native => 1, run => [LINE, ...], end => LINE) types the
-# lines and powers off. Returns the exit status and the console's text.
+# boot_linux(options => TALLY'S, cpus => N, append => KERNEL'S, native => 1, disk => IMAGE, firmware => NAME,
+# run => [LINE, ...], end => LINE) types the lines and powers off; of an image the kernel's words are its own. Returns the exit status and the console's text.
 sub boot_linux {
     my %o = (@_);
     my $dir = tempdir(CLEANUP => 1);
@@ -44,7 +55,8 @@ sub run_linux {
 sub command {
     my %o = (cpus => 1, @_);
     my $how = $o{native} ? '--native' : "--options '$o{options}'";
-    return "tools/run --platform bochs --guest linux --cpus $o{cpus} --timeout 900 $how";
+    my $guest = $o{disk} ? "disk --disk '$o{disk}' --firmware " . ($o{firmware} // 'bios') : 'linux';
+    return "tools/run --platform bochs --guest $guest --cpus $o{cpus} --timeout 900 $how";
 }
 
 sub run {
@@ -142,7 +154,7 @@ my @explained = (
     [qr/^BIOS-e820: |^ *node +0: |^On node 0, zone|^Built 1 zonelists|^Memory: |^PM: hibernation: Registered nosave|^e820: reserve RAM/,
         "Tally's own memory is reserved"],
     [qr/^RAMDISK: |^NODE_DATA/, 'the initrd lies elsewhere, and so does what follows from it'],
-    [qr/^tsc: Detected|^sched_clock: Marking|^node 0 deferred pages|^random: crng|BogoMIPS|^hpet|clocksource: /,
+    [qr/^tsc: Detected|^sched_clock: Marking|^node 0 deferred pages|^random: crng|BogoMIPS|^hpet|clocksource: |setting system clock/,
         'a measured time'],
     [qr/TSC.deadline/i, 'with a hypervisor Linux trusts the timer whatever the microcode'],
     [qr/^process: using mwait/, 'MONITOR and MWAIT are hidden, so that idling is seen'],
