@@ -4,6 +4,7 @@
 #include "exits/cpuid.h"
 #include "exits/dump.h"
 #include "exits/entry.h"
+#include "exits/last_run.h"
 #include "exits/msr.h"
 #include "features.h"
 #include "lib/print.h"
@@ -63,6 +64,10 @@ static void read_what_the_loader_told(u32 magic, u32 information)
     console_choose_screen(&info); /* what was told before the problem may do */
     stop_if(problem);
     stop_if(options_parse(&options, info.command_line));
+    if (options.last)
+        last_run_show(&info.map);
+    if (options.last && !info.module_count && !options.boot)
+        power_end(VERDICT_PASSED);
     if (!info.module_count && !options.caps && !options.boot)
         fatal("no guest: give a kernel as the first module (GRUB: module, QEMU: -initrd), or "
               "boot=next for the system on the disk");
@@ -122,7 +127,7 @@ static void look_at_vmx(void)
         some ? "; optional controls that this CPU does not have: " : "", lacking);
 }
 
-#define OTHER_FRAMES (LOW_MEMORY_FRAMES + 8) /* bitmaps and the like */
+#define OTHER_FRAMES (LOW_MEMORY_FRAMES + 9) /* bitmaps and the like */
 /* What takes Tally out of the guest's EPT, beside one table for each of its 2 MiB pages: a
  * directory on either side of a 1 GiB border; and some for large pages that come to have several
  * memory types. */
@@ -167,6 +172,7 @@ static void move_to_the_top(void)
         fatal("too little memory: Tally needs %lu KiB in one piece below 4 GiB beside the guest",
               own.size / KIB);
     move_to(own.base, own.size, top);
+    last_run_init(frame_last());
     cpu_finish_boot(apic_id());
 }
 

@@ -55,6 +55,7 @@ static const struct option option_table[] = {
     {"msr",      ONE,    offsetof(struct options, msr),       .choices = policies},
     {"announce", ONE,    offsetof(struct options, announce),  .choices = yes_no},
     {"caps",     FLAG,   offsetof(struct options, caps),      NULL, 0},
+    {"last",     FLAG,   offsetof(struct options, last),      NULL, 0},
     {"cpus",     NUMBER, offsetof(struct options, cpus),      .max = 256},
     {"end",      NUMBER, offsetof(struct options, end),       .max = 1000000},
     {"sample",   NUMBER, offsetof(struct options, sample_ms), .max = 60000},

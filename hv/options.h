@@ -28,6 +28,7 @@ struct options {
     u32 msr;       /* msr=drop|fault|open, default drop: enum msr_policy */
     u32 announce;  /* announce=yes|no: show a hypervisor in CPUID; 1 or 0 */
     u32 caps;      /* caps: print the VMX capabilities and stop; 1 or 0 */
+    u32 last;      /* last: print what the last run has left in memory; 1 or 0 */
     u32 cpus;      /* cpus=N: at most so many; 0 = all */
     u32 end;       /* end=SECONDS: of the boot CPU in the guest; 0 = no limit */
     u32 sample_ms; /* sample=MS: time line; 0 = off */

@@ -1,4 +1,5 @@
 #include "exits/entry.h"
+#include "exits/last_run.h"
 #include "lib/print.h"
 #include "platform/console.h"
 #include "platform/power.h"
@@ -83,6 +84,7 @@ void stop_guest(struct vcpu *vcpu)
     guest_memory_say_odd_types();
     if (guest_memory_denied())
         say("the guest's attempts on Tally's memory: %lu", guest_memory_denied());
+    last_run_keep(power_way());
     timeline_end(vcpu->exit_tsc - vcpu->tsc_moved);
     record_last_exits(vcpu);
     if (lines)

@@ -31,6 +31,13 @@ void *frame_alloc(void)
     return frames_alloc(1);
 }
 
+void *frame_last(void)
+{
+    if (!frames_left())
+        fatal("out of memory: no page is left");
+    return memset(pool.base + --pool.count * PAGE_SIZE, 0, PAGE_SIZE);
+}
+
 unsigned frames_left(void)
 {
     return pool.count - pool.used;

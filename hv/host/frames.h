@@ -13,6 +13,9 @@ void *frame_alloc(void);
 /* `count` of them, one after the other. */
 void *frames_alloc(unsigned count);
 
+/* The highest that is left. */
+void *frame_last(void);
+
 /* How many frames are left. */
 unsigned frames_left(void);
 
