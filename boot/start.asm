@@ -5,7 +5,7 @@ HIGH equ 0xFFFFFFFF80000000
 
 %include "hv/host/long_mode.inc"
 
-extern main, boot_cpu, image_start, data_end, image_end
+extern main, boot_cpu, image_start, file_end, image_end
 boot_stack_top equ boot_cpu + CPU_VCPU
 
         section .multiboot progbits alloc noexec nowrite align=8
@@ -13,14 +13,14 @@ boot_stack_top equ boot_cpu + CPU_VCPU
 MB1_FLAGS equ (1 << 16) | (1 << 1) | (1 << 0) ; addresses, memory map, modules on page boundaries
 multiboot1:
         dd 0x1BADB002, MB1_FLAGS, -(0x1BADB002 + MB1_FLAGS)
-        dd PHYS(multiboot1), PHYS(image_start), PHYS(data_end), PHYS(image_end), PHYS(start)
+        dd PHYS(multiboot1), PHYS(image_start), PHYS(file_end), PHYS(image_end), PHYS(start)
 
         align 8
 multiboot2:
         dd 0xE85250D6, 0, multiboot2_end - multiboot2
         dd -(0xE85250D6 + (multiboot2_end - multiboot2))
         dw 2, 0                         ; addresses
-        dd 24, PHYS(multiboot2), PHYS(image_start), PHYS(data_end), PHYS(image_end)
+        dd 24, PHYS(multiboot2), PHYS(image_start), PHYS(file_end), PHYS(image_end)
         dw 3, 0                         ; entry
         dd 12, PHYS(start), 0
         dw 6, 0                         ; modules on page boundaries

@@ -5,7 +5,7 @@
 #include "x86/instructions.h"
 #include "x86/msr.h"
 
-unsigned cpu_count, vcpu_count = 1;
+unsigned cpu_count, vcpu_count;
 struct cpu *cpus[CPUS_MAX];
 
 #define GDT_CODE_64 0x00209B0000000000ull
@@ -33,6 +33,7 @@ struct cpu *cpu_init_boot(void)
     traps_init();
     set_up_tables(&boot_cpu);
     cpus[cpu_count++] = &boot_cpu;
+    vcpu_count = 1;
     cpu_load_tables(&boot_cpu);
     return &boot_cpu;
 }

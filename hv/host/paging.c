@@ -12,8 +12,7 @@
 extern char image_start[], rodata_start[], data_start[], image_end[];
 void relocate(void *to, const void *from, size_t size, u64 cr3);
 
-/* The region that Tally moved to; before the move, where the loader put the image. */
-static u64 region_base = IMAGE_PHYSICAL;
+static u64 moved_by;   /* from where the loader put the image */
 static u64 next_table; /* physical, while the tables are being built through the direct map */
 static u64 root;
 
@@ -28,7 +27,7 @@ u64 image_size(void)
 
 u64 own_physical(const void *pointer)
 {
-    return (u64)pointer - IMAGE_VIRTUAL + region_base;
+    return (u64)pointer - IMAGE_VIRTUAL + IMAGE_PHYSICAL + moved_by;
 }
 
 u64 own_cr3(void)
@@ -131,7 +130,7 @@ void move_to(u64 base, u64 size, u64 top)
     map_direct(base, size, top);
 
     u64 used = next_table - base;
-    region_base = base; /* before the copy: the copy is what goes on */
+    moved_by = base - IMAGE_PHYSICAL; /* before the copy: the copy is what goes on */
     link_screen_directory();
     relocate(physical(base), image_start, image_size(), root);
     frames_init((void *)(IMAGE_VIRTUAL + used), base + used, (size - used) / PAGE_SIZE);
@@ -140,7 +139,7 @@ void move_to(u64 base, u64 size, u64 top)
 /* A page table since the move: it lies in Tally's own memory. */
 static void *own_table(u64 table)
 {
-    return (void *)(table - region_base + IMAGE_VIRTUAL);
+    return (void *)(table - moved_by - IMAGE_PHYSICAL + IMAGE_VIRTUAL);
 }
 
 void make_guard_page(void *page)

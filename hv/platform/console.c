@@ -15,9 +15,9 @@ enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UA
 #define LSR_ALL_SENT 0x40
 #define DIVISOR_115200 1
 
-static bool has_uart, has_screen = true, screen_on;
+static bool has_uart, has_screen, screen_on;
 static bool guest_in_line;
-static u8 line_control = LCR_8N1, modem_control = MCR_DTR_RTS; /* as last written, by anyone */
+static u8 line_control, modem_control; /* as last written, by anyone */
 
 /* Bounded: a UART that is not there, or stuck, must not hang the machine. */
 static void wait_for_line(u8 status)
@@ -107,11 +107,11 @@ void console_init(void)
         outb(COM1 + UART_LCR, LCR_DLAB);
         outb(COM1 + UART_DATA, DIVISOR_115200);
         outb(COM1 + UART_IER, 0);
-        outb(COM1 + UART_LCR, LCR_8N1);
+        outb(COM1 + UART_LCR, line_control = LCR_8N1);
         outb(COM1 + UART_FCR, 0x07); /* FIFOs on and empty */
-        outb(COM1 + UART_MCR, MCR_DTR_RTS);
+        outb(COM1 + UART_MCR, modem_control = MCR_DTR_RTS);
     }
-    screen_on = true;
+    has_screen = screen_on = true;
     print_sink = console_put;
 }
 

@@ -18,8 +18,7 @@
 
 static const char shutdown_word[] = "Shutdown";
 static unsigned shutdown_letters; /* of it seen in a row */
-static u32 verdict = VERDICT_PASSED;
-static const char *way = "stop";
+static const char *way;
 static void (*before_last_write)(void);
 
 /* The guest's last write, to be repeated. */
@@ -98,8 +97,6 @@ bool power_filter_out(u16 port, unsigned size, u32 value)
     if (!name)
         return false;
     way = name;
-    if (port == EXIT_PORT)
-        verdict = value;
     last_write.port = port;
     last_write.size = size;
     last_write.value = value;
@@ -122,12 +119,12 @@ void power_watched_ports(void (*watch)(u16 port))
 
 u32 power_verdict(void)
 {
-    return verdict;
+    return last_write.port == EXIT_PORT ? last_write.value : VERDICT_PASSED;
 }
 
 const char *power_way(void)
 {
-    return way;
+    return way ? way : "stop";
 }
 
 void power_before_last_write(void (*prepare)(void))

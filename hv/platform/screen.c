@@ -11,15 +11,14 @@
 #define GLYPH_HEIGHT 16
 extern const u8 font[][GLYPH_HEIGHT]; /* from ' ' to '~', the leftmost point in bit 7 */
 
-static unsigned columns = TEXT_COLUMNS, rows = TEXT_ROWS;
-static unsigned column, row = TEXT_ROWS - 1; /* below what the boot loader left */
+static unsigned column;
 
-/* VGA text */
+/* VGA text: always in the last row, below what the boot loader left */
 
-static void text_draw(unsigned at_row, unsigned at_column, char c)
+static void text_draw(char c)
 {
     volatile u16 *text = physical(TEXT);
-    text[at_row * TEXT_COLUMNS + at_column] = TEXT_ATTRIBUTE | (u8)c;
+    text[(TEXT_ROWS - 1) * TEXT_COLUMNS + column] = TEXT_ATTRIBUTE | (u8)c;
 }
 
 static void text_new_row(void)
@@ -32,7 +31,8 @@ static void text_new_row(void)
 
 /* Frame buffer: white on black, so that it matters not where in a pixel which colour is. */
 
-static u8 *pixels;
+static u8 *pixels; /* NULL: text */
+static unsigned columns, rows, row;
 static u32 pitch;
 static u64 pixel_size; /* bytes */
 
@@ -59,6 +59,11 @@ static void framebuffer_clear(unsigned at_row)
 {
     for (unsigned i = 0; i < columns; i++)
         framebuffer_draw(at_row, i, ' ');
+}
+
+static void framebuffer_put(char c)
+{
+    framebuffer_draw(row, column, c);
 }
 
 static void framebuffer_new_row(void)
@@ -100,15 +105,17 @@ bool screen_choose(const struct boot_info *info)
 
 unsigned screen_rows(void)
 {
-    return rows;
+    return pixels ? rows : TEXT_ROWS;
 }
 
 void screen_put(char c)
 {
-    if (c == '\n' || column == columns) {
+    if (c == '\n' || column == (pixels ? columns : TEXT_COLUMNS)) {
         column = 0;
         (pixels ? framebuffer_new_row : text_new_row)();
     }
-    if (c != '\n')
-        (pixels ? framebuffer_draw : text_draw)(row, column++, c);
+    if (c != '\n') {
+        (pixels ? framebuffer_put : text_draw)(c);
+        column++;
+    }
 }

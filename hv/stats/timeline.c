@@ -7,7 +7,7 @@
 #define VARINT_MAX 10
 #define RECORD_MAX (1 + VARINT_MAX + REASON_SLOTS * (1 + VARINT_MAX))
 
-u64 timeline_due = ~0ull;
+u64 timeline_due;
 
 static struct {
     u8 *next, *end;
@@ -76,7 +76,7 @@ static void record_sample(u64 now)
 
 void timeline_sample(u64 now)
 {
-    if (!spin_try_lock(&timeline.lock))
+    if (!timeline.next || !spin_try_lock(&timeline.lock))
         return;
     if (now >= timeline_due) {
         timeline_due = now - (now - run_facts->start_tsc) % timeline.interval + timeline.interval;

@@ -5,7 +5,7 @@
 
 #include "types.h"
 
-/* TSC at which the next sample is due; ~0 while the time line is off. */
+/* TSC at which the next sample is due, while there is a time line. */
 extern u64 timeline_due;
 
 /* Starts the time line with the next exit, every `interval` ticks, in the
