@@ -75,7 +75,7 @@ CFLAGS_COMMON := -std=c17 -g -ffreestanding $(WARNINGS) -mgeneral-regs-only -mno
     -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
     -fno-strict-aliasing -fno-common -ffunction-sections -fdata-sections -Iinclude -I$(B)
 FOR_SPEED    := -O2
-FOR_SIZE     := -Os
+FOR_SIZE     := -Os -fno-jump-tables $(if $(IS_CLANG),,-malign-data=abi)
 # Without vector registers nothing needs a stack aligned to 16.
 STACK_BY_8   := $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=3)
 CFLAGS_tally := $(CFLAGS_COMMON) $(STACK_BY_8) -mcmodel=kernel -iquote hv

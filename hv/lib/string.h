@@ -12,6 +12,14 @@ size_t strlen(const char *s);
 int strncmp(const char *a, const char *b, size_t size);
 char *strchr(const char *s, int c);
 
+/* Of a list of words, each with its NUL, the one after `number` others. */
+static inline const char *nth_word(const char *list, size_t number)
+{
+    for (; number; number--)
+        list += strlen(list) + 1;
+    return list;
+}
+
 /* The checksum of firmware's tables: all bytes add up to 0, modulo 256. */
 bool sums_to_zero(const void *bytes, size_t size);
 

@@ -1,4 +1,5 @@
 #include "stats/counters.h"
+#include "lib/string.h"
 #include "stats/window.h"
 
 const struct window *window;
@@ -60,21 +61,25 @@ u64 statistics_cycles(void)
 
 enum kind { FAULT, TRAP, ASYNC, ENTRY, NONE };
 
-static const struct {
-    const char *name;
-    enum kind kind;
-} reasons[EXIT_REASONS] = {
-#define EXIT_REASON(number, name, kind, delivery, handler) [number] = {#name, kind},
+static const u8 kinds[] = {
+#define EXIT_REASON(number, name, kind, delivery, handler) [number] = kind,
 #include "exit_reasons.def"
 #undef EXIT_REASON
 };
 
+/* A pointer to each would be half as long as the name. */
+static const char names[] =
+#define EXIT_REASON(number, name, kind, delivery, handler) #name "\0"
+#include "exit_reasons.def"
+#undef EXIT_REASON
+    "UNDEFINED";
+
 const char *reason_name(unsigned reason)
 {
-    return reason < EXIT_REASONS ? reasons[reason].name : "UNDEFINED";
+    return nth_word(names, reason < EXIT_REASONS ? reason : EXIT_REASONS);
 }
 
 bool reason_is_defined(u32 reason)
 {
-    return reason < EXIT_REASONS && reasons[reason].kind != NONE;
+    return reason < EXIT_REASONS && kinds[reason] != NONE;
 }

@@ -9,11 +9,14 @@
 static const struct row {
     u8 word, bit;
     char need[4]; /* R required, W wanted, L later: by profile */
-    const char *name;
 } rows[] = {
-#define CONTROL(word, name, bit, need, text) {WORD_##word, bit, need, text},
+#define CONTROL(word, name, bit, need, text) {WORD_##word, bit, need},
 #include "x86/vmx_controls.def"
 };
+static const char texts[] =
+#define CONTROL(word, name, bit, need, text) text "\0"
+#include "x86/vmx_controls.def"
+    "a control that Tally does not know";
 
 /* What is not a control of the five words. */
 struct profile_plan {
@@ -60,10 +63,10 @@ static u32 planned_bits(enum control_word word, enum tally_profile profile, cons
 
 static const char *control_name(enum control_word word, unsigned bit)
 {
-    for (const struct row *row = rows; row < rows + ARRAY_SIZE(rows); row++)
-        if (row->word == word && row->bit == bit)
-            return row->name;
-    return "a control that Tally does not know";
+    unsigned row = 0;
+    while (row < ARRAY_SIZE(rows) && (rows[row].word != word || rows[row].bit != bit))
+        row++;
+    return nth_word(texts, row);
 }
 
 static const char *refuse_controls(char *error, size_t size, const char *what,

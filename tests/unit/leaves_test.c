@@ -139,8 +139,10 @@ static void names_come_from_the_table(void **state)
     assert_string_equal(reason_name(EXIT_CPUID), "CPUID");
     assert_string_equal(reason_name(85), "WRMSRNS_IMMEDIATE");
     assert_string_equal(reason_name(86), "UNDEFINED");
-    for (unsigned n = 0; n < REASON_SLOTS; n++)
-        assert_non_null(reason_name(n));
+#define EXIT_REASON(number, name, kind, delivery, handler)                                         \
+    assert_string_equal(reason_name(number), #name);
+#include "exit_reasons.def"
+#undef EXIT_REASON
 }
 
 int main(void)
