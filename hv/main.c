@@ -151,7 +151,8 @@ static void plan_the_window(void)
 
 static u64 own_size(void)
 {
-    u64 frames = guest_memory_frames(vmx_capabilities.ept_vpid, top) + cpus_present * CPU_FRAMES +
+    u64 frames = guest_memory_frames(vmx_capabilities.ept_vpid, top) +
+                 cpus_present * (CPU_FRAMES + recorder_frames(&options)) +
                  window_pages(part_sizes, expected_vcpus()) + OTHER_FRAMES;
     u64 size = image_size() + frames * PAGE_SIZE, with_tables = size + PAGE_2M;
     u64 tables = paging_frames(with_tables, top) + with_tables / PAGE_2M + HIDING_FRAMES;
@@ -207,7 +208,7 @@ static void make_the_window(void)
 static void prepare_the_exits(void)
 {
     guest_memory_init(vmx_capabilities.ept_vpid, top, own.base, own.size);
-    vcpu_set_exit_entries(vmx_exit, vmx_exit_observed);
+    vcpu_set_exit_entries(vmx_exit, vmx_exit_observed, vmx_exit_recorded);
     features_need(controls.proc2, controls.proc3);
     bitmaps_init();
     msr_init(options.profile, options.msr);
@@ -237,7 +238,7 @@ static void set_up_vcpu(struct cpu *cpu)
     mtrr_read(&cpu->vcpu.mtrr);
     cpu->vcpu.chores = options.sample_ms ? CHORE_SAMPLE : 0;
     cpu->vcpu.stats = &statistics[cpu->vcpu.index];
-    recording_start(&cpu->vcpu, &options);
+    recording_start(&cpu->vcpu, &options, frames_alloc(recorder_frames(&options)));
     vmx_enable(cpu, &vmx_capabilities);
     vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
 }

@@ -58,18 +58,29 @@ struct cpuid_cache {
 
 /* The guest at an exit as the recorder wants it, before a handler has changed anything. */
 struct seen {
-    u64 rax, rcx, rip, rflags, cr0, cs_base;
-    u64 cs_access_rights, ss_access_rights;
-    u64 entry_controls;
+    u32 eax, ecx;
+    u64 mode; /* access rights of CS with what SEEN_… say, and above them those of SS */
+    u64 rip;  /* linear */
 };
+#define SEEN_LEGACY BIT(20)  /* not in 64-bit mode, and so these count: */
+#define SEEN_IA32E_SHIFT 10  /* of the entry control, to bit 19 */
+#define SEEN_PE_SHIFT 18     /* of CR0.PE; RFLAGS.VM keeps its place, bit 17 */
+#define SEEN_REASON_SHIFT 24 /* entry.asm's, beside the mode */
 
-/* Where exits are recorded; see sites/sites.h. */
+struct known_site; /* sites/sites.h */
+
+/* Where exits are recorded. What is not asked for stands at a place that nobody reads. */
 struct recorder {
-    struct site_table *sites; /* NULL, and histograms: not asked for */
-    struct histograms *histograms;
+    struct known_site *known;
+    u64 *sequence;           /* odd while a row is being written */
     struct trace_log *trace; /* NULL: not asked for */
-    struct site *newest;     /* a loop meets the same site again; NULL: none */
-    bool user_rips;          /* all bits of RIP in ring 3 */
+    struct trace_record *trace_next, *trace_end;
+    struct trace_record *trace_turn; /* where it goes on after the end; NULL: nowhere */
+    struct site_table *sites;        /* NULL, and histograms: not asked for */
+    struct histograms *histograms;
+    u64 cycles;                /* entry.asm's, for as long as it calls a function */
+    struct known_site *learnt; /* the same */
+    bool user_rips;            /* all bits of RIP in ring 3 */
 };
 
 #define NMIS_MACHINE_CHECK 0x80000000u /* a machine check came, too */
@@ -85,7 +96,7 @@ struct vcpu {
     struct reason_counter *counter; /* its reason's */
     u32 exit_reason;                /* the whole word */
     u32 vectoring;                  /* IDT-vectoring information; 0: none */
-    struct seen seen;               /* only with chores */
+    struct seen seen;               /* only with CHORE_RECORD */
 
     /* Other CPUs write these, and so does this one: lib/atomic.h. */
     u32 kick;      /* enum kick: what other CPUs want, see smp/kick.h */
@@ -139,7 +150,8 @@ void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, u64 value);
 void vcpu_add_chore(struct vcpu *vcpu, u32 chore);
 void vcpu_drop_chores(struct vcpu *vcpu, u32 chores);
 
-/* Where exits arrive, with RSP = the vCPU: HOST_RIP, and that of a vCPU with chores. */
-void vcpu_set_exit_entries(void (*plain)(void), void (*observed)(void));
+/* Where exits arrive, with RSP = the vCPU: HOST_RIP, that of a vCPU with chores, and of one that
+ * records. */
+void vcpu_set_exit_entries(void (*plain)(void), void (*observed)(void), void (*recorded)(void));
 
 #endif

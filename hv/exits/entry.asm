@@ -96,37 +96,19 @@ vcpu_run:
         vmlaunch
         jmp failed
 
-; Notes for the recorder, before the handler can change it, a field of the guest's state.
-%macro SEE 2
-        mov eax, %1
-        vmread [rsp + %2], rax
-%endmacro
-
-; HOST_RIP of a vCPU with chores: the same way, between a look at the guest before the time begins and
-; the chores when it has ended.
+; HOST_RIP of a vCPU with chores: the same way, and the chores when the time has ended.
         global vmx_exit_observed
         align 16
 vmx_exit_observed:
         SAVE_STAMP_GPRS
-        mov [rsp + SEEN_RAX], rax
-        mov [rsp + SEEN_RCX], rcx
-        SEE GUEST_RIP, SEEN_RIP
-        SEE GUEST_RFLAGS, SEEN_RFLAGS
-        SEE GUEST_CR0, SEEN_CR0
-        SEE GUEST_SS_ACCESS_RIGHTS, SEEN_SS_ACCESS_RIGHTS
-        SEE GUEST_CS_ACCESS_RIGHTS, SEEN_CS_ACCESS_RIGHTS
-        mov eax, [rsp + VCPU_ENTRY_CONTROLS]
-        mov [rsp + SEEN_ENTRY_CONTROLS], eax
-        mov qword [rsp + SEEN_CS_BASE], 0
-        test dword [rsp + SEEN_CS_ACCESS_RIGHTS], AR_L
-        jnz .seen
-        SEE GUEST_CS_BASE, SEEN_CS_BASE
-.seen:  TIMED_EXIT
-        mov rsi, rax
+        TIMED_EXIT
+observed:
         mov rdi, rsp
         call observe_exit
         LOAD_CHANGED_GPRS
         jmp vmx_check_nmis
+
+%include "hv/sites/recorded_exit.inc"
 
 ; HOST_RIP of all others.
         global vmx_exit

@@ -1,18 +1,12 @@
 /* What an exit does beyond the plain way: called by exits/entry.asm once its time has been taken,
  * for vCPUs with chores. */
 #include "exits/entry.h"
-#include "sites/sites.h"
 #include "stats/timeline.h"
 #include "vmx/access.h"
 
-void observe_exit(struct vcpu *vcpu, u64 cycles)
+void observe_exit(struct vcpu *vcpu)
 {
     u32 chores = vcpu->chores;
-    if (chores & CHORE_RECORD)
-        record_exit(vcpu, cycles);
-    if (likely(chores == CHORE_RECORD && !vcpu->mark_waits))
-        return;
-
     u64 now = vcpu->exit_tsc - vcpu->tsc_moved;
     if (vcpu->mark_waits)
         timeline_mark(vcpu->mark, now);

@@ -87,8 +87,8 @@ static u64 detail_of(const struct vcpu *vcpu, enum detail detail)
     case NO_DETAIL: return 0;
     case EVENT_AT_EXIT: return event_detail(VM_EXIT_INTERRUPTION_INFO);
     case EVENT_AT_ENTRY: return event_detail(VM_ENTRY_INTERRUPTION_INFO);
-    case CPUID_LEAF: return (u32)vcpu->seen.rax | vcpu->seen.rcx << 32;
-    case MSR_NUMBER: return (u32)vcpu->seen.rcx;
+    case CPUID_LEAF: return vcpu->seen.eax | (u64)vcpu->seen.ecx << 32;
+    case MSR_NUMBER: return vcpu->seen.ecx;
     case IO_PORT: return vmread(EXIT_QUALIFICATION) & IO_DETAIL;
     case CONTROL_REGISTER: return vmread(EXIT_QUALIFICATION) & CR_DETAIL;
     case DEBUG_REGISTER: return vmread(EXIT_QUALIFICATION) & DR_DETAIL;
@@ -99,25 +99,48 @@ static u64 detail_of(const struct vcpu *vcpu, enum detail detail)
     case TASK_SWITCH_KIND: return vmread(EXIT_QUALIFICATION) >> TASK_SOURCE_SHIFT & 3;
     case INSTRUCTION_IDENTITY:
         return vmread(VM_EXIT_INSTRUCTION_INFO) >> INSTRUCTION_IDENTITY_SHIFT & 3;
-    case IF_FLAG: return (vcpu->seen.rflags & RFLAGS_IF) != 0;
-    case RAX_VALUE: return vcpu->seen.rax;
+    case IF_FLAG: return (vmread(GUEST_RFLAGS) & RFLAGS_IF) != 0;
+    case RAX_VALUE: return vcpu->gpr[RAX];
     case REGISTER_OPERAND:
         return vcpu_gpr(vcpu, vmread(VM_EXIT_INSTRUCTION_INFO) >> REGISTER_OPERAND_SHIFT & 15);
     }
     return 0;
 }
 
-static u8 mode_of(const struct seen *seen)
+/* Raw words that tell all, and do not differ between exits of one site more than they must. */
+u16 site_source(unsigned reason)
 {
-    bool db = seen->cs_access_rights & AR_DB;
-    u8 ring = (seen->ss_access_rights & AR_DPL) >> AR_DPL_SHIFT;
-    u8 mode = db ? MODE_32 : MODE_16;
-    if (seen->entry_controls & ENTRY_IA32E_MODE_GUEST)
-        mode = seen->cs_access_rights & AR_L ? MODE_64 : MODE_COMPATIBILITY;
-    else if (!(seen->cr0 & CR0_PE))
-        mode = MODE_REAL;
-    else if (seen->rflags & RFLAGS_VM)
-        mode = MODE_V8086;
+    bool asynchronous = details[reason] & ASYNCHRONOUS;
+    switch ((enum detail)(details[reason] & ~ASYNCHRONOUS)) {
+    case NO_DETAIL: return asynchronous ? SOURCE_NOTHING_ASYNCHRONOUS : SOURCE_NOTHING;
+    case EVENT_AT_EXIT: return VM_EXIT_INTERRUPTION_INFO;
+    case EVENT_AT_ENTRY: return SOURCE_INJECTED;
+    case CPUID_LEAF: return SOURCE_LEAF;
+    case MSR_NUMBER: return SOURCE_MSR;
+    case IO_PORT:
+    case CONTROL_REGISTER:
+    case DEBUG_REGISTER: return EXIT_QUALIFICATION;
+    case QUALIFICATION_12: return asynchronous ? SOURCE_NOT_RAW : EXIT_QUALIFICATION;
+    default: return SOURCE_NOT_RAW;
+    }
+}
+
+static enum site_mode legacy_mode(u64 seen, bool db)
+{
+    bool long_mode = seen & (u64)ENTRY_IA32E_MODE_GUEST << SEEN_IA32E_SHIFT;
+    if (long_mode)
+        return MODE_COMPATIBILITY;
+    if (!(seen & (u64)CR0_PE << SEEN_PE_SHIFT))
+        return MODE_REAL;
+    if (seen & RFLAGS_VM)
+        return MODE_V8086;
+    return db ? MODE_32 : MODE_16;
+}
+
+static u8 mode_of(u64 seen)
+{
+    enum site_mode mode = seen & SEEN_LEGACY ? legacy_mode(seen, seen & AR_DB) : MODE_64;
+    u8 ring = (seen >> 32 & AR_DPL) >> AR_DPL_SHIFT;
     return (u8)(mode << SITE_MODE_SHIFT | ring);
 }
 
@@ -128,12 +151,11 @@ struct site_key site_of_exit(const struct vcpu *vcpu)
     struct site_key key = {
         .detail = detail_of(vcpu, what & ~ASYNCHRONOUS),
         .reason = reason < EXIT_REASONS ? (u8)reason : EXIT_REASONS,
-        .mode = mode_of(&vcpu->seen),
+        .mode = mode_of(vcpu->seen.mode),
         .used = 1,
     };
+    bool whole = (key.mode & SITE_RING) != 3 || vcpu->recorder.user_rips;
     if (!(what & ASYNCHRONOUS))
-        key.rip = (key.mode & SITE_RING) != 3 || vcpu->recorder.user_rips
-                      ? vcpu->seen.cs_base + vcpu->seen.rip
-                      : vcpu->seen.rip & 0xFFF;
+        key.rip = whole ? vcpu->seen.rip : vcpu->seen.rip & 0xFFF;
     return key;
 }

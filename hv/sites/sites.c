@@ -37,26 +37,54 @@ void recording_plan(const struct options *options, unsigned vcpus, u64 sizes[WIN
             (sizes[WINDOW_SITES] + sizes[WINDOW_HISTOGRAMS] + sizes[WINDOW_TRACE]) / KIB);
 }
 
-void recording_start(struct vcpu *vcpu, const struct options *options)
+u16 site_sources[EXIT_REASONS];
+
+unsigned recorder_frames(const struct options *options)
+{
+    bool asked = options->sites || options->trace;
+    return asked ? align_up(sizeof(struct recorder_memory), PAGE_SIZE) / PAGE_SIZE : 0;
+}
+
+static void start_sites(struct recorder *r, const struct options *options)
+{
+    r->sites->rows = table_rows(options);
+    r->sequence = &r->sites->sequence;
+    clear_counters(r->sites->other, REASON_SLOTS);
+}
+
+static void start_trace(struct recorder *r, bool last)
+{
+    u64 room = window->part[WINDOW_TRACE].size - sizeof(struct trace_log);
+    r->trace->rows = room / sizeof(struct trace_record);
+    r->trace->last = last;
+    r->trace_next = r->trace->record;
+    r->trace_end = r->trace->record + r->trace->rows;
+    r->trace_turn = last ? r->trace->record : NULL;
+}
+
+void recording_start(struct vcpu *vcpu, const struct options *options, void *frames)
 {
     struct recorder *r = &vcpu->recorder;
+    struct recorder_memory *memory = frames;
+    if (vcpu->index >= window->part[WINDOW_COUNTERS].copies)
+        return; /* it stays in Tally */
     *r = (struct recorder){
         .sites = window_copy(window, WINDOW_SITES, vcpu->index),
         .histograms = window_copy(window, WINDOW_HISTOGRAMS, vcpu->index),
         .trace = window_copy(window, WINDOW_TRACE, vcpu->index),
         .user_rips = options->sites & SITES_USER_RIPS,
     };
-    if (r->sites) {
-        r->sites->rows = table_rows(options);
-        clear_counters(r->sites->other, REASON_SLOTS);
-    }
-    if (r->trace) {
-        u64 room = window->part[WINDOW_TRACE].size - sizeof(struct trace_log);
-        r->trace->rows = room / sizeof(struct trace_record);
-        r->trace->last = options->trace & TRACE_LAST ? 1 : 0;
-    }
-    if (r->sites || r->trace)
-        vcpu->chores |= CHORE_RECORD; /* before its VMCS is made */
+    if (!r->sites && !r->trace)
+        return;
+    r->known = memory->known;
+    r->sequence = &memory->sequence;
+    if (r->sites)
+        start_sites(r, options);
+    if (r->trace)
+        start_trace(r, options->trace & TRACE_LAST);
+    for (unsigned reason = 0; reason < EXIT_REASONS; reason++)
+        site_sources[reason] = site_source(reason);
+    vcpu->chores |= CHORE_RECORD; /* before its VMCS is made */
 }
 
 static bool is_site(const struct site *site, const struct site_key *key)
@@ -88,101 +116,28 @@ static struct site *find_site(struct site_table *table, const struct site_key *k
     return NULL;
 }
 
-static inline void count_cycles(struct reason_counter *counter, u64 cycles)
-{
-    counter->count++;
-    counter->cycles += cycles;
-    if (cycles < counter->min)
-        counter->min = cycles;
-    if (cycles > counter->max)
-        counter->max = cycles;
-}
-
-/* Four buckets an octave. */
-static unsigned bucket_of(u64 cycles)
-{
-    if (cycles < 4)
-        return (unsigned)cycles;
-    unsigned octave = 63 - (unsigned)__builtin_clzll(cycles);
-    unsigned bucket = 4 * (octave - 1) + (cycles >> (octave - 2) & 3);
-    return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
-}
-
-static struct reason_counter *counter_of(struct recorder *r, const struct site_key *key)
-{
-    if (!r->newest || !is_site(r->newest, key))
-        r->newest = find_site(r->sites, key);
-    return r->newest ? &r->newest->counter : &r->sites->other[key->reason];
-}
-
-static void record_site(struct recorder *r, const struct site_key *key, u64 cycles)
-{
-    r->sites->sequence++;
-    count_cycles(counter_of(r, key), cycles);
-    r->histograms->bucket[key->reason][bucket_of(cycles)]++;
-    r->sites->sequence++;
-}
-
-static void record_trace(struct trace_log *log, const struct vcpu *vcpu, const struct site_key *key,
-                         u64 cycles)
-{
-    u64 row = log->written;
-    if (row >= log->rows) {
-        if (!log->last) {
-            log->written++;
-            return;
-        }
-        row %= log->rows;
-    }
-    log->record[row] = (struct trace_record){
-        .time = vcpu->exit_tsc - vcpu->tsc_moved - run_facts->start_tsc,
-        .rip = key->rip,
-        .detail = key->detail,
-        .cycles = cycles < ~0u ? (u32)cycles : ~0u,
-        .vcpu = (u16)vcpu->index,
-        .reason = key->reason,
-        .mode = key->mode,
-    };
-    log->written++;
-}
-
-void record_exit(struct vcpu *vcpu, u64 cycles)
+void learn_site(struct vcpu *vcpu, struct known_site *known, u64 detail, u64 rip)
 {
     struct recorder *r = &vcpu->recorder;
+    struct recorder_memory *memory = (struct recorder_memory *)r->known;
     struct site_key key = site_of_exit(vcpu);
-    if (r->sites)
-        record_site(r, &key, cycles);
-    if (r->trace)
-        record_trace(r->trace, vcpu, &key, cycles);
-}
-
-static struct reason_counter recorded_sum(const struct site_table *table, unsigned reason)
-{
-    struct reason_counter sum = table->other[reason];
-    for (u64 row = 0; row < table->rows; row++)
-        if (table->site[row].key.what && table->site[row].key.reason == reason)
-            counter_add(&sum, &table->site[row].counter);
-    return sum;
-}
-
-/* What did not pass observe_exit(): cut off, or of a CPU that was taken out of VMX operation. */
-static void balance(struct site_table *table, unsigned reason, const struct reason_counter *counted)
-{
-    struct reason_counter sum = recorded_sum(table, reason);
-    table->other[reason].count += counted->count - sum.count;
-    table->other[reason].cycles += counted->cycles - sum.cycles;
-}
-
-void record_last_exits(struct vcpu *vcpu)
-{
-    struct site_key key = site_of_exit(vcpu);
-    if (vcpu->recorder.trace)
-        record_trace(vcpu->recorder.trace, vcpu, &key, 0);
-    if (vcpu->recorder.sites)
-        counter_of(&vcpu->recorder, &key)->count++;
-    for (unsigned i = 0; i < run_facts->vcpus; i++) {
-        struct site_table *table = window_copy(window, WINDOW_SITES, i);
-        for (unsigned reason = 0; table && reason < REASON_SLOTS; reason++)
-            balance(table, reason, &statistics[i].reason[reason]);
-    }
+    *known = (struct known_site){
+        .rip = rip,
+        .detail = detail,
+        .what = vcpu->seen.mode | (u64)key.reason << SEEN_REASON_SHIFT,
+        .counter = &memory->counter,
+        .buckets = memory->buckets,
+        .key_rip = key.rip,
+        .key_detail = key.detail,
+        .vcpu = (u16)vcpu->index,
+        .reason = key.reason,
+        .mode = key.mode,
+    };
+    if (!r->sites)
+        return;
+    ++*r->sequence;
+    struct site *site = find_site(r->sites, &key);
+    ++*r->sequence;
+    known->counter = site ? &site->counter : &r->sites->other[key.reason];
+    known->buckets = r->histograms->bucket[key.reason];
 }

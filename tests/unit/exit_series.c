@@ -159,6 +159,8 @@ static void prepare(void)
     how_to_repeat = say_exit;
 }
 
+static struct recorder_memory recorder_memory;
+
 static void begin(unsigned machine, unsigned profile, u8 flags)
 {
     static const struct fake_state *before;
@@ -177,7 +179,8 @@ static void begin(unsigned machine, unsigned profile, u8 flags)
     if (flags & 2) {
         struct site_table *sites = window_copy(window, WINDOW_SITES, fake_vcpu.index);
         memset(sites, 0, sizeof(*sites) + ROWS * sizeof(struct site));
-        recording_start(&fake_vcpu, &(struct options){.sites = ROWS});
+        memset(&recorder_memory, 0, sizeof(recorder_memory));
+        recording_start(&fake_vcpu, &(struct options){.sites = ROWS}, &recorder_memory);
         vcpu_add_chore(&fake_vcpu, flags & 4 ? CHORE_SAMPLE : 0);
     }
 }

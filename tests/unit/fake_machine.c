@@ -1,4 +1,5 @@
 #include "fake_machine.h"
+#include "fake_recorder.h"
 
 #include <string.h>
 
@@ -77,6 +78,10 @@ void vmx_exit(void)
 }
 
 void vmx_exit_observed(void)
+{
+}
+
+void vmx_exit_recorded(void)
 {
 }
 
@@ -310,30 +315,17 @@ void fake_machine_named(const char *name, enum tally_profile profile)
     fake_vcpu.presence = RUNS;
 }
 
-static struct seen see(void)
-{
-    return (struct seen){
-        .rax = fake_vcpu.gpr[RAX],
-        .rcx = fake_vcpu.gpr[RCX],
-        .rip = fake_get(GUEST_RIP),
-        .rflags = fake_get(GUEST_RFLAGS),
-        .cr0 = fake_get(GUEST_CR0),
-        .cs_base = fake_get(GUEST_CS_ACCESS_RIGHTS) & AR_L ? 0 : fake_get(GUEST_CS_BASE),
-        .cs_access_rights = fake_get(GUEST_CS_ACCESS_RIGHTS),
-        .ss_access_rights = fake_get(GUEST_SS_ACCESS_RIGHTS),
-        .entry_controls = fake_vcpu.controls.entry,
-    };
-}
-
 bool fake_dispatch(void)
 {
     if (setjmp(stop))
         return false;
-    bool observed = fake_vcpu.chores;
-    if (observed)
-        fake_vcpu.seen = see();
+    bool observed = fake_vcpu.chores, recorded = fake_vcpu.chores & CHORE_RECORD;
+    if (recorded) /* as entry.asm does */
+        fake_vcpu.seen = fake_see(&fake_vcpu, fake_vcpu.controls.entry);
     dispatch_exit(&fake_vcpu);
-    if (observed) /* as entry.asm does */
-        observe_exit(&fake_vcpu, 0);
+    if (recorded)
+        fake_record(&fake_vcpu, 0);
+    if (observed)
+        observe_exit(&fake_vcpu);
     return true;
 }
