@@ -3,12 +3,17 @@
 #define TALLY_TESTS_EXIT_RULES_H
 
 #include "types.h"
+#include "x86/registers.h"
+
+#define KEPT_FIELDS 40 /* room for those that no exit changes */
 
 /* What of the guest's state the rules compare with. */
 struct before {
     u64 rip, rflags, blocking, pending;
     u32 length, vectoring;
     bool code_64;
+    u64 gpr[GPRS];
+    u64 kept[KEPT_FIELDS];
 };
 struct before look(void);
 

@@ -7,6 +7,8 @@
 #include "exit_rules.h"
 #include "fake_machine.h"
 #include "random_state.h"
+#include "exits/cpuid.h"
+#include "exits/msr.h"
 #include "features.h"
 #include "memory/guest_memory.h"
 #include "sites/sites.h"
@@ -124,7 +126,7 @@ static void add_msrs(void)
         0x40000001,
         0x80,
         IA32_DEBUG_INTERFACE,
-        0xD0000000,
+
     };
     for (unsigned i = 0; i < ARRAY_SIZE(there); i++)
         fake_msr(there[i], 0);
@@ -175,6 +177,9 @@ static void begin(unsigned machine, unsigned profile, u8 flags)
     before = state;
     clean_pages();
     fake_map_identity();
+    cpuid_announce(flags & 8);
+    msr_init(PROFILE_ALL, flags / 16 % 3); /* the bitmap is not looked at */
+    fake_denied = 0;
     fake_vcpu.index = flags & 1;
     if (flags & 2) {
         struct site_table *sites = window_copy(window, WINDOW_SITES, fake_vcpu.index);
@@ -183,6 +188,13 @@ static void begin(unsigned machine, unsigned profile, u8 flags)
         recording_start(&fake_vcpu, &(struct options){.sites = ROWS}, &recorder_memory);
         vcpu_add_chore(&fake_vcpu, flags & 4 ? CHORE_SAMPLE : 0);
     }
+}
+
+/* Of these nobody knows anything. */
+bool rdmsr_safe(u32 msr, u64 *value)
+{
+    *value = 0;
+    return msr - 0xD0000000 < 64 || fake_msr_get(msr, value);
 }
 
 /* Reserved bits, and any value now and then. */
@@ -220,7 +232,10 @@ static void random_arrivals(void)
 {
     fake_cpu.random_ready = !one_in(4);
     fake_cpu.port_value = (u32)random64();
-    fake_vcpu.guest_nmis = one_in(4) ? (u8)below(3) : fake_vcpu.guest_nmis;
+    if (reason != EXIT_NMI_WINDOW && one_in(4)) {
+        fake_vcpu.guest_nmis = (u8)below(3);
+        set_nmi_window(&fake_vcpu, fake_vcpu.guest_nmis || fake_vcpu.machine_check);
+    }
     if (one_in(8))
         fake_vcpu.nmis = (u32)below(3);
     if ((guest_visible_cr4(&fake_vcpu) & CR4_MCE) && one_in(8))
@@ -275,6 +290,8 @@ static bool one_exit(unsigned profile)
     fake_set(VM_EXIT_REASON, word);
     if (!(word & EXIT_REASON_ENTRY_FAILURE))
         check_entry_rules("the fuzzer makes");
+    if (reason == EXIT_SIPI && one_in(2))
+        fake_set(GUEST_INTERRUPTIBILITY, BLOCKING_BY_SMI); /* as Bochs 2.7 does */
     struct before before = look();
     bool machine_check = fake_vcpu.machine_check || (fake_vcpu.nmis & NMIS_MACHINE_CHECK);
     u64 slot = slot_of_word(word);

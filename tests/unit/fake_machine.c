@@ -166,17 +166,17 @@ bool is_own_memory(u64 physical)
     return physical / PAGE_SIZE == FAKE_RAM / PAGE_SIZE;
 }
 
-static u64 denied;
+u64 fake_denied;
 
 void guest_memory_deny(u64 physical, bool write)
 {
     (void)physical, (void)write;
-    denied++;
+    fake_denied++;
 }
 
 u64 guest_memory_denied(void)
 {
-    return denied;
+    return fake_denied;
 }
 
 bool guest_memory_map(struct vcpu *vcpu, u64 physical)

@@ -114,6 +114,14 @@ static void switch_la57_on(void)
     fake_set(GUEST_CR3, PML5);
 }
 
+/* A guest that is about to set CR0.PG: for PAE paging or IA-32e mode. */
+static void prepare_paging(void)
+{
+    set_cr4(CR4_PAE, 0);
+    fake_set(GUEST_IA32_EFER, PICK(0, EFER_LME, EFER_LME | EFER_NXE));
+    fake_set(GUEST_CR3, PICK(TABLES, TABLES + PAGE_SIZE / 2, 0x8000));
+}
+
 void random_mode(void)
 {
     enum fake_mode mode = below(FAKE_MODES);
@@ -125,7 +133,11 @@ void random_mode(void)
         switch_32bit_paging_on();
     if (long_mode && (fake_vcpu.controls.cr4_allowed & CR4_LA57) && one_in(4))
         switch_la57_on();
-    if ((fake_vcpu.misc_enable & MISC_ENABLE_XD_DISABLE))
+    if (mode == GUEST_64BIT && one_in(4)) /* compatibility mode in ring 0 */
+        fake_set(GUEST_CS_ACCESS_RIGHTS, 0xC09B);
+    if (mode == GUEST_32BIT && !(fake_get(GUEST_CR0) & CR0_PG) && one_in(2))
+        prepare_paging();
+    if (fake_vcpu.misc_enable & MISC_ENABLE_XD_DISABLE)
         fake_set(GUEST_IA32_EFER, fake_get(GUEST_IA32_EFER) & ~EFER_NXE);
 }
 
@@ -248,37 +260,100 @@ static u64 descriptor(u64 base, u64 limit, u64 rights)
            (limit & 0xF0000) << 32 | rights << 40;
 }
 
-static u64 random_descriptor(void)
+/* What is found where, if nothing is wrong with it. */
+enum {
+    NO_SEGMENT,
+    CODE_0,
+    DATA_0,
+    CODE_3,
+    DATA_3,
+    TSS_32,
+    TSS_32_BUSY,
+    TSS_16,
+    TSS_16_BUSY,
+    TABLE,
+    CONFORMING,
+    READ_ONLY
+};
+
+static u64 usual_descriptor(unsigned number)
+{
+    switch (number) {
+    case CODE_0: return descriptor(0, 0xFFFFF, one_in(2) ? 0xC09A : 0xC09B);
+    case DATA_0: return descriptor(0, 0xFFFFF, one_in(2) ? 0xC092 : 0x4093);
+    case CODE_3: return descriptor(0, 0xFFFFF, 0xC0FB);
+    case DATA_3: return descriptor(0, 0xFFFFF, one_in(2) ? 0xC0F2 : 0xC0F3);
+    case TSS_32: return descriptor(0x6000, 0x67, 0x89);
+    case TSS_32_BUSY: return descriptor(0x6800, 0x67, 0x8B);
+    case TSS_16: return descriptor(0x6000, 0x2B, 0x81);
+    case TSS_16_BUSY: return descriptor(0x6800, 0x2B, 0x83);
+    case TABLE: return descriptor(LDT, 0x7F, 0x82);
+    case CONFORMING: return descriptor(0, 0xFFFF, 0x9E);
+    case READ_ONLY: return descriptor(0, 0xFFFF, 0x91);
+    default: return 0;
+    }
+}
+
+static u64 odd_descriptor(void)
 {
     u64 base = PICK(0, 0x6000, 0x6800, 0x6FF0, LDT, 0x1FFFF0, 0x200000, 0xFFFFFFF0);
     u64 limit = PICK(0xFFFFF, 0x67, 0x2B, 0xFFFF, 0x20, 0);
-    u64 rights = PICK(0x89, 0x8B, 0x81, 0x83, 0x82, 0xC09A, 0xC092, 0xC0FA, 0xC0F2, 0xA09A, 0x9E,
-                      0x90, 0x85, 0xF3, 0x89, 0x81);
-    if (one_in(8))
-        rights ^= PICK(0x80, 0x60, 0x10, 1, 0x4000);
-    return descriptor(base, limit, rights);
+    return descriptor(base, limit, random64() & 0xF0FF);
 }
 
-static u16 random_selector(void)
+static u64 random_descriptor(unsigned number)
 {
-    return (u16)(below(DESCRIPTORS) << 3 | (one_in(4) ? below(8) : 0));
+    u64 usual = usual_descriptor(number);
+    if (!usual || one_in(8))
+        return odd_descriptor();
+    return one_in(8) ? usual ^ PICK(BIT(47), BIT(46), BIT(45), BIT(44), BIT(43), BIT(42), BIT(41))
+                     : usual;
 }
 
+static u16 odd_selector(void)
+{
+    return (u16)(one_in(4) ? random64() : below(DESCRIPTORS) << 3 | below(8));
+}
+
+static u32 selector_of(u32 usual)
+{
+    return one_in(12) ? odd_selector() : usual;
+}
+
+/* SDM vol. 3, 'Task-State Segment (TSS)': words 7 to 9 are CR3, EIP, EFLAGS, 18 to 24 the segments
+ * from ES on and LDTR. */
 static void random_tss(u64 address)
 {
     u32 tss[26];
+    unsigned ring = one_in(2) ? 0 : 3;
     for (unsigned i = 0; i < ARRAY_SIZE(tss); i++)
         tss[i] = (u32)(i % 3 ? below(0x10000) : random64());
-    tss[7] = (u32)(one_in(4) ? random64() : fake_get(GUEST_CR3));
+    tss[7] = (u32)(one_in(4) ? random_address() : fake_get(GUEST_CR3));
+    tss[8] = (u32)(one_in(8) ? random64() : below(0x10000));
     tss[9] = (u32)(random64() & 0x3F7FD7);
     if (!one_in(4))
         tss[9] &= ~(u32)RFLAGS_VM;
-    u16 code = random_selector(), stack = random_selector();
-    for (unsigned i = 18; i <= 24; i++)
-        tss[i] = random_selector();
-    tss[19] = code;
-    tss[20] = one_in(4) ? stack : (stack & ~7u) | (code & 3);
+    for (unsigned i = 18; i <= 23; i++)
+        tss[i] =
+            selector_of((u32)PICK(0, DATA_0, DATA_3, CODE_3, CONFORMING, READ_ONLY) << 3 | ring);
+    tss[19] = selector_of(ring ? CODE_3 << 3 | 3 : (u32)PICK(CODE_0, CONFORMING) << 3);
+    tss[20] = selector_of(ring ? DATA_3 << 3 | 3 : DATA_0 << 3);
+    tss[24] = selector_of((u32)PICK(0, TABLE) << 3);
     tss[25] = (u32)random64();
+    fake_ram_write(address, tss, sizeof(tss));
+}
+
+/* SDM vol. 3, '16-Bit Task-State Segment (TSS)' */
+static void random_tss_16bit(u64 address)
+{
+    u16 tss[22];
+    unsigned ring = one_in(2) ? 0 : 3;
+    for (unsigned i = 0; i < ARRAY_SIZE(tss); i++)
+        tss[i] = (u16)random64();
+    tss[17] = tss[20] = (u16)selector_of(ring ? DATA_3 << 3 | 3 : DATA_0 << 3);
+    tss[18] = (u16)selector_of(ring ? CODE_3 << 3 | 3 : CODE_0 << 3);
+    tss[19] = (u16)selector_of(ring ? DATA_3 << 3 | 3 : DATA_0 << 3);
+    tss[21] = (u16)selector_of((u32)PICK(0, TABLE) << 3);
     fake_ram_write(address, tss, sizeof(tss));
 }
 
@@ -286,14 +361,19 @@ void random_tables(void)
 {
     u64 table[DESCRIPTORS + 1];
     for (unsigned i = 0; i < DESCRIPTORS; i++)
-        table[i] = random_descriptor();
+        table[i] = random_descriptor(i);
     table[DESCRIPTORS] = one_in(4) ? random64() : 0; /* of the last one in IA-32e mode */
+    if (fake_get(GUEST_IA32_EFER) & EFER_LMA)        /* descriptors of 16 bytes */
+        table[TSS_32 + 1] = table[TABLE + 1] = one_in(4) ? random64() & 0xFFFFFFFF : 0;
     fake_set(GUEST_GDTR_BASE, GDT);
     fake_set(GUEST_GDTR_LIMIT, one_in(8) ? 0x47 : 0xFFFF);
+    fake_set(GUEST_TR_SELECTOR, one_in(2) ? TSS_32_BUSY << 3 : DATA_0 << 3);
     fake_ram_write(GDT, table, sizeof(table));
     fake_ram_write(LDT, table, sizeof(table));
-    random_tss(0x6000);
-    random_tss(0x6800);
+    if (one_in(3))
+        random_tss_16bit(0x6000), random_tss_16bit(0x6800);
+    else
+        random_tss(0x6000), random_tss(0x6800);
 }
 
 /* ---- Instructions ---- */

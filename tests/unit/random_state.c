@@ -158,7 +158,7 @@ static u32 random_msr(void)
 {
     switch (below(4)) {
     case 0: return (u32)below(0x2000);
-    case 1: return 0xC0000000 + (u32)below(0x2000);
+    case 1: return one_in(2) ? 0xC0000000 + (u32)below(0x2000) : 0xD0000000 + (u32)below(64);
     default:
         return (u32)PICK(IA32_TSC, IA32_APIC_BASE, IA32_EFER, IA32_PAT, IA32_SYSENTER_ESP,
                          IA32_SYSENTER_CS, IA32_DEBUGCTL, IA32_FS_BASE, IA32_GS_BASE,
@@ -174,7 +174,7 @@ static u32 random_msr(void)
 /* What a control register may get: mostly a bit other than now. */
 static u64 random_control(u64 now)
 {
-    u64 value = now ^ BIT(below(32));
+    u64 value = now ^ (one_in(4) ? CR0_PG : BIT(below(32)));
     return one_in(3) ? value ^ BIT(below(64)) : value;
 }
 
@@ -246,10 +246,21 @@ static void random_registers(void)
 static bool is_privileged(void)
 {
     static const u8 privileged[] = {
-        EXIT_HLT,       EXIT_INVD,      EXIT_INVLPG,  EXIT_RDMSR,           EXIT_WRMSR,
-        EXIT_CR_ACCESS, EXIT_MOV_DR,    EXIT_WBINVD,  EXIT_XSAVES,          EXIT_XRSTORS,
-        EXIT_MWAIT,     EXIT_MONITOR,   EXIT_INVPCID, EXIT_RDMSR_IMMEDIATE, EXIT_WRMSRNS_IMMEDIATE,
-        EXIT_RDMSRLIST, EXIT_WRMSRLIST,
+        EXIT_HLT,
+        EXIT_INVD,
+        EXIT_INVLPG,
+        EXIT_RDMSR,
+        EXIT_WRMSR,
+        EXIT_CR_ACCESS,
+        EXIT_WBINVD,
+        EXIT_XSAVES,
+        EXIT_XRSTORS,
+        EXIT_MWAIT,
+        EXIT_MONITOR,
+        EXIT_RDMSR_IMMEDIATE,
+        EXIT_WRMSRNS_IMMEDIATE,
+        EXIT_RDMSRLIST,
+        EXIT_WRMSRLIST,
     };
     return memchr(privileged, (int)reason, sizeof(privileged));
 }
@@ -318,6 +329,17 @@ static void random_awakening(void)
     fake_vcpu.halted = fake_vcpu.parked = false;
 }
 
+/* As take_interrupt() leaves it. */
+static void let_interrupt_wait(void)
+{
+    struct controls *c = &fake_vcpu.controls;
+    c->pin &= ~(u32)PIN_EXTERNAL_INTERRUPT_EXITING;
+    c->proc |= PROC_INTERRUPT_WINDOW_EXITING;
+    fake_set(PIN_BASED_CONTROLS, c->pin);
+    fake_set(PRIMARY_PROCBASED_CONTROLS, c->proc);
+    fake_vcpu.interrupt_waits = true;
+}
+
 void random_exit(void)
 {
     fake_exit(reason, random_qualification(), 0);
@@ -333,7 +355,7 @@ void random_exit(void)
     fake_set(GUEST_PHYSICAL_ADDRESS,
              PICK(0, 0x1FF000, 0x200000, 0xFEC00000, 1ull << 39, 1ull << 45));
     fake_set(GUEST_LINEAR_ADDRESS, random_address());
-    if (is_kind(KIND_FAULT))
+    if (is_kind(KIND_FAULT) || (is_kind(KIND_NONE) && one_in(2)))
         fake_set(VM_EXIT_INSTRUCTION_LENGTH, 1 + below(15));
     if (may_interrupt_delivery() && one_in(2))
         random_interrupted_delivery();
@@ -347,10 +369,13 @@ void random_exit(void)
         fake_set(GUEST_RFLAGS, fake_get(GUEST_RFLAGS) | RFLAGS_IF);
         fake_set(GUEST_INTERRUPTIBILITY, fake_get(GUEST_INTERRUPTIBILITY) & ~SHADOW);
         if (one_in(2))
-            fake_vcpu.interrupt_waits = true;
+            let_interrupt_wait();
         break;
     case EXIT_NMI_WINDOW:
         fake_set(GUEST_INTERRUPTIBILITY, fake_get(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_STI);
+        if (!fake_vcpu.guest_nmis && !fake_vcpu.machine_check)
+            fake_vcpu.guest_nmis = (u8)(1 + below(2));
+        set_nmi_window(&fake_vcpu, true);
         random_sleep();
         break;
     case EXIT_EXTERNAL_INTERRUPT:
