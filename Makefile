@@ -107,7 +107,7 @@ FIXTURES      := $(patsubst tests/fixtures/%.asm,$(B)/fixtures/%.bin,$(sort $(wi
 
 .PHONY: all tally guest iso
 all: tally $(B)/tally-test.elf guest $(B)/probe.bin iso  ## build Tally, the guest test kernel and the boot image (default)
-tally: $(B)/tally.elf $(B)/last-report $(B)/explain
+tally: $(B)/tally.elf $(B)/last-report $(B)/trace-export $(B)/explain
 guest: $(B)/guest.elf
 iso: $(B)/tally.iso  ## build/tally.iso with a boot menu, for a CD or (dd) a USB stick
 
@@ -130,10 +130,16 @@ $(B)/%.elf: $(B)/%.debug
 	$(STRIP) --strip-all -o $@ $<
 
 # For the host: the report of a machine that the runner has stopped, by the code that Tally prints with.
-LAST_REPORT := tools/last_report.c $(patsubst %,hv/%.c,stats/report stats/counters stats/timeline_print stats/window sites/sites_print sites/words lib/print)
-$(B)/last-report: $(LAST_REPORT) $(wildcard include/*.h include/*.def hv/lib/*.h hv/stats/*.h) $(B)/flags
+LAST_REPORT := tools/last_report.c tools/machine.c $(patsubst %,hv/%.c,stats/report stats/counters stats/timeline_print stats/window sites/sites_print sites/words lib/print)
+$(B)/last-report: $(LAST_REPORT) $(wildcard tools/machine.h include/*.h include/*.def hv/lib/*.h hv/stats/*.h) $(B)/flags
 	$(call step,HOST)
 	$(HOST_CC) $(CFLAGS_tool) -o $@ $(LAST_REPORT)
+
+# For the host: the records of the exits, for tools/report.
+TRACE_EXPORT := $(wildcard tools/trace/*.c) hv/stats/counters.c hv/sites/words.c hv/lib/print.c
+$(B)/trace-export: $(TRACE_EXPORT) $(wildcard tools/trace/*.h include/*.h include/*.def hv/lib/*.h hv/stats/*.h) $(B)/flags
+	$(call step,HOST)
+	$(HOST_CC) $(CFLAGS_tool) -o $@ $(TRACE_EXPORT)
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -212,6 +218,8 @@ export $(RUN_VARIABLES)
 # one directory the second waits.
 BUILD = $(MAKE_B) && { [ -d $(B)/hv ] || echo 'make: building in $(B)' >&2; } && \
     $(if $(shell command -v flock),flock $(B)) $(MAKE) --no-print-directory $(if $(V),,-s) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+# Ubuntu 22.04 does not have it, and makes no page.
+PAGE_DEPENDENCIES = tools/deps page || echo 'make: going on without libjs-dygraphs' >&2
 RUN_DEPENDENCIES = build run $(if $(filter linux,$(GUEST)),linux)
 
 .PHONY: caps compare deps run run-native report
@@ -233,8 +241,10 @@ caps:  ## print the VMX capabilities of the machine (PLATFORM=, CPU=) and what T
 	@+$(BUILD) tally $(B)/probe.bin >&2
 	@OPTIONS="caps $(OPTIONS)" tools/run --environment --no-guest
 
-report:  ## pictures and a page from the last run's console, or a saved one: make report LOG=FILE
+report:  ## a page (report.html), pictures and exports from the last run's console, or a saved one: LOG=FILE
 	@tools/deps report
+	@$(PAGE_DEPENDENCIES)
+	@+$(BUILD) tally >&2
 	@$(if $(LOG)$(wildcard $(B)/console.log),,echo "make: no console is kept yet: make run, or make report LOG=FILE" >&2; exit 2)
 	@tools/report $(if $(SYMBOLS),-s $(call quote,$(SYMBOLS))) $(call quote,$(or $(LOG),$(B)/console.log))
 
@@ -247,6 +257,7 @@ compare:  ## what changed between two runs: OLD=FILE NEW=FILE [BUDGET=FILE]; doc
 .PHONY: test test-nested test-long test-programs bench measure fuzz fuzz-host size check docs format
 test:  ## unit tests and system tests; last line: N passed, N failed. CI=true: a short test-nested, too
 	@tools/deps build run test linux
+	@$(PAGE_DEPENDENCIES)
 	@$(if $(filter true,$(CI)),PLATFORM=nested tools/deps run)
 	@+$(BUILD) all test-programs >&2
 	@tests/run $(TESTS)

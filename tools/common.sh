@@ -57,5 +57,7 @@ find_bochs() {
     bochs_share=$(realpath "$bochs_share") bochs_vga=$(realpath "$bochs_vga")
 }
 
-# last_report COMMANDS ANSWERS - print the report of Tally's in a machine that stands still (tools/last_report.c)
-last_report() { [ -z "$RUN_TALLY" ] || "$B/last-report" "$1" "$2" "$RUN_MEM" || true; }
+# last_report COMMANDS ANSWERS - print the report of Tally's in a machine that stands still (tools/last_report.c), and keep the
+# records of the exits in RUN_TRACE; last_trace: those alone
+last_report() { [ -z "$RUN_TALLY" ] || "$B/last-report" ${RUN_TRACE:+-t "$RUN_TRACE"} "$1" "$2" "$RUN_MEM" || true; }
+last_trace() { "$B/last-report" -q -t "$RUN_TRACE" "$1" "$2" "$RUN_MEM" || true; }

@@ -2,146 +2,103 @@
  * The report of a machine that stands still before its Tally could print it: the window is found in
  * the machine's memory by its mark, and printed by the code that Tally itself prints with.
  *
- * Usage: last-report COMMANDS ANSWERS MEGABYTES
- * Memory is read by the command `xp`, which Bochs' debugger and QEMU's monitor share: written to
- * COMMANDS, its answers read from ANSWERS, a file that grows or a pipe. Status 1, and a line on
+ * Usage: last-report [-t TRACE [-q]] COMMANDS ANSWERS MEGABYTES
+ *   -t TRACE  write the records of the exits there, for tools/trace/
+ *   -q        that alone: the report has been printed
+ * COMMANDS and ANSWERS are those of tools/machine.h. Status 1, and a line on
  * standard error: there is no window, or no answer.
  */
 #include "lib/print.h"
+#include "machine.h"
 #include "sites/sites_print.h"
 #include "stats/report.h"
 #include "stats/window.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define PATIENCE 5000         /* milliseconds without an answer */
-#define SEARCH 30             /* seconds */
-#define AT_ONCE 256           /* words or pages that are asked for at a time */
+#define HEAD 64               /* bytes of a part that tell how much of it is written */
 #define RAM_TOP 0xE0000000ull /* of what lies below 4 GiB, in both machines at most */
 
-static int commands, answers;
-
-static void fail(const char *why)
-{
-    fprintf(stderr, "last-report: %s\n", why);
-    exit(1);
-}
-
-static void ask(u64 address, unsigned words)
-{
-    char line[64];
-    int length =
-        snprintf(line, sizeof(line), "xp /%ugx 0x%llx\n", words, (unsigned long long)address);
-    if (write(commands, line, length) != length)
-        fail("the machine takes no commands");
-}
-
-static char next_letter(void)
-{
-    char c;
-    for (unsigned waited = 0; waited < PATIENCE; waited++) {
-        if (read(answers, &c, 1) == 1)
-            return c;
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    }
-    fail("the machine does not answer");
-    return 0;
-}
-
-/* The next line that shows memory, `…ADDRESS…: 0x… 0x…`, from its first word on. */
-static const char *next_words(void)
-{
-    static char line[512];
-    for (;;) {
-        size_t length = 0;
-        for (char c; (c = next_letter()) != '\n';)
-            if (length + 1 < sizeof(line))
-                line[length++] = c;
-        line[length] = '\0';
-        for (char *at = line; (at = strchr(at, ':')); at++)
-            if (at[1] && strncmp(at + 2, "0x", 2) == 0)
-                return at + 2;
-    }
-}
-
-static void take(u64 *to, unsigned words)
-{
-    while (words) {
-        char *end;
-        for (const char *at = next_words(); words; at = end, words--) {
-            *to = strtoull(at, &end, 16);
-            if (end == at)
-                break;
-            to++;
-        }
-    }
-}
-
-static void read_memory(u64 address, void *to, u64 size)
-{
-    u64 words = (size + 7) / 8;
-    for (u64 at = 0; at < words; at += AT_ONCE) {
-        unsigned count = words - at < AT_ONCE ? words - at : AT_ONCE;
-        ask(address + 8 * at, count);
-        take((u64 *)to + at, count);
-    }
-}
-
-/* From the top down, since Tally lives there. */
-static u64 find_window(u64 top)
-{
-    for (time_t end = time(NULL) + SEARCH; top >= MIB && time(NULL) < end;) {
-        u64 words[AT_ONCE][2];
-        for (unsigned page = 0; page < AT_ONCE; page++)
-            ask(top - (page + 1) * PAGE_SIZE, 2);
-        take(words[0], 2 * AT_ONCE);
-        for (unsigned page = 0; page < AT_ONCE; page++)
-            if (words[page][0] == WINDOW_MARK && words[page][1] == top - (page + 1) * PAGE_SIZE)
-                return words[page][1];
-        top -= AT_ONCE * PAGE_SIZE;
-    }
-    fail("no counters of Tally's are in the machine's memory");
-    return 0;
-}
-
+/* The machine is stopped by chance: a guest may have been loaded over what looks like a window. */
 static bool plausible(const struct window *w)
 {
-    const struct window_part *counters = &w->part[WINDOW_COUNTERS];
-    const struct window_part *timeline = &w->part[WINDOW_TIMELINE];
-    u64 size = w->pages * PAGE_SIZE;
-    return w->version == WINDOW_VERSION && w->facts.vcpus <= counters->copies &&
-           counters->size == sizeof(struct statistics) && w->facts.profile <= PROFILE_ALL &&
-           counters->offset + counters->copies * counters->size <= size &&
-           timeline->offset + timeline->size <= size;
+    for (unsigned kind = 0; kind < WINDOW_PARTS; kind++) {
+        const struct window_part *part = &w->part[kind];
+        if (part->size && (part->copies > w->facts.vcpus ||
+                           part->offset + part->copies * part->size > w->pages * PAGE_SIZE))
+            return false;
+    }
+    return w->version == WINDOW_VERSION && w->facts.vcpus <= w->part[WINDOW_COUNTERS].copies &&
+           w->facts.profile <= PROFILE_ALL &&
+           w->part[WINDOW_COUNTERS].size == sizeof(struct statistics);
 }
 
-static struct window *copy_window(u64 address)
+/* How much of a part was written, by what its head says. */
+static u64 written_size(const void *head, enum window_kind kind, u64 size)
+{
+    const struct timeline_log *line = head;
+    const struct site_table *sites = head;
+    const struct trace_log *trace = head;
+    u64 rows, need = size;
+    if (kind == WINDOW_TIMELINE) {
+        need = sizeof(*line) + line->used;
+    } else if (kind == WINDOW_SITES) {
+        need = sizeof(*sites) + sites->rows * sizeof(sites->site[0]);
+    } else if (kind == WINDOW_TRACE) {
+        rows = trace->written < trace->rows ? trace->written : trace->rows;
+        need = sizeof(*trace) + rows * sizeof(trace->record[0]);
+    }
+    if (need > size)
+        fail("the counters in the machine's memory are damaged");
+    return need;
+}
+
+static void copy_part(u64 address, struct window *w, enum window_kind kind)
+{
+    for (u32 copy = 0; w->part[kind].size && copy < w->part[kind].copies; copy++) {
+        u8 *to = window_copy(w, kind, copy);
+        u64 from = address + (u64)(to - (u8 *)w);
+        read_memory(from, to, HEAD);
+        u64 size = written_size(to, kind, w->part[kind].size);
+        if (size > HEAD)
+            read_memory(from + HEAD, to + HEAD, size - HEAD);
+    }
+}
+
+static struct window *copy_window(u64 address, bool whole)
 {
     static struct window head;
     read_memory(address, &head, sizeof(head));
     if (!plausible(&head))
         fail("the counters in the machine's memory are of another version of Tally's");
 
-    u8 *copy = aligned_alloc(PAGE_SIZE, head.pages * PAGE_SIZE);
-    if (!copy)
+    struct window *w = aligned_alloc(PAGE_SIZE, head.pages * PAGE_SIZE);
+    if (!w)
         fail("out of memory");
-    memcpy(copy, &head, sizeof(head));
-    u64 from = head.part[WINDOW_COUNTERS].offset;
-    read_memory(address + from, copy + from, head.facts.vcpus * sizeof(struct statistics));
-    if (head.part[WINDOW_TIMELINE].size) {
-        from = head.part[WINDOW_TIMELINE].offset;
-        struct timeline_log *log = (struct timeline_log *)(copy + from);
-        read_memory(address + from, log, sizeof(*log));
-        if (log->used > head.part[WINDOW_TIMELINE].size - sizeof(*log))
-            fail("the time line in the machine's memory is no time line");
-        read_memory(address + from + sizeof(*log), log->record, log->used);
+    memcpy(w, &head, sizeof(head));
+    for (unsigned kind = 0; kind < WINDOW_PARTS; kind++)
+        if (whole || kind == WINDOW_TRACE)
+            copy_part(address, w, kind);
+    return w;
+}
+
+/* The directory, then each vCPU's log as far as it was written. */
+static void save_trace(const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    if (!file)
+        fail(strerror(errno));
+    fwrite(window, sizeof(*window), 1, file);
+    for (u32 copy = 0; copy < window->facts.vcpus; copy++) {
+        const struct trace_log *log = window_copy(window, WINDOW_TRACE, copy);
+        if (log)
+            fwrite(log, written_size(log, WINDOW_TRACE, window->part[WINDOW_TRACE].size), 1, file);
     }
-    return (struct window *)copy;
+    if (fclose(file) != 0)
+        fail(strerror(errno));
 }
 
 static void put(char c)
@@ -153,16 +110,25 @@ static void put(char c)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: last-report COMMANDS ANSWERS MEGABYTES\n");
+    const char *trace = NULL;
+    bool quiet = false;
+    for (int option; (option = getopt(argc, argv, "t:q")) != -1;) {
+        if (option == 't')
+            trace = optarg;
+        quiet = quiet || option == 'q';
+    }
+    argv += optind - 1;
+    if (argc - optind != 3) {
+        fprintf(stderr, "usage: last-report [-t TRACE [-q]] COMMANDS ANSWERS MEGABYTES\n");
         return 2;
     }
-    commands = open(argv[1], O_WRONLY);
-    answers = open(argv[2], O_RDONLY | O_NONBLOCK);
-    if (commands < 0 || answers < 0)
-        fail(strerror(errno));
+    machine_open(argv[1], argv[2]);
     u64 top = strtoull(argv[3], NULL, 10) * MIB;
-    window_open(copy_window(find_window(top < RAM_TOP ? top : RAM_TOP)));
+    window_open(copy_window(find_window(top < RAM_TOP ? top : RAM_TOP), !quiet));
+    if (trace && window->part[WINDOW_TRACE].size)
+        save_trace(trace);
+    if (quiet)
+        return 0;
 
     print_sink = put;
     print("\n"); /* the guest may have been in the middle of a line */
