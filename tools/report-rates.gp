@@ -1,8 +1,7 @@
-# Exits per second over the run, a strip a reason, all on one logarithmic scale; and the guest's marks.
+# Exits per second over the run, a strip a reason, all on one logarithmic scale; and the marks of the guest.
 here = ARG0[1:strlen(ARG0) - strlen('report-rates.gp')]
 load here . 'report-style.gp'
 columns = system("wc -l <" . data . "/columns") + 0
-name(i) = system(sprintf("sed -n %dp %s/columns", i, data))
 seconds = unit eq 'seconds'
 what = seconds ? 'Exits per second' : 'Exits per 10⁹ ticks'
 set style fill solid 0.9 noborder
@@ -36,6 +35,6 @@ do for [c = 1:columns] {
         set xlabel unit . ' since the guest was started'
     }
     plot data . '/rates' using 1:(column(c + 1) <= 0 ? 1 : column(c + 1) < 1.6 ? 1.6 : column(c + 1)) with fillsteps \
-        linecolor rgb colour[c == columns && columns > 7 ? 8 : c] notitle
+        linecolor rgb colour(c) notitle
 }
 unset multiplot

@@ -18,8 +18,8 @@ set xlabel 'exits (logarithmic)'
 set xrange [0.8:count_max * 6]
 set lmargin 24
 set rmargin 2
-plot data . '/reasons' using (0.8):1:(0.8):3:($1 - 0.35):($1 + 0.35):ytic(2) \
-        with boxxyerror linecolor rgb colour[1], \
+plot data . '/reasons' using (0.8):1:(0.8):3:($1 - 0.35):($1 + 0.35):9:ytic(2) \
+        with boxxyerror linecolor rgb variable, \
     '' using 3:1:(sprintf(' %d', $3)) with labels left font ',10'
 set title 'what one costs: least ├ mean ● most ┤'
 set xlabel 'ticks per exit (logarithmic)'
@@ -27,6 +27,6 @@ set lmargin 3
 set rmargin 4
 set format y ''
 set xrange [*:*]
-plot data . '/reasons' using 7:1:($6 > 0 ? $6 : 1):8 with xerrorbars pointtype 7 pointsize 0.9 linewidth 1.5 linecolor rgb colour[5], \
+plot data . '/reasons' using 7:1:($6 > 0 ? $6 : 1):8:9 with xerrorbars pointtype 7 pointsize 0.9 linewidth 1.5 linecolor rgb variable, \
     '' using 7:1:(sprintf('%.0f', $7)) with labels offset 0, 0.7 font ',9'
 unset multiplot

@@ -1,4 +1,4 @@
-# What the pictures have in common. Colours are told apart by most colour-blind readers (Okabe and Ito).
+# What the pictures have in common. A reason's colour is that of tools/page/colours, as on the page.
 if (kind eq 'png') {
     set terminal pngcairo size 1200,640 font 'DejaVu Sans,12' background 'white'
 } else {
@@ -6,7 +6,8 @@ if (kind eq 'png') {
 }
 set output out
 set encoding utf8
-array colour[8] = [0x0072B2, 0xE69F00, 0x009E73, 0xCC79A7, 0xD55E00, 0x56B4E9, 0xF0E442, 0x999999]
+name(i) = system(sprintf("sed -n %dp %s/columns | cut -f 1", i, data))
+colour(i) = system(sprintf("sed -n %dp %s/columns | cut -f 2", i, data))
 set border 3 linecolor rgb '#444444'
 set tics nomirror
 set grid ytics linecolor rgb '#dddddd' linetype 1

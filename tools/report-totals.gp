@@ -1,8 +1,7 @@
-# Exits so far, a line a reason on a logarithmic scale: straight where the rate is steady, steps at bursts.
+# Exits so far, a line a reason on a logarithmic scale: steps are bursts.
 here = ARG0[1:strlen(ARG0) - strlen('report-totals.gp')]
 load here . 'report-style.gp'
 columns = system("wc -l <" . data . "/columns") + 0
-name(i) = system(sprintf("sed -n %dp %s/columns", i, data))
 set title 'Exits so far by reason — ' . title_text noenhanced
 set xlabel unit eq 'seconds' ? 'seconds since the guest was started' : unit . ' since the guest was started'
 set ylabel 'exits so far (logarithmic)'
@@ -17,4 +16,4 @@ set logscale y
 set yrange [1:*]
 set format y '%.0s%c'
 plot for [c = 1:columns] data . '/totals' using 1:(column(c + 1) > 0 ? column(c + 1) : NaN) \
-    with lines linewidth 2 linecolor rgb colour[c == columns && columns > 7 ? 8 : c] title name(c)
+    with lines linewidth 2 linecolor rgb colour(c) title name(c)

@@ -1,9 +1,10 @@
 # What tools/log.awk has read, as the tables that the pictures and the page need:
 #   facts    shell variables                         table    Markdown rows, most frequent first
-#   reasons  rank name count count% ticks% min avg max   rates    time, then exits/s of each column's reason
+#   reasons  rank name count count% ticks% min avg max colour   rates    time, then exits/s of each column's reason
 #   totals   time, then exits so far                 marks    time name
 #   phases   Markdown rows: what happened from each mark to the next
-#   columns  names of the columns of rates and totals
+#   columns  names of the columns of rates and totals, and their colours
+# -v colours=FILE: tools/page/colours
 # Time is in seconds, or in 10^9 ticks where Tally did not know the TSC's frequency.
 
 function quoted(text) {
@@ -23,11 +24,35 @@ function rank(    n, i, j, swap) {
     return n
 }
 
+function colour_of(reason) { return (reason in colour) ? colour[reason] : colour["others"] }
+
+# A colour as one number, for gnuplot's `rgb variable`.
+function rgb(text,    i, n) {
+    for (i = 2; i <= 7; i++) n = 16 * n + index("0123456789ABCDEF", substr(text, i, 1)) - 1
+    return n
+}
+
+# The median of what lies between two samples, in ticks, to 5 %.
+function usual_interval(    s, d, bucket, buckets, at, least, left) {
+    least = 1e9
+    for (s = 2; s <= samples; s++) {
+        d = when[s] - when[s - 1]
+        if (d <= 0) continue
+        bucket = int(log(d) / log(1.05))
+        buckets[bucket]++; left++
+        if (bucket < least) least = bucket
+    }
+    left /= 2
+    for (at = least; left > 0; at++) left -= buckets[at]
+    return exp(at * log(1.05))
+}
+
 # The shown reason that row r is plotted under: its own column, or the last one for 'others'.
 function column(r) { return (r in place) ? place[r] : shown + 1 }
 
 END {
     if (failed) exit 1
+    while ((getline line < colours) > 0) if (split(line, f, " ") == 2) colour[f[1]] = f[2]
     n = rank()
     scale = khz ? khz * 1000 : 1e9
     unit = khz ? "seconds" : "10⁹ ticks"
@@ -35,8 +60,8 @@ END {
     split("", total)
     for (i = 1; i <= n; i++) {
         r = order[i]; avg = ticks[r] / count[r]
-        printf "%d\t%s\t%d\t%.3f\t%.3f\t%d\t%.1f\t%d\n", i, label(r), count[r], 100 * count[r] / exits,
-            cycles ? 100 * ticks[r] / cycles : 0, low[r], avg, high[r] > (dir "/reasons")
+        printf "%d\t%s\t%d\t%.3f\t%.3f\t%d\t%.1f\t%d\t%d\n", i, label(r), count[r], 100 * count[r] / exits,
+            cycles ? 100 * ticks[r] / cycles : 0, low[r], avg, high[r], rgb(colour_of(r)) > (dir "/reasons")
         printf "| %s | %s | %d | %.1f | %d | %.1f | %d | %d | %d |\n", r, label(r), count[r],
             100 * count[r] / exits, ticks[r], cycles ? 100 * ticks[r] / cycles : 0, low[r], int(avg + 0.5), high[r] \
             > (dir "/table")
@@ -44,27 +69,33 @@ END {
 
     # The seven most frequent reasons have a column each, the others share one.
     shown = n < 8 ? n : 7
-    for (i = 1; i <= shown; i++) { place[order[i]] = i; print label(order[i]) > (dir "/columns") }
-    if (shown < n) print "others" > (dir "/columns")
+    for (i = 1; i <= shown; i++) { place[order[i]] = i; print label(order[i]) "\t" colour_of(order[i]) > (dir "/columns") }
+    if (shown < n) print "others\t" colour["others"] > (dir "/columns")
     columns = shown < n ? shown + 1 : shown
 
+    usual = usual_interval()
     for (s = 1; s <= samples; s++) {
         for (c = 1; c <= columns; c++) sum[c] = 0
         for (i = 1; i <= n; i++) sum[column(order[i])] += so_far[s, order[i]]
         time = when[s] / scale
         line_total = sprintf("%.6f", time)
-        line = sprintf("%.6f", (s > 1 ? when[s - 1] : 0) / scale) # a rate holds from here to the next row
-        rates = ""
-        span = (when[s] - (s > 1 ? when[s - 1] : 0)) / scale
+        # A rate holds from here to the next row. What came before a gap came soon: a sample is taken at the first exit after it is due.
+        start = (s > 1 ? when[s - 1] : 0) / scale
+        span = time - start
+        gap = span > 1.5 * usual / scale
+        if (gap) span = usual / scale
+        rates = none = ""
         for (c = 1; c <= columns; c++) {
             rates = rates "\t" (span > 0 ? (sum[c] - before[c]) / span : 0)
+            none = none "\t0"
             line_total = line_total "\t" sum[c]
             before[c] = sum[c]
         }
-        print line rates > (dir "/rates")
+        printf "%.6f%s\n", start, rates > (dir "/rates")
+        if (gap) printf "%.6f%s\n", start + span, none > (dir "/rates")
         print line_total > (dir "/totals")
     }
-    if (samples) print time rates > (dir "/rates")
+    if (samples) print time none > (dir "/rates")
     for (m = 1; m <= marks; m++) printf "%.6f\t%s\n", mark_at[m] / scale, mark[m] > (dir "/marks")
     if (samples) phases()
 

@@ -1,7 +1,8 @@
-# The sites of what tools/log.awk reads, those of all vCPUs added up, for tools/sites, with tabs between:
-#   address of 16 digits, ~, reason, detail, mode, exits, cycles, min, max
+# The sites of what tools/log.awk reads, those of all vCPUs added up unless by_vcpu is set, with tabs between:
+#   address of 16 digits, mode, reason, detail, exits, cycles, min, max[, vCPU]
 
 function add(key,    min, max) {
+    if (by_vcpu) key = key "\t" value("vcpu")
     min = value("min") + 0; max = value("max") + 0
     if (!(key in made)) { key_of[++keys] = key; least[key] = min; most[key] = max }
     made[key] += value("count"); spent[key] += value("cycles")
@@ -36,6 +37,6 @@ END {
     for (i = 1; i <= keys; i++) {
         key = key_of[i]
         split(key, part, "\t")
-        print part[3], "~", label(part[1]), part[2], part[4], made[key], spent[key], least[key], most[key]
+        print part[3], part[4], label(part[1]), part[2], made[key], spent[key], least[key], most[key] (by_vcpu ? "\t" part[5] : "")
     }
 }

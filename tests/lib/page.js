@@ -1,0 +1,46 @@
+// What tests/system/43-report.t adds to a copy of the page: it goes through it as a reader does, and notes what it sees.
+"use strict";
+(async () => {
+    const wait = () => new Promise(done => setTimeout(done, 50));
+    const note = (name, value) => { const p = document.createElement("p"); p.className = "noted"; p.textContent = `${name}: ${value}`; document.body.append(p); };
+    const click = async selector => { document.querySelector(selector).click(); await wait(); };
+    const column = name => [...document.querySelectorAll(`#table tbody tr[data-path]:not(.sum) td[data-column=${name}]`)].map(td => +td.textContent.replace(/,/g, ""));
+    const row = path => [...document.querySelectorAll("#table tr[data-path]")].filter(tr => tr.dataset.path === path)
+        .map(tr => [...tr.querySelectorAll("td[data-column]")].map(td => td.textContent.replace(/,/g, "")).join(" "))[0];
+    const falls = list => list.length > 1 && list.every((n, i) => !i || n <= list[i - 1]);
+    await wait();
+    note("sentence", document.getElementById("sentence").textContent);
+    note("exits fall", falls(column("count")));
+    await click("th[data-sort=cycles] a");
+    note("ticks fall", falls(column("cycles")));
+    await click("th[data-sort=cycles] a");
+    note("ticks rise", falls(column("cycles").reverse()));
+    await click("th[data-sort=count] a");
+    note("all", row("all"));
+    const first = document.querySelector("#table tr[data-path]").dataset.path;
+    const opens = document.querySelector("#table tr[data-path] a");
+    if (opens) await click("#table tr[data-path] a");
+    const below = depth => [...document.querySelectorAll("#table tr[data-path]")].map(tr => tr.dataset.path).filter(path => path.split("|").length === depth);
+    const details = below(2);
+    note("details", details.length > 0 && details.every(path => path.startsWith(first + "|")));
+    if (details.length) await click(`#table tr[data-path="${details[0]}"] a`);
+    const leaf = below(3)[0] || first;
+    note("function", `${leaf} ${row(leaf)}`);
+    note("icicle", document.querySelectorAll("#icicle a").length > 2);
+    await click("#by-ticks");
+    note("icicle of", document.getElementById("icicle-of").textContent);
+    await click("#by-exits");
+    const from = document.getElementById("from");
+    from.value = document.body.dataset.from;
+    document.getElementById("to").value = document.body.dataset.to;
+    from.dispatchEvent(new Event("change"));
+    await wait();
+    note("source", document.getElementById("source").textContent);
+    note("span all", row("all"));
+    note("span first", `${first} ${row(first)}`);
+    note("span function", `${leaf} ${row(leaf)}`);
+    note("span shown", graph ? graph.xAxisRange().map(n => n.toFixed(6)).join(" ") : "none");
+    await click("#whole");
+    note("all again", row("all"));
+    note("end", "reached");
+})();
