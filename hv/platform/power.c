@@ -147,8 +147,7 @@ static void repeat_last_write(void)
 void power_end(u32 value)
 {
     console_drain();
-    __asm__ volatile(
-        "xchg %bx, %bx"); /* where Bochs, if asked to, stops for who reads the memory */
+    __asm__ volatile("xchg %bx, %bx"); /* Bochs, if asked to, stops here for a reader */
     outl(EXIT_PORT, value);
     for (const char *letter = shutdown_word; *letter; letter++)
         outb(SHUTDOWN_PORT, (u8)*letter);
