@@ -5,7 +5,7 @@ HIGH equ 0xFFFFFFFF80000000
 
 %include "hv/host/long_mode.inc"
 
-extern main, boot_cpu, image_start, file_end, image_end
+extern main, boot_cpu, image_start, file_end, image_end, start_efi
 boot_stack_top equ boot_cpu + CPU_VCPU
 
         section .multiboot progbits alloc noexec nowrite align=8
@@ -25,6 +25,12 @@ multiboot2:
         dd 12, PHYS(start), 0
         dw 6, 0                         ; modules on page boundaries
         dd 8
+        dw 7, 1                         ; UEFI: its boot services go on, …
+        dd 8
+        dw 9, 1                         ; … and GRUB enters here, …
+        dd 12, PHYS(start_efi), 0
+        dw 10, 1                        ; … in memory that they do not use; by BIOS the lowest is the first MiB's end
+        dd 24, 0x100000, 0xFFFFFFFF, 4096, 1
         dw 0, 0
         dd 8
 multiboot2_end:
@@ -167,6 +173,7 @@ no_nx_message:
 shutdown_word: db "Shutdown"
 
         section .bss align=4096 nobits
+        global boot_pml4, boot_pdpt, boot_pdpt_high, boot_pds
 boot_pml4:      resb 4096
 boot_pdpt:      resb 4096
 boot_pdpt_high: resb 4096

@@ -9,6 +9,7 @@
 #include "features.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "efi/boot.h"
 #include "load/disk.h"
 #include "load/load.h"
 #include "host/frames.h"
@@ -41,7 +42,8 @@ static struct options options;
 static struct controls controls;
 static struct memory_map guest_map;
 static struct guest_start start;
-static struct memory_range own;   /* where Tally lives after its move */
+static const struct found_state *found; /* instead, with boot services that go on */
+static struct memory_range own;         /* where Tally lives after its move */
 static u64 top;                   /* end of what the direct map and the EPT cover from the start */
 static u32 cpu_ids[CPUS_MAX + 1]; /* one more tells that there are too many */
 static unsigned cpus_present, cpus_limit;
@@ -61,6 +63,8 @@ static void stop_if(const char *problem)
 static void read_what_the_loader_told(u32 magic, u32 information)
 {
     const char *problem = boot_info_read(&info, magic, information, boot_memory);
+    if (!problem && info.boot_services)
+        problem = efi_init(&info);
     console_choose_screen(&info); /* what was told before the problem may do */
     stop_if(problem);
     stop_if(options_parse(&options, info.command_line));
@@ -73,13 +77,14 @@ static void read_what_the_loader_told(u32 magic, u32 information)
               "boot=next for the system on the disk");
     if (info.module_count && options.boot)
         fatal("two guests: a module and the system on the disk (boot=); give one of them");
+    if (info.boot_services && !options.boot)
+        stop_if(efi_end(&info));
 }
 
-/* Every BIOS begins with a far jump at the reset vector below 1 MiB. */
-static bool has_bios(void)
+/* The firmware goes on as the guest. */
+static bool is_under_firmware(void)
 {
-    enum { RESET_VECTOR = 0xFFFF0, FAR_JUMP = 0xEA };
-    return *(const u8 *)physical(RESET_VECTOR) == FAR_JUMP;
+    return info.boot_services && options.boot;
 }
 
 static void look_at_the_machine(void)
@@ -159,16 +164,24 @@ static u64 own_size(void)
     return align_up(size + tables * PAGE_SIZE, PAGE_2M);
 }
 
-static void move_to_the_top(void)
+static u64 find_own_memory(void)
 {
-    static struct memory_range used[MODULES_MAX + 1];
+    static struct memory_range used[MODULES_MAX + 2];
     unsigned count = 0;
-    used[count++] = (struct memory_range){0, IMAGE_PHYSICAL + image_size(), 0};
+    if (is_under_firmware())
+        return efi_allocate(own.size, PAGE_2M);
+    used[count++] = (struct memory_range){0, MIB, 0};
+    used[count++] = (struct memory_range){image_address(), image_size(), 0};
     for (unsigned i = 0; i < info.module_count; i++)
         used[count++] = (struct memory_range){info.module[i].start, info.module[i].size, 0};
+    return memory_map_find(&info.map, own.size, PAGE_2M, MIB, 4 * GIB, used, count);
+}
+
+static void move_to_the_top(void)
+{
     plan_the_window();
     own.size = own_size();
-    own.base = memory_map_find(&info.map, own.size, PAGE_2M, MIB, 4 * GIB, used, count);
+    own.base = find_own_memory();
     if (!own.base)
         fatal("too little memory: Tally needs %lu KiB in one piece below 4 GiB beside the guest",
               own.size / KIB);
@@ -181,7 +194,9 @@ static void load_the_guest(void)
 {
     guest_map = info.map;
     memory_map_set(&guest_map, own.base, own.size, MEMORY_RESERVED);
-    if (options.boot)
+    if (is_under_firmware())
+        found = efi_boot_next();
+    else if (options.boot)
         stop_if(load_disk(&info, &guest_map,
                           options.boot == BOOT_NEXT ? NEXT_DISK : options.boot - BOOT_DISK,
                           &start));
@@ -243,29 +258,12 @@ static void set_up_vcpu(struct cpu *cpu)
     vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
 }
 
-/* Why the CPU that runs this cannot do what the boot CPU does; NULL: it can. */
-static const char *other_cpu_problem(char *text, size_t size)
-{
-    struct vmx_capabilities c;
-    struct controls own_controls = {0};
-    const char *problem = vmx_check();
-    if (problem)
-        return problem;
-    vmx_capabilities_read(&c, rdmsr, cpuid(0x80000008, 0).eax);
-    problem = controls_negotiate(&c, options.profile, &own_controls, text, size);
-    if (problem)
-        return problem;
-    bool same = memcmp(&own_controls, &controls, sizeof(controls)) == 0 &&
-                c.basic == vmx_capabilities.basic && c.ept_vpid == vmx_capabilities.ept_vpid;
-    return same ? NULL : "its VMX capabilities are not those of the boot CPU";
-}
-
 /* Another CPU: its vCPU waits for the guest's SIPI. One without VMX cannot be left out: the guest
  * could start it behind Tally's back (docs/smp.md). */
 static void enter_other_cpu(struct cpu *cpu)
 {
     char text[128];
-    const char *problem = other_cpu_problem(text, sizeof(text));
+    const char *problem = vmx_check_other(options.profile, &controls, text, sizeof(text));
     if (problem)
         fatal("CPU %u (APIC id %u): %s; the guest could start it without Tally", cpu->vcpu.index,
               cpu->vcpu.apic_id, problem);
@@ -289,6 +287,14 @@ static void start_the_other_cpus(void)
     start_other_cpus(cpu_ids, cpus_present, cpus_limit, page, enter_other_cpu);
 }
 
+static void set_first_state(struct vcpu *vcpu)
+{
+    if (found)
+        vmcs_set_found_state(vcpu, found);
+    else
+        vmcs_set_start_state(vcpu, &start);
+}
+
 void main(u32 magic, u32 information)
 {
     struct cpu *cpu = cpu_init_boot();             /* its GDT and IDT: what goes wrong is said */
@@ -302,7 +308,7 @@ void main(u32 magic, u32 information)
     prepare_the_exits();                           /* EPT, bitmaps, ports that are watched */
     set_up_vcpu(cpu);                              /* VMXON; the VMCS but for its start */
     start_the_other_cpus();                        /* their vCPUs wait for a SIPI */
-    vmcs_set_start_state(&cpu->vcpu, &start);      /* the boot CPU's registers */
+    set_first_state(&cpu->vcpu);                   /* the boot CPU's registers */
     console_hand_over();                           /* COM1 and the screen are the guest's */
     start_counting(&cpu->vcpu);                    /* the first TSC of the run */
     vcpu_run(&cpu->vcpu);                          /* VMLAUNCH; from here on only exits */

@@ -2,6 +2,7 @@
  */
 #include "host/cpu.h"
 #include "host/paging.h"
+#include "efi/state.h"
 #include "sites/sites.h"
 #include "tally.h"
 #include "x86/msr.h"
@@ -112,6 +113,13 @@ void offsets(void)
     DEFINE(IA32_EFER, IA32_EFER);
     DEFINE(EFER_LME, EFER_LME);
     DEFINE(EFER_NXE, EFER_NXE);
+    DEFINE(EFI_STATE_CR3, offsetof(struct efi_state, cr3));
+    DEFINE(EFI_STATE_RSP, offsetof(struct efi_state, rsp));
+    DEFINE(EFI_STATE_GDTR, offsetof(struct efi_state, gdtr));
+    DEFINE(EFI_STATE_IDTR, offsetof(struct efi_state, idtr));
+    DEFINE(EFI_STATE_CS, offsetof(struct efi_state, cs));
+    DEFINE(EFI_STATE_SS, offsetof(struct efi_state, ss));
+    DEFINE(EFI_STATE_DS, offsetof(struct efi_state, ds));
     DEFINE(HOST_CODE, HOST_CODE);
     DEFINE(HOST_DATA, HOST_DATA);
     DEFINE(DIRECT_MAP_HIGH, DIRECT_MAP >> 32);

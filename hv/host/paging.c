@@ -20,6 +20,16 @@ static u64 root;
 #define SCREEN_MAP 0xFFFFFF8000000000ull
 static u64 screen_directory[512] __attribute__((aligned(4096)));
 
+void image_is_at(u64 base)
+{
+    moved_by = base - IMAGE_PHYSICAL;
+}
+
+u64 image_address(void)
+{
+    return IMAGE_PHYSICAL + moved_by;
+}
+
 u64 image_size(void)
 {
     return (u64)(image_end - image_start);

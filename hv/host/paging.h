@@ -9,7 +9,7 @@
 #include "types.h"
 
 #define HIGH 0xFFFFFFFF80000000ull
-#define IMAGE_PHYSICAL (1 * MIB) /* where loaders put the image; linker.ld agrees */
+#define IMAGE_PHYSICAL (1 * MIB) /* where loaders put the image, by BIOS; linker.ld agrees */
 #define IMAGE_VIRTUAL (HIGH + IMAGE_PHYSICAL)
 #define DIRECT_MAP 0xFFFF800000000000ull
 
@@ -24,7 +24,11 @@ void *physical(u64 address);
  */
 void *map_screen(u64 address, u64 size);
 
-/* Size of the image with its zeroed data, in bytes. */
+/* A loader has put the image elsewhere than at IMAGE_PHYSICAL. */
+void image_is_at(u64 base);
+
+/* Where the image is, and its size with its zeroed data, in bytes. */
+u64 image_address(void);
 u64 image_size(void);
 
 /*

@@ -170,6 +170,12 @@ static void read_fadt(const struct table *fadt)
     }
 }
 
+bool has_bios(void)
+{
+    enum { RESET_VECTOR = 0xFFFF0, FAR_JUMP = 0xEA };
+    return *(const u8 *)physical(RESET_VECTOR) == FAR_JUMP;
+}
+
 void acpi_init(u8 *rsdp)
 {
     const struct table *fadt = find_rsdp(rsdp) ? find_table("FACP") : NULL;

@@ -16,6 +16,9 @@ struct acpi_power {
  * found is put there. Without ACPI there are no CPUs and no ports. */
 void acpi_init(u8 *rsdp);
 
+/* Every BIOS begins with a far jump at the reset vector below 1 MiB. */
+bool has_bios(void);
+
 const struct acpi_power *acpi_power(void);
 
 /* APIC identifiers of the usable CPUs, from the MADT; returns how many (at most `max`). */

@@ -140,6 +140,7 @@ static const char *read_tag(struct boot_info *info, u32 type, const u8 *tag, u32
         return copy_text(info, &info->loader, (const char *)body, body_size);
     case MULTIBOOT2_TAG_MODULE: return read_module_2(info, tag, size);
     case MULTIBOOT2_TAG_MMAP: return read_map_2(info, tag, size);
+    case MULTIBOOT2_TAG_EFI_BS: info->boot_services = true; return NULL;
     default: break;
     }
     if (type >= MULTIBOOT2_TAG_TYPES || !handed_on[type])
@@ -170,7 +171,7 @@ static const char *read_2(struct boot_info *info, u64 physical, const void *(*at
     }
     if (error)
         return error;
-    return info->map.count ? NULL : "the boot loader gave no memory map";
+    return info->map.count || info->boot_services ? NULL : "the boot loader gave no memory map";
 }
 
 static void copy_body(const struct boot_info *info, u32 type, void *to, size_t room)

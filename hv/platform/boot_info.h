@@ -21,8 +21,9 @@ struct boot_info {
     const char
         *command_line; /* Tally's own; never NULL, as are the modules' and the loader's name */
     const char *loader;
-    bool multiboot2; /* Tally was started by version 2 of the protocol */
-    bool efi;        /* by UEFI: no BIOS, no VGA text mode; known by version 2 only */
+    bool multiboot2;    /* Tally was started by version 2 of the protocol */
+    bool efi;           /* by UEFI: no BIOS, no VGA text mode; known by version 2 only */
+    bool boot_services; /* UEFI's go on: no memory map is told */
     struct multiboot2_framebuffer framebuffer; /* addr 0: none told */
     u8 rsdp[RSDP_SIZE];                        /* ACPI's root pointer; all zero: none told */
     /* What is handed on to the guest, by type of tag, in the form of version 2, NULL: not told. */

@@ -1,17 +1,11 @@
-/* The guest's registers at its start and after INIT. */
-#include "guest_start.h"
+/* The guest's first states in the VMCS: as a boot protocol has it, after INIT, as found. */
 #include "lib/atomic.h"
+#include "lib/string.h"
 #include "vmx/access.h"
-#include "vmx/controls.h"
 #include "vmx/guest_state.h"
 #include "vmx/vmcs.h"
 #include "x86/instructions.h"
-
-struct segment_state {
-    u16 selector;
-    u32 access_rights, limit;
-    u64 base;
-};
+#include "x86/msr.h"
 
 static void set_segment(enum segment s, const struct segment_state *state)
 {
@@ -42,12 +36,17 @@ static void set_tables_and_system_segments(void)
     vmwrite(GUEST_IA32_SYSENTER_EIP, 0);
 }
 
-static void set_control_registers(struct vcpu *vcpu, u64 cr0)
+static void set_cr0_and_cr4(u64 cr0, u64 cr4)
 {
     vmwrite(CR0_READ_SHADOW, cr0);
     vmwrite(GUEST_CR0, cr0 | CR0_NE);
-    vmwrite(CR4_READ_SHADOW, 0);
-    vmwrite(GUEST_CR4, CR4_VMXE);
+    vmwrite(CR4_READ_SHADOW, cr4);
+    vmwrite(GUEST_CR4, cr4 | CR4_VMXE);
+}
+
+static void set_control_registers(struct vcpu *vcpu, u64 cr0)
+{
+    set_cr0_and_cr4(cr0, 0);
     vmwrite(GUEST_CR3, 0);
     vmwrite(GUEST_IA32_EFER, 0);
     vcpu->controls.entry &= ~(u32)ENTRY_IA32E_MODE_GUEST;
@@ -113,4 +112,29 @@ void vmcs_set_init_state(struct vcpu *vcpu)
     vcpu->gpr[RDX] = cpuid(1, 0).eax;
     vcpu->halted = vcpu->parked = false;
     atomic_store(&vcpu->presence, WAITS_FOR_SIPI);
+}
+
+void vmcs_set_found_state(struct vcpu *vcpu, const struct found_state *found)
+{
+    for (enum segment s = ES; s <= TR; s++)
+        set_segment(s, &found->segment[s]);
+    vmwrite(GUEST_GDTR_BASE, found->gdtr.base);
+    vmwrite(GUEST_GDTR_LIMIT, found->gdtr.limit);
+    vmwrite(GUEST_IDTR_BASE, found->idtr.base);
+    vmwrite(GUEST_IDTR_LIMIT, found->idtr.limit);
+    vmwrite(GUEST_IA32_SYSENTER_CS, rdmsr(IA32_SYSENTER_CS));
+    vmwrite(GUEST_IA32_SYSENTER_ESP, rdmsr(IA32_SYSENTER_ESP));
+    vmwrite(GUEST_IA32_SYSENTER_EIP, rdmsr(IA32_SYSENTER_EIP));
+    set_cr0_and_cr4(found->cr0, found->cr4);
+    vmwrite(GUEST_CR3, found->cr3);
+    vmwrite(GUEST_IA32_EFER, found->efer);
+    vcpu->controls.entry |= ENTRY_IA32E_MODE_GUEST;
+    vmwrite(VM_ENTRY_CONTROLS, vcpu->controls.entry);
+    vmwrite(GUEST_DR7, found->dr7);
+    vmwrite(GUEST_RFLAGS, found->rflags);
+    vmwrite(GUEST_RIP, found->rip);
+    vmwrite(GUEST_RSP, found->rsp);
+    vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+    memcpy(vcpu->gpr, found->gpr, sizeof(vcpu->gpr));
+    atomic_store(&vcpu->presence, RUNS);
 }

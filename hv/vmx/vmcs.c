@@ -2,17 +2,16 @@
 #include "host/traps.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "lib/string.h"
 #include "tally.h"
 #include "host/frames.h"
 #include "host/paging.h"
 #include "vmx/access.h"
 #include "vmx/bitmaps.h"
 #include "vmx/controls.h"
-#include "vmx/guest_state.h"
 #include "vmx/invalidate.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
-#include "lib/atomic.h"
 
 #define CPUID_1_ECX_VMX BIT(5)
 
@@ -31,6 +30,23 @@ const char *vmx_check(void)
     if (!(control & FEATURE_CONTROL_VMX_OUTSIDE_SMX))
         return "VMX is switched off and locked by the firmware; switch on VT-x in its set-up";
     return NULL;
+}
+
+const char *vmx_check_other(enum tally_profile profile, const struct controls *boot_cpus,
+                            char *text, size_t size)
+{
+    struct vmx_capabilities c;
+    struct controls controls = {0};
+    const char *problem = vmx_check();
+    if (problem)
+        return problem;
+    vmx_capabilities_read(&c, rdmsr, cpuid(0x80000008, 0).eax);
+    problem = controls_negotiate(&c, profile, &controls, text, size);
+    if (problem)
+        return problem;
+    bool same = memcmp(&controls, boot_cpus, sizeof(controls)) == 0 &&
+                c.basic == vmx_capabilities.basic && c.ept_vpid == vmx_capabilities.ept_vpid;
+    return same ? NULL : "its VMX capabilities are not those of the boot CPU";
 }
 
 static bool vmxon(u64 region)

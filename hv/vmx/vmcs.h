@@ -4,11 +4,18 @@
 
 #include "guest_start.h"
 #include "host/cpu.h"
+#include "host/found_state.h"
 #include "vmx/capabilities.h"
+#include "vmx/controls.h"
 
 /* NULL, or one line that says why this CPU cannot run VMX at all: no VMX, switched off by the
  * firmware. Unlocked IA32_FEATURE_CONTROL is set and locked. */
 const char *vmx_check(void);
+
+/* The same for another CPU, which has to be able to do what the boot CPU does, with its controls.
+ * The line may be written to `text`. */
+const char *vmx_check_other(enum tally_profile profile, const struct controls *boot_cpus,
+                            char *text, size_t size);
 
 /* VMXON on this CPU and makes its VMCS current. */
 void vmx_enable(struct cpu *cpu, const struct vmx_capabilities *capabilities);
@@ -24,5 +31,8 @@ void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start);
 
 /* The state after INIT, waiting for a SIPI. SDM vol. 3, 'Processor State After Reset'. */
 void vmcs_set_init_state(struct vcpu *vcpu);
+
+/* The state of a CPU under a firmware. */
+void vmcs_set_found_state(struct vcpu *vcpu, const struct found_state *found);
 
 #endif

@@ -13,6 +13,7 @@ hv/stats     hv/lib
 hv/vcpu.h    hv/stats
 hv/host      hv/lib hv/vcpu.h
 hv/platform  hv/lib hv/host
+hv/efi       hv/lib hv/host hv/platform
 hv/load      hv/lib hv/host hv/platform hv/guest_start.h
 hv/options.h
 hv/vmx       hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/guest_start.h
@@ -22,8 +23,8 @@ hv/emulate   hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx 
 hv/sites     hv/lib hv/vcpu.h hv/options.h hv/stats hv/vmx
 hv/exits     hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/emulate  hv/sites
 hv/test      hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/emulate hv/exits hv/options.h
-hv           hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/load hv/exits hv/sites hv/options.h
-boot         hv hv/host
+hv           hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/load hv/efi hv/exits hv/sites hv/options.h
+boot         hv hv/host hv/efi
 
 guest/kernel
 guest/harness             guest/kernel

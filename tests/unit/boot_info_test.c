@@ -136,6 +136,7 @@ static void multiboot_1(void **state)
     assert_int_equal(info.framebuffer.color_info[0], 16);
     assert_int_equal(info.framebuffer.color_info[5], 8);
     assert_false(info.efi);
+    assert_false(info.boot_services);
 }
 
 static void others_put_file_names_first(void **state)
@@ -224,6 +225,7 @@ static void multiboot_2(void **state)
     assert_string_equal((const char *)(info.tag[MULTIBOOT2_TAG_ACPI_OLD] + 1), "RSD PTR old");
     assert_null(info.tag[MULTIBOOT2_TAG_BOOTDEV]);
     assert_null(info.tag[MULTIBOOT2_TAG_EFI_BS]);
+    assert_true(info.boot_services);
     assert_true(info.efi);
     assert_int_equal(info.framebuffer.addr, 0x100000000);
     assert_int_equal(info.framebuffer.bpp, 32);

@@ -1,0 +1,16 @@
+/* The machine's own boot goes on as the guest, by UEFI. */
+#ifndef TALLY_EFI_BOOT_H
+#define TALLY_EFI_BOOT_H
+
+#include "efi/services.h"
+#include "host/found_state.h"
+
+/* First of all: keeps the CPU as the loader left it, and takes what differs from a start by BIOS.
+ * `image` is where the loader put Tally's image. */
+void efi_boot_keep(u64 image, const struct efi_frame *frame);
+
+/* The guest leaves the loader that started Tally, without success: the firmware's boot manager
+ * tries its next option. */
+const struct found_state *efi_boot_next(void);
+
+#endif

@@ -1,0 +1,139 @@
+#include "efi/services.h"
+#include "host/cpu.h"
+#include "host/paging.h"
+#include "lib/string.h"
+#include "platform/boot_info_parts.h"
+#include "efi/state.h"
+
+/* UEFI, 'EFI System Table' and 'EFI_BOOT_SERVICES.AllocatePages()'. */
+#define SYSTEM_TABLE_BOOT_SERVICES 96
+#define ALLOCATE_MAX_ADDRESS 1
+
+/* Types of memory, as far as they are not like reserved memory. */
+enum {
+    EFI_LOADER_CODE = 1,
+    EFI_BOOT_DATA = 4,
+    EFI_CONVENTIONAL = 7,
+    EFI_UNUSABLE,
+    EFI_ACPI,
+    EFI_NVS
+};
+
+#define ENTRY_ATTEMPTS 3 /* ending the boot services may itself change the map */
+
+struct efi_state efi_state;
+u64 efi_enter(u64 function, const u64 arguments[8]);
+
+static u64 image_handle;
+static u64 boot_services[48]; /* the table, which may lie above 4 GiB */
+
+/* The firmware's map, in the form of the tag: GetMemoryMap fills it. */
+static struct {
+    u32 descriptor_size, version;
+    u8 descriptors[24 * KIB];
+} map;
+
+void efi_keep_state(const struct efi_frame *frame)
+{
+    __asm__ volatile("sgdt %0\n\tsidt %1" : "=m"(efi_state.gdtr), "=m"(efi_state.idtr));
+    __asm__ volatile("mov %%cs, %0\n\tmov %%ss, %1\n\tmov %%ds, %2"
+                     : "=r"(efi_state.cs), "=r"(efi_state.ss), "=r"(efi_state.ds));
+    efi_state.rsp = align_down((u64)frame, 16);
+    efi_state.cr3 = read_cr3();
+}
+
+u64 efi_image(void)
+{
+    return image_handle;
+}
+
+u64 efi_function(enum efi_function function)
+{
+    return boot_services[function / sizeof(u64)];
+}
+
+u64 efi_call(enum efi_function function, const u64 arguments[8])
+{
+    u64 status = efi_enter(efi_function(function), arguments);
+    cpu_load_tables(&boot_cpu);
+    return status;
+}
+
+static u32 multiboot_type(u32 type)
+{
+    if ((type >= EFI_LOADER_CODE && type <= EFI_BOOT_DATA) || type == EFI_CONVENTIONAL)
+        return MEMORY_RAM;
+    switch (type) {
+    case EFI_UNUSABLE: return MEMORY_BAD;
+    case EFI_ACPI: return MEMORY_ACPI_RECLAIMABLE;
+    case EFI_NVS: return MEMORY_ACPI_NVS;
+    default: return MEMORY_RESERVED;
+    }
+}
+
+/* Into info->map; its key and size come back, too. */
+static const char *read_map(struct boot_info *info, u64 *key, u64 *size)
+{
+    struct efi_memory_descriptor entry;
+    u64 step;
+    *size = sizeof(map.descriptors);
+    if (EFI_CALL(EFI_GET_MEMORY_MAP, own_physical(size), own_physical(map.descriptors),
+                 own_physical(key), own_physical(&step), own_physical(&map.version)))
+        return "UEFI's memory map cannot be had";
+    map.descriptor_size = (u32)step;
+    info->map.count = 0;
+    for (u64 at = 0; at + sizeof(entry) <= *size; at += step) {
+        memcpy(&entry, map.descriptors + at, sizeof(entry));
+        if (!memory_map_add(&info->map, entry.start, entry.pages * PAGE_SIZE,
+                            multiboot_type(entry.type)))
+            return MAP_FULL;
+    }
+    return NULL;
+}
+
+static u64 told_address(const struct boot_info *info, u32 type)
+{
+    u64 address = 0;
+    if (info->tag[type])
+        memcpy(&address, info->tag[type] + 1, sizeof(address));
+    return address;
+}
+
+const char *efi_init(struct boot_info *info)
+{
+    u64 key, size, system_table = told_address(info, MULTIBOOT2_TAG_EFI64);
+    image_handle = told_address(info, MULTIBOOT2_TAG_EFI64_IH);
+    if (!system_table || !image_handle)
+        return "the boot loader told nothing of UEFI's tables";
+    memcpy(boot_services, *(void *const *)(system_table + SYSTEM_TABLE_BOOT_SERVICES),
+           sizeof(boot_services));
+    return read_map(info, &key, &size);
+}
+
+u64 efi_allocate(u64 size, u64 align)
+{
+    u64 address = 4 * GIB - 1, all = size + align - PAGE_SIZE;
+    if (EFI_CALL(EFI_ALLOCATE_PAGES, ALLOCATE_MAX_ADDRESS, EFI_RESERVED_MEMORY_TYPE,
+                 all / PAGE_SIZE, own_physical(&address)))
+        return 0;
+    u64 base = align_up(address, align), end = base + size, all_end = address + all;
+    if (base > address)
+        EFI_CALL(EFI_FREE_PAGES, address, (base - address) / PAGE_SIZE);
+    if (all_end > end)
+        EFI_CALL(EFI_FREE_PAGES, end, (all_end - end) / PAGE_SIZE);
+    return base;
+}
+
+const char *efi_end(struct boot_info *info)
+{
+    u64 key, size;
+    for (unsigned i = 0; i < ENTRY_ATTEMPTS; i++) {
+        const char *problem = read_map(info, &key, &size);
+        if (problem)
+            return problem;
+        if (EFI_CALL(EFI_EXIT_BOOT_SERVICES, image_handle, key))
+            continue;
+        return copy_tag(info, MULTIBOOT2_TAG_EFI_MMAP, &map, 2 * sizeof(u32) + size);
+    }
+    return "UEFI does not end its boot services";
+}

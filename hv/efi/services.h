@@ -1,0 +1,56 @@
+/*
+ * UEFI whose boot services go on. They are called in the firmware's own state (descriptor tables,
+ * stack, interrupts on), in page tables that are its own but for where Tally is linked.
+ */
+#ifndef TALLY_EFI_SERVICES_H
+#define TALLY_EFI_SERVICES_H
+
+#include "platform/boot_info.h"
+
+/* What boot/start.asm pushes on the firmware's stack. */
+struct efi_frame {
+    u64 cr3, rflags;
+    u8 stack[]; /* as it was found */
+};
+
+/* Functions of the boot services: where their table has them (UEFI, 'EFI Boot Services Table'). */
+enum efi_function {
+    EFI_ALLOCATE_PAGES = 40,
+    EFI_FREE_PAGES = 48,
+    EFI_GET_MEMORY_MAP = 56,
+    EFI_START_IMAGE = 208,
+    EFI_EXIT = 216,
+    EFI_EXIT_BOOT_SERVICES = 232,
+};
+
+#define EFI_SUCCESS 0
+#define EFI_ERROR(number) (BIT(63) | (number))
+#define EFI_NOT_FOUND EFI_ERROR(14)
+
+/* Before Tally's own descriptor tables are loaded: keeps what a call needs. */
+void efi_keep_state(const struct efi_frame *frame);
+
+/* Before the move: where the tables are that the loader's tags name, and the memory map, into
+ * info->map. NULL, or what is wrong. */
+const char *efi_init(struct boot_info *info);
+
+/* The address of a boot service; the handle of the loader that started Tally. */
+u64 efi_function(enum efi_function function);
+u64 efi_image(void);
+
+/* Calls it with up to 8 arguments; pointers are physical addresses. Returns EFI_STATUS. */
+u64 efi_call(enum efi_function function, const u64 arguments[8]);
+#define EFI_CALL(function, ...) efi_call(function, (const u64[8]){__VA_ARGS__})
+
+/* Memory below 4 GiB that is the caller's for good: reserved in the map of whoever comes later.
+ * Both are multiples of 4 KiB. 0: there is none. */
+u64 efi_allocate(u64 size, u64 align);
+
+/* Ends the boot services; info->map, and the tag with the firmware's map, are the last ones. */
+const char *efi_end(struct boot_info *info);
+
+/* The guest's code that calls a boot service which does not return: RAX = its address, RCX, RDX, R8
+ * and R9 its arguments, RSP the firmware's. To run in the image as the loader placed it. */
+void efi_go_on(void);
+
+#endif

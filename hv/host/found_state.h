@@ -1,0 +1,27 @@
+/* A CPU that a firmware runs on, as Tally finds it. */
+#ifndef TALLY_HOST_FOUND_STATE_H
+#define TALLY_HOST_FOUND_STATE_H
+
+#include "x86/instructions.h"
+#include "x86/registers.h"
+
+/* As a VMCS has it. */
+struct segment_state {
+    u16 selector;
+    u32 access_rights, limit;
+    u64 base;
+};
+
+/* In 64-bit mode with paging; it goes on as the guest. */
+struct found_state {
+    u64 cr0, cr3, cr4, efer, dr7, rflags, rip, rsp;
+    u64 gpr[GPRS]; /* but RSP */
+    struct descriptor_table_register gdtr, idtr;
+    struct segment_state segment[SEGMENTS];
+};
+
+/* Keeps the state of the CPU that runs this, before anything of it is changed: all but CR3, RIP,
+ * RSP, RFLAGS and general registers, which the caller fills in. */
+void found_state_take(struct found_state *found);
+
+#endif

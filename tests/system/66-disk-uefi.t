@@ -1,0 +1,32 @@
+#!/bin/bash
+# Tally goes under a running UEFI: its boot manager goes on as the guest and starts a disk's system, unmodified.
+# DISK_PROFILES names more profiles than kvm, and then more boot loaders are taken, too (make test-long).
+. "$(dirname "$0")/../lib/tap.sh"
+[ -f /usr/share/ovmf/OVMF.fd ] || skip_all 'the Debian package ovmf is missing'
+
+# goes_under KIND PROFILE - a disk of this kind boots under Tally, to its reset
+goes_under() {
+    local name="$1, exits=$2"
+    [ -f "$scratch/$1" ] || need "$tests/lib/disk-image" "$1" "$scratch/$1" "tally.run=reboot loglevel=7"
+    boot --guest disk --firmware uefi --disk "$scratch/$1" --options "exits=$2 stats=table,json" --timeout 400
+    is "$status" 0 "$name: the status"
+    like 'BdsDxe: failed to start .*: Not Found' "$name: the loader that started Tally is left"
+    like 'BdsDxe: starting .*BXHD' "$name: the firmware's next option is the disk"
+    like 'efi: EFI v2' "$name: Linux finds UEFI"
+    like 'efi: Freeing EFI boot services memory' "$name: and its runtime services"
+    like 'BIOS-e820: \[mem 0x[0-9a-f]*00000-0x[0-9a-f]*fffff\] reserved' "$name: Tally's memory is reserved"
+    like '^guest: running reboot' "$name: user space comes up"
+    like '^tally: the guest asked for: reset' "$name: the end"
+    like '^tally:  *30 IO_INSTRUCTION' "$name: the report"
+    [ "$2" = minimal ] || like '^tally:  *1 EXTERNAL_INTERRUPT  *[1-9]' "$name: interrupts reach firmware and Linux by exits"
+}
+
+for profile in ${DISK_PROFILES:-kvm}; do goes_under uki "$profile"; done
+for kind in ${DISK_PROFILES:+grub systemd}; do goes_under $kind kvm; done
+
+# A module as the guest: then the boot services end, by Tally.
+boot --firmware uefi --kernel "$B/guest.elf only=leaves"
+is "$status" 0 'a module by UEFI: the status'
+like '^# [1-9][0-9]* passed, 0 failed' 'a module by UEFI: it runs'
+
+done_testing
