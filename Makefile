@@ -212,7 +212,7 @@ force:
 # ---- Run -------------------------------------------------------------------------------------------------
 
 RUN_VARIABLES := PLATFORM GUEST KERNEL MODULES OPTIONS CPU CPUS MEM TIMEOUT INTERACTIVE VERBOSE \
-    APPEND INITRD LINUX_IMAGE DISK FIRMWARE
+    APPEND INITRD LINUX_IMAGE SYMBOLS DISK FIRMWARE
 export $(RUN_VARIABLES)
 # Building before a run is quiet, and uses every processor unless the user said otherwise. Of two at a time in
 # one directory the second waits.
@@ -235,6 +235,11 @@ run-native:  ## boot the guest bare, without Tally
 	@tools/deps $(RUN_DEPENDENCIES)
 	@+$(BUILD) guest $(B)/explain $(B)/probe.bin >&2
 	@tools/run --environment --native --log $(B)/console.log
+
+debug:  ## as run, in Bochs' debugger, or waiting for gdb (PLATFORM=qemu), with the symbols of Tally and guest: docs/debug.md
+	@tools/deps $(RUN_DEPENDENCIES) $(if $(filter qemu tcg,$(PLATFORM)),debug)
+	@+$(BUILD) tally guest $(B)/probe.bin >&2
+	@tools/run --environment --debug --log $(B)/console.log
 
 caps:  ## print the VMX capabilities of the machine (PLATFORM=, CPU=) and what Tally would use
 	@tools/deps $(RUN_DEPENDENCIES)
