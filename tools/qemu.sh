@@ -27,7 +27,12 @@ qemu_command() {
 qemu_end() {
     case $1 in
         124 | 137) exit 124 ;;
-        0) : >"$RUN_DIR/value" ;;               # powered off or reset without a value
+        0)                                      # powered off or reset without a value
+            : >"$RUN_DIR/value"
+            # With KVM a triple fault is a reset, too: its log does not tell.
+            [ -z "$RUN_BARE" ] || grep -qs 'Triple fault' "$RUN_DIR/qemu.log" ||
+                bare_value "$(cat "$RUN_DIR/asleep" 2>/dev/null || echo 'reset or power-off')"
+            ;;
         1) fail "QEMU could not run the machine" ;;
         *) printf '%x\n' $(($1 >> 1)) >"$RUN_DIR/value" ;;
     esac

@@ -20,7 +20,7 @@ boot --kernel "$kernel fault"
 is "$status" 3 'Bochs: a triple fault is no verdict'
 like '^run: the run ended without a verdict' 'and is called that' "$errors"
 
-boot --kernel "$kernel hang" --timeout 4
+boot --kernel "$kernel spin" --timeout 4
 is "$status" 124 'Bochs: out of time'
 like '^run: no end within 4 s \(TIMEOUT\)$' 'and it says so' "$errors"
 
@@ -31,9 +31,9 @@ like '^typed by a person' 'Bochs: the console takes input'
 # Ctrl-C, in a place that has a space in its name: nothing is left.
 mkdir "$scratch/a place"
 TMPDIR="$scratch/a place" timeout -s INT --preserve-status 12 "$top/tools/run" --platform bochs --native \
-    --kernel "$kernel a hang" >"$console" 2>"$errors"
+    --kernel "$kernel a spin" >"$console" 2>"$errors"
 is $? 130 'Ctrl-C: the status'
-like '^command line: a hang' 'Ctrl-C: the machine was running'
+like '^command line: a spin' 'Ctrl-C: the machine was running'
 is "$(ls "$scratch/a place")" '' 'Ctrl-C: no file is left'
 is "$(readlink /proc/[0-9]*/cwd | grep -c "^$scratch/a place")" 0 'Ctrl-C: no process is left'
 
@@ -41,18 +41,18 @@ is "$(readlink /proc/[0-9]*/cwd | grep -c "^$scratch/a place")" 0 'Ctrl-C: no pr
 boot --kernel "$kernel first" --log "$scratch/console.log"
 like "^run: the console is kept in $scratch/console.log\$" 'the console is kept, which is told' "$errors"
 SECONDS=0
-"$top/tools/run" --platform bochs --native --kernel "$kernel a hang" --log "$scratch/console.log" 2>&1 | head -n 2 >"$errors"
+"$top/tools/run" --platform bochs --native --kernel "$kernel a spin" --log "$scratch/console.log" 2>&1 | head -n 2 >"$errors"
 is "${PIPESTATUS[0]}" 3 'a console that nobody reads any more ends the run'
 ok $((SECONDS > 100)) 'before its time is over'
-is "$(tr -d '\r' <"$scratch/console.log")" 'command line: a hang' 'and is kept'
+is "$(tr -d '\r' <"$scratch/console.log")" 'command line: a spin' 'and is kept'
 is "$(tr -d '\r' <"$scratch/console.log.1")" 'command line: first' 'beside the one before'
-"$top/tools/run" --platform bochs --native --interactive --kernel "$kernel hang" 2>"$errors" </dev/null | head -n 1 >"$console"
+"$top/tools/run" --platform bochs --native --interactive --kernel "$kernel spin" 2>"$errors" </dev/null | head -n 1 >"$console"
 is "${PIPESTATUS[0]}" 3 'one that takes input, too'
 like '^run: nobody reads the console any more' 'which is told' "$errors"
 for platform in bochs tcg; do
     expect >"$console" <<END
 set timeout 60
-spawn -noecho $top/tools/run --platform $platform --native --interactive --kernel "$kernel hang"
+spawn -noecho $top/tools/run --platform $platform --native --interactive --kernel "$kernel spin"
 expect "command line"
 send "\x1d"
 expect eof
@@ -130,16 +130,27 @@ ok $? 'as is shown of any other kernel'
 TALLY_TEST_WAIT=1 fake | head -n 2 >"$console"
 is "${PIPESTATUS[0]} $(wc -l <"$console")" '3 2' 'a reader that goes away ends such a run, too'
 
+# A bare guest ends where Tally would end the run.
+for end in 'reset:0:reset' 'hang:0:halted for good' 'fault:3:'; do
+    IFS=: read -r word verdict way <<<"$end"
+    for platform in bochs tcg; do
+        boot --platform "$platform" --kernel "$kernel $word"
+        is "$status" "$verdict" "$platform: a bare guest's $word: status $verdict"
+        [ -z "$way" ] || like "^platform-[a-z]*: the bare guest's end: $way" "$platform: a bare guest's $word is told" "$errors"
+    done
+done
+boot --kernel "$kernel silent"
+is "$status" 0 'Bochs: power-off without a verdict: passed'
+like "^platform-bochs: the bare guest's end: power-off" 'and told' "$errors"
+
 for verdict in 10 11 12; do
     boot --platform tcg --kernel "$kernel verdict=$verdict"
     is "$status" $((verdict - 10)) "QEMU: verdict $verdict"
 done
 boot --platform tcg --direct --kernel "$kernel x" --module "$scratch/file a,b c" --module "$scratch/file"
 like '^module: [^ ]*/file a,b c begins: a file$' "QEMU's own loader: a comma in a module's arguments"
-boot --platform tcg --kernel "$kernel hang" --timeout 3
+boot --platform tcg --kernel "$kernel spin" --timeout 3
 is "$status" 124 'QEMU: out of time'
-boot --platform tcg --kernel "$kernel silent" --timeout 3
-is "$status" 124 'QEMU: power-off without a verdict leaves the machine standing'
 
 boot --protocol multiboot2 --kernel "$B/none.elf"
 is "$status" 2 'a missing file'
