@@ -44,8 +44,7 @@ static struct memory_map guest_map;
 static struct guest_start start;
 static const struct found_state *found; /* instead, with boot services that go on */
 static struct memory_range own;         /* where Tally lives after its move */
-static u64 top;                   /* end of what the direct map and the EPT cover from the start */
-static u32 cpu_ids[CPUS_MAX + 1]; /* one more tells that there are too many */
+static u64 top; /* end of what the direct map and the EPT cover from the start */
 static unsigned cpus_present, cpus_limit;
 static char error[256];
 
@@ -87,6 +86,12 @@ static bool is_under_firmware(void)
     return info.boot_services && options.boot;
 }
 
+static unsigned list_cpus(u32 *apic_ids)
+{
+    unsigned count = acpi_cpus(apic_ids);
+    return count ? count : mp_table_cpus(apic_ids);
+}
+
 static void look_at_the_machine(void)
 {
     acpi_init(info.rsdp);
@@ -96,14 +101,12 @@ static void look_at_the_machine(void)
     if (!info.tag[MULTIBOOT2_TAG_ACPI_OLD] && !info.tag[MULTIBOOT2_TAG_ACPI_NEW])
         boot_info_add_rsdp(&info);
     tsc_init();
-    cpus_present = acpi_cpus(cpu_ids, ARRAY_SIZE(cpu_ids));
-    if (!cpus_present)
-        cpus_present = mp_table_cpus(cpu_ids, ARRAY_SIZE(cpu_ids));
+    cpus_present = list_cpus(NULL);
     if (!cpus_present) {
-        cpu_ids[cpus_present++] = apic_id();
+        cpus_present = 1;
         say("neither ACPI nor an MP table lists the CPUs: Tally runs on this one only");
     }
-    cpus_limit = options.cpus ? options.cpus : CPUS_MAX;
+    cpus_limit = options.cpus ? options.cpus : cpus_present;
     top = align_up(memory_map_top_of_ram(&info.map), PAGE_1G);
     if (top < 4 * GIB)
         top = 4 * GIB;
@@ -158,7 +161,8 @@ static u64 own_size(void)
 {
     u64 frames = guest_memory_frames(vmx_capabilities.ept_vpid, top) +
                  cpus_present * (CPU_FRAMES + recorder_frames(&options)) +
-                 window_pages(part_sizes, expected_vcpus()) + OTHER_FRAMES;
+                 2 * CPU_LIST_FRAMES(cpus_present) + window_pages(part_sizes, expected_vcpus()) +
+                 OTHER_FRAMES;
     u64 size = image_size() + frames * PAGE_SIZE, with_tables = size + PAGE_2M;
     u64 tables = paging_frames(with_tables, top) + with_tables / PAGE_2M + HIDING_FRAMES;
     return align_up(size + tables * PAGE_SIZE, PAGE_2M);
@@ -187,7 +191,7 @@ static void move_to_the_top(void)
               own.size / KIB);
     move_to(own.base, own.size, top);
     last_run_init(frame_last());
-    cpu_finish_boot(apic_id());
+    cpu_finish_boot(apic_id(), cpus_present);
 }
 
 static void load_the_guest(void)
@@ -279,12 +283,14 @@ static void start_the_other_cpus(void)
 {
     if (cpus_present == 1)
         return;
+    u32 *apic_ids = frames_alloc(CPU_LIST_FRAMES(cpus_present));
+    cpus_present = list_cpus(apic_ids);
     if (cpus_limit > 1 && !(vmx_capabilities.misc & VMX_MISC_ACTIVITY_WAIT_FOR_SIPI))
         fatal("this CPU cannot: wait for a SIPI as a guest (IA32_VMX_MISC bit 8); give cpus=1");
     u64 page = memory_map_find(&info.map, PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, 640 * KIB, NULL, 0);
     if (!page)
         fatal("no RAM below 640 KiB to start the other CPUs from");
-    start_other_cpus(cpu_ids, cpus_present, cpus_limit, page, enter_other_cpu);
+    start_other_cpus(apic_ids, cpus_present, cpus_limit, page, enter_other_cpu);
 }
 
 static void set_first_state(struct vcpu *vcpu)

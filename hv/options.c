@@ -56,7 +56,7 @@ static const struct option option_table[] = {
     {"announce", ONE,    offsetof(struct options, announce),  .choices = yes_no},
     {"caps",     FLAG,   offsetof(struct options, caps),      NULL, 0},
     {"last",     FLAG,   offsetof(struct options, last),      NULL, 0},
-    {"cpus",     NUMBER, offsetof(struct options, cpus),      .max = 256},
+    {"cpus",     NUMBER, offsetof(struct options, cpus),      .max = 65535},
     {"end",      NUMBER, offsetof(struct options, end),       .max = 1000000},
     {"sample",   NUMBER, offsetof(struct options, sample_ms), .max = 60000},
     {"sites",    SET,    offsetof(struct options, sites),     .choices = sites,  .max = SITES_MAX},

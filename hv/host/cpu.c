@@ -6,7 +6,7 @@
 #include "x86/msr.h"
 
 unsigned cpu_count, vcpu_count;
-struct cpu *cpus[CPUS_MAX];
+struct cpu **cpus;
 
 #define GDT_CODE_64 0x00209B0000000000ull
 #define GDT_DATA 0x0000930000000000ull
@@ -30,10 +30,12 @@ struct cpu boot_cpu; /* boot/start.asm begins on its stack */
 
 struct cpu *cpu_init_boot(void)
 {
+    static struct cpu *alone;
     traps_init();
     set_up_tables(&boot_cpu);
-    cpus[cpu_count++] = &boot_cpu;
-    vcpu_count = 1;
+    alone = &boot_cpu;
+    cpus = &alone;
+    cpu_count = vcpu_count = 1;
     cpu_load_tables(&boot_cpu);
     return &boot_cpu;
 }
@@ -47,8 +49,10 @@ static void finish_block(struct cpu *cpu, u32 apic_id)
     cpu->vmcs = frame_alloc();
 }
 
-void cpu_finish_boot(u32 apic_id)
+void cpu_finish_boot(u32 apic_id, unsigned others)
 {
+    cpus = frames_alloc(CPU_LIST_FRAMES(others));
+    cpus[0] = &boot_cpu;
     finish_block(&boot_cpu, apic_id);
 }
 

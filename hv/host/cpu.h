@@ -8,7 +8,6 @@
 #include "types.h"
 #include "vcpu.h"
 
-#define CPUS_MAX 256
 #define STACK_SIZE (3 * PAGE_SIZE)
 
 /* Selectors of the hypervisor's GDT. */
@@ -39,6 +38,10 @@ struct cpu {
     u64 gdt[5]; /* null, code, data, TSS (two entries) */
     struct task_state tss;
     void *vmxon_region, *vmcs;
+    struct stale_init_watch {
+        u64 started, exits; /* the TSC at the vCPU's SIPI, and how many exits it had had */
+        u32 held;           /* the hold that the CPU is in; others read it */
+    } watch;                /* smp/stale_init.c's */
 } __attribute__((aligned(4096)));
 _Static_assert(offsetof(struct cpu, vcpu) % 64 == 0 && sizeof(struct vcpu) % 64 == 0,
                "a vCPU has its cache lines to itself");
@@ -47,20 +50,21 @@ _Static_assert(sizeof(struct cpu) % PAGE_SIZE == 0,
 
 extern unsigned cpu_count;  /* CPUs that Tally runs on; the boot CPU is 0 */
 extern unsigned vcpu_count; /* those of them, the first ones, that run the guest */
-extern struct cpu *cpus[CPUS_MAX];
+extern struct cpu **cpus;   /* as many as ACPI lists */
 extern struct cpu boot_cpu;
 
 /* The boot CPU's block is part of the image, so that traps are caught from the first line on. */
 struct cpu *cpu_init_boot(void);
 
-/* Once Tally has moved: the boot CPU's guard pages and VMX regions. */
-void cpu_finish_boot(u32 apic_id);
+/* Once Tally has moved: the boot CPU's guard pages and VMX regions, and room for so many others. */
+void cpu_finish_boot(u32 apic_id, unsigned others);
 
 /* Allocates another CPU's block, with guard pages in place. */
 struct cpu *cpu_allocate(u32 apic_id);
 
-/* Frames that each further CPU takes. */
+/* Frames that so many further CPUs take: each a block and two VMX regions, and the list of them. */
 #define CPU_FRAMES (sizeof(struct cpu) / PAGE_SIZE + 2)
+#define CPU_LIST_FRAMES(others) ((others) * sizeof(struct cpu *) / PAGE_SIZE + 1)
 
 /* Loads the descriptor tables of the CPU that runs this. */
 void cpu_load_tables(struct cpu *cpu);

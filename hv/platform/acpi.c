@@ -189,8 +189,8 @@ const struct acpi_power *acpi_power(void)
     return &power;
 }
 
-/* The MADT's entries of CPUs in turn: calls `visit` for each usable one, until it says stop. */
-static void for_each_cpu(bool (*visit)(u32 apic_id, u8 *flags, void *context), void *context)
+/* Calls `visit` for each usable CPU of the MADT. */
+static void for_each_cpu(void (*visit)(u32 apic_id, u8 *flags, void *context), void *context)
 {
     const struct table *madt = find_table("APIC");
     for (u32 offset = MADT_ENTRIES; madt && offset + 2 <= madt->length;) {
@@ -198,45 +198,46 @@ static void for_each_cpu(bool (*visit)(u32 apic_id, u8 *flags, void *context), v
         u32 flags = entry[0] == MADT_LOCAL_APIC ? 4 : 8;
         u32 id = entry[0] == MADT_LOCAL_APIC ? entry[3] : u32_at(entry, 4);
         bool is_cpu = entry[0] == MADT_LOCAL_APIC || entry[0] == MADT_LOCAL_X2APIC;
-        if (entry[1] < 2 ||
-            (is_cpu && (entry[flags] & MADT_ENABLED) && !visit(id, &entry[flags], context)))
+        if (entry[1] < 2)
             return;
+        if (is_cpu && (entry[flags] & MADT_ENABLED))
+            visit(id, &entry[flags], context);
         offset += entry[1];
     }
 }
 
 struct cpu_list {
     u32 *ids;
-    unsigned count, max;
+    unsigned count;
 };
 
-static bool list_cpu(u32 apic_id, u8 *flags, void *context)
+static void list_cpu(u32 apic_id, u8 *flags, void *context)
 {
     (void)flags;
     struct cpu_list *list = context;
-    for (unsigned i = 0; i < list->count; i++)
+    for (unsigned i = 0; list->ids && i < list->count; i++)
         if (list->ids[i] == apic_id)
-            return true; /* listed as a local APIC and as a local x2APIC */
-    list->ids[list->count++] = apic_id;
-    return list->count < list->max;
+            return; /* listed as a local APIC and as a local x2APIC */
+    if (list->ids)
+        list->ids[list->count] = apic_id;
+    list->count++;
 }
 
-unsigned acpi_cpus(u32 *apic_ids, unsigned max)
+unsigned acpi_cpus(u32 *apic_ids)
 {
-    struct cpu_list list = {apic_ids, 0, max};
+    struct cpu_list list = {apic_ids, 0};
     for_each_cpu(list_cpu, &list);
     return list.count;
 }
 
 /* The table's sum stays zero. */
-static bool hide_cpu(u32 apic_id, u8 *flags, void *context)
+static void hide_cpu(u32 apic_id, u8 *flags, void *context)
 {
     if (apic_id == *(const u32 *)context) {
         struct table *madt = (struct table *)(u64)find_table("APIC");
         *flags &= (u8)~MADT_ENABLED;
         madt->checksum += MADT_ENABLED;
     }
-    return true;
 }
 
 void acpi_hide_cpu(u32 apic_id)

@@ -21,15 +21,16 @@ bool has_bios(void);
 
 const struct acpi_power *acpi_power(void);
 
-/* APIC identifiers of the usable CPUs, from the MADT; returns how many (at most `max`). */
-unsigned acpi_cpus(u32 *apic_ids, unsigned max);
+/* APIC identifiers of the usable CPUs, from the MADT; returns how many. NULL: only that, where one
+ * that is listed in two ways counts twice. */
+unsigned acpi_cpus(u32 *apic_ids);
 
 /* Marks the CPU as not usable in the MADT, so that the guest does not try to start it. */
 void acpi_hide_cpu(u32 apic_id);
 
 /* The same from the MP table (MultiProcessor Specification 1.4), for a machine without a MADT. In
  * mp_table.c. */
-unsigned mp_table_cpus(u32 *apic_ids, unsigned max);
+unsigned mp_table_cpus(u32 *apic_ids);
 void mp_table_hide_cpu(u32 apic_id);
 
 #endif

@@ -67,14 +67,15 @@ static struct cpu_entry *next_cpu(const struct header *header, u8 **entry)
     return NULL;
 }
 
-unsigned mp_table_cpus(u32 *apic_ids, unsigned max)
+unsigned mp_table_cpus(u32 *apic_ids)
 {
     struct header *header = find_table();
     u8 *entry = (u8 *)(header + 1);
     unsigned count = 0;
     const struct cpu_entry *cpu;
-    while (header && count < max && (cpu = next_cpu(header, &entry)))
-        apic_ids[count++] = cpu->apic_id;
+    for (; header && (cpu = next_cpu(header, &entry)); count++)
+        if (apic_ids)
+            apic_ids[count] = cpu->apic_id;
     return count;
 }
 

@@ -8,8 +8,8 @@
  * Starts all CPUs of `apic_ids` but the one that runs this, one after the other, through the real
  * mode page at physical address `page`, whose content comes back afterwards. Each calls `enter`,
  * which never returns. Sets vcpu_count: the CPUs from `limit` on must stay in Tally. These, and
- * those that do not come (which a line tells), are hidden from the guest. More than CPUS_MAX, or
- * one that no IPI reaches, end the run.
+ * those that do not come (which a line tells), are hidden from the guest. One that no IPI reaches
+ * ends the run.
  */
 void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 page,
                       void (*enter)(struct cpu *cpu));

@@ -49,12 +49,10 @@ static struct restart {
     void (*enter)(struct vcpu *vcpu);
 } restart;
 
-static u32 held[CPUS_MAX]; /* the hold that each CPU is in */
-
-/* When each vCPU was started, and how many exits it had had. */
-static struct {
-    u64 tsc, exits;
-} sipi[CPUS_MAX];
+static struct stale_init_watch *watch_of(const struct vcpu *vcpu)
+{
+    return &cpus[vcpu->index]->watch;
+}
 
 static u64 count_exits(const struct vcpu *vcpu)
 {
@@ -66,8 +64,8 @@ static u64 count_exits(const struct vcpu *vcpu)
 
 void stale_init_note_sipi(const struct vcpu *vcpu)
 {
-    sipi[vcpu->index].exits = count_exits(vcpu);
-    sipi[vcpu->index].tsc = rdtsc();
+    watch_of(vcpu)->exits = count_exits(vcpu);
+    watch_of(vcpu)->started = rdtsc();
 }
 
 /* The boot CPU, if one is wanted. It is lost on a CPU that runs. */
@@ -93,7 +91,7 @@ static void be_held(struct vcpu *vcpu)
     u32 hold = atomic_load(&restart.hold), command = apic_last_command();
     if (!hold || restart.who == vcpu)
         return;
-    atomic_store(&held[vcpu->index], hold);
+    atomic_store(&watch_of(vcpu)->held, hold);
     while (atomic_load(&restart.hold) == hold) {
         if (atomic_load(&vcpu->kick) & KICK_STOP)
             take_kicks(vcpu); /* and does not come back */
@@ -110,7 +108,7 @@ static void be_held(struct vcpu *vcpu)
 
 static bool is_held(const struct vcpu *other)
 {
-    return atomic_load(&held[other->index]) == atomic_load(&restart.hold);
+    return atomic_load(&watch_of(other)->held) == atomic_load(&restart.hold);
 }
 
 static void let_others_go(void)
@@ -192,10 +190,11 @@ bool stale_init_passed_over(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
     if (vmread(GUEST_RIP) != 0) /* at once: a SIPI that comes before the vCPU waits is lost */
         return false;
     u64 soon = (u64)tsc_khz() * INIT_COMES_WITHIN_US / 1000;
-    u64 exits_since = count_exits(vcpu) - sipi[vcpu->index].exits; /* this one among them */
+    const struct stale_init_watch *watch = watch_of(vcpu);
+    u64 exits_since = count_exits(vcpu) - watch->exits; /* this one among them */
     if (exits_since > 2)
         return false;
-    if (exits_since == 1 && vcpu->exit_tsc - sipi[vcpu->index].tsc < soon)
+    if (exits_since == 1 && vcpu->exit_tsc - watch->started < soon)
         return true;
     drop_stale_init(vcpu, enter);
     return false;

@@ -19,7 +19,8 @@
 unsigned cpu_count, vcpu_count; /* no others: the guest's only CPU is not among them */
 int fake_waiting_vector;
 unsigned fake_retypes;
-struct cpu *cpus[CPUS_MAX];
+static struct cpu *list[8];
+struct cpu **cpus = list;
 
 static jmp_buf stop;
 static u8 pages[4 * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE))); /* the window */

@@ -17,7 +17,8 @@
 #define NMI_INJECTED (INTERRUPTION_VALID | TYPE_NMI << INTERRUPTION_TYPE_SHIFT | VECTOR_NMI)
 
 unsigned cpu_count = 2, vcpu_count = 2;
-struct cpu *cpus[CPUS_MAX];
+static struct cpu *list[8];
+struct cpu **cpus = list;
 static struct cpu sender_cpu, target_cpu;
 static struct vcpu *const sender = &sender_cpu.vcpu, *const target = &target_cpu.vcpu;
 static unsigned sent, sipis, left, flushed;

@@ -23,7 +23,8 @@
 #define KHZ 4000000000u /* a moment is long, should this machine be busy */
 
 unsigned cpu_count, vcpu_count;
-struct cpu *cpus[CPUS_MAX];
+static struct cpu *list[8];
+struct cpu **cpus = list;
 static struct cpu starting, boot; /* the one that has the INIT, and the one that is held */
 static struct vcpu *const vcpu = &starting.vcpu;
 static unsigned holds;
