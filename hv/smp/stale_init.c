@@ -54,10 +54,11 @@ static struct stale_init_watch *watch_of(const struct vcpu *vcpu)
     return &cpus[vcpu->index]->watch;
 }
 
+/* But for NMIs, which may come at any time, and be Tally's own. */
 static u64 count_exits(const struct vcpu *vcpu)
 {
     u64 sum = 0;
-    for (unsigned i = 0; i < REASON_SLOTS; i++)
+    for (unsigned i = EXIT_EXCEPTION_NMI + 1; i < REASON_SLOTS; i++)
         sum += vcpu->stats->reason[i].count;
     return sum;
 }
@@ -91,6 +92,7 @@ static void be_held(struct vcpu *vcpu)
     u32 hold = atomic_load(&restart.hold), command = apic_last_command();
     if (!hold || restart.who == vcpu)
         return;
+    u64 since = rdtsc();
     atomic_store(&watch_of(vcpu)->held, hold);
     while (atomic_load(&restart.hold) == hold) {
         if (atomic_load(&vcpu->kick) & KICK_STOP)
@@ -101,6 +103,7 @@ static void be_held(struct vcpu *vcpu)
         }
         pause();
     }
+    watch_of(vcpu)->started += rdtsc() - since; /* its guest stood still */
     /* Where an INIT stays pending, a SIPI to all reaches only the first CPU that waits for one. */
     if ((command & COMMAND_MASK) == SIPI_TO_OTHERS(restart.guest_page))
         apic_send_again(command);
@@ -194,7 +197,7 @@ bool stale_init_passed_over(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
     u64 exits_since = count_exits(vcpu) - watch->exits; /* this one among them */
     if (exits_since > 2)
         return false;
-    if (exits_since == 1 && vcpu->exit_tsc - watch->started < soon)
+    if (exits_since == 1 && vcpu->exit_tsc - watch->started < soon) /* so no WRMSR of the TSC */
         return true;
     drop_stale_init(vcpu, enter);
     return false;

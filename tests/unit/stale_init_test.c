@@ -197,6 +197,7 @@ static int sipi(void **state)
     fake_msr(IA32_APIC_BASE, 0xFEE00800);
     cpus[0] = &boot;
     cpus[1] = &starting;
+    boot.watch.started = 0;
     holds = enabled = started_anew = sipis = sipis_repeated = 0;
     later = 0;
     others_answer = left_vmx = init_comes = vcpu->init_unfinished = false;
@@ -212,6 +213,17 @@ static void the_first_is_passed_over(void **state)
     assert_int_equal(vcpu->presence, RUNS);
     assert_int_equal(fake_get(GUEST_ACTIVITY_STATE), ACTIVITY_ACTIVE);
     assert_int_equal(holds, 0);
+}
+
+static void kicks_in_between_change_nothing(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        leave(EXIT_EXCEPTION_NMI, 0);
+    the_first_is_passed_over(NULL);
+    leave(EXIT_EXCEPTION_NMI, 0);
+    init(0);
+    assert_int_equal(holds, 1);
 }
 
 static void the_second_is_dropped(void **state)
@@ -235,6 +247,7 @@ static void restart(void)
     assert_false(boot_is_held);
     assert_int_equal(holds, 1);
     assert_int_equal(enabled, 1);
+    assert_true(boot.watch.started > 0); /* the time that it was held does not count */
     assert_int_equal(sipis_repeated, 1); /* the guest of the boot CPU had sent one to all */
 }
 
@@ -296,6 +309,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, sipi)
     const struct CMUnitTest tests[] = {
         TEST(the_first_is_passed_over),
+        TEST(kicks_in_between_change_nothing),
         TEST(the_second_is_dropped),
         TEST(the_cpu_comes_back_as_the_sipi_left_it),
         TEST(where_no_init_is_pending_it_was_a_new_one),
