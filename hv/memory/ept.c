@@ -177,24 +177,44 @@ void ept_set(struct ept *ept, u64 address, u64 entry)
     store_entry(make_entry(ept, address, 1, false), entry);
 }
 
+/*
+ * Gives a type to the page at `address`, which `entry` maps, and to those after it in the same
+ * table as far as they end by `until`: split pages are many in a row. Returns the end of the last
+ * one.
+ */
+static u64 set_types(u64 *entry, unsigned level, u64 address, u64 until, u64 type)
+{
+    u64 size = page_size(level), bits = type << EPT_TYPE_SHIFT;
+    u64 next = align_down(address, size) + size;
+    u64 table_end = align_down(address, page_size(level + 1)) + page_size(level + 1);
+    if (until > table_end)
+        until = table_end;
+    for (;; next += size) {
+        if ((*entry & EPT_TYPE) != bits)
+            store_entry(entry, (*entry & ~EPT_TYPE) | bits);
+        entry++;
+        if (next + size > until || !is_present(*entry) || (level > 1 && !(*entry & EPT_LARGE_PAGE)))
+            return next;
+    }
+}
+
 bool ept_retype(struct ept *ept, u64 from, u64 to)
 {
     struct type_walk walk = {.mtrr = ept->mtrr, .steps = MTRR_STEPS};
     unsigned level;
     u8 type;
-    for (u64 at = from; at < to; at = align_down(at, page_size(level)) + page_size(level)) {
+    for (u64 at = from; at < to;) {
         u64 *entry = find_entry(ept, at, &level);
-        if (!is_present(*entry))
-            continue;
-        while (!has_one_type(&walk, at, level, &type)) {
-            type = CACHE_UC;
-            if (!ept->splits_left || !frames_left())
-                break;
+        if (!is_present(*entry)) {
+            at = align_down(at, page_size(level)) + page_size(level);
+        } else if (has_one_type(&walk, at, level, &type)) {
+            at = set_types(entry, level, at, walk.until, type);
+        } else if (ept->splits_left && frames_left()) {
             ept->splits_left--;
             split_page(entry, level);
-            entry = find_entry(ept, at, &level);
+        } else {
+            at = set_types(entry, level, at, 0, CACHE_UC);
         }
-        store_entry(entry, (*entry & ~EPT_TYPE) | (u64)type << EPT_TYPE_SHIFT);
     }
     return walk.steps > 0;
 }
