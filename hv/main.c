@@ -157,9 +157,15 @@ static void plan_the_window(void)
     recording_plan(&options, expected_vcpus(), part_sizes);
 }
 
+static u64 ept_capabilities(void)
+{
+    u64 large = options.split ? EPT_CAP_2M | EPT_CAP_1G : 0;
+    return vmx_capabilities.ept_vpid & ~large;
+}
+
 static u64 own_size(void)
 {
-    u64 frames = guest_memory_frames(vmx_capabilities.ept_vpid, top) +
+    u64 frames = guest_memory_frames(ept_capabilities(), top) +
                  cpus_present * (CPU_FRAMES + recorder_frames(&options)) +
                  2 * CPU_LIST_FRAMES(cpus_present) + window_pages(part_sizes, expected_vcpus()) +
                  OTHER_FRAMES;
@@ -226,7 +232,7 @@ static void make_the_window(void)
 
 static void prepare_the_exits(void)
 {
-    guest_memory_init(vmx_capabilities.ept_vpid, top, own.base, own.size);
+    guest_memory_init(ept_capabilities(), top, own.base, own.size);
     vcpu_set_exit_entries(vmx_exit, vmx_exit_observed, vmx_exit_recorded);
     features_need(controls.proc2, controls.proc3);
     bitmaps_init();

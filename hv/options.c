@@ -61,6 +61,7 @@ static const struct option option_table[] = {
     {"sample",   NUMBER, offsetof(struct options, sample_ms), .max = 60000},
     {"sites",    SET,    offsetof(struct options, sites),     .choices = sites,  .max = SITES_MAX},
     {"trace",    SET,    offsetof(struct options, trace),     .choices = traces, .max = TRACE_MAX},
+    {"split",    ONE,    offsetof(struct options, split),     .choices = yes_no},
     {"boot",     ONE,    offsetof(struct options, boot),      .choices = boots},
     {"test",     SET,    offsetof(struct options, test),      .choices = test_aids},
 };

@@ -35,6 +35,7 @@ struct options {
     u32 sites;     /* sites=on|N|user: rows of each CPU's table, and SITES_USER_RIPS; 0 = off */
     u32 trace;     /* trace=MIB[,last]: of all CPUs, and TRACE_LAST; 0 = off */
     u32 boot;      /* boot=next|disk:N: BOOT_NEXT, or BOOT_DISK + N; 0: the guest is a module */
+    u32 split;     /* split=yes|no: the guest's memory in pages of 4 KiB alone; 1 or 0 */
     u32 test;      /* test=NAME[,NAME]: enum test_aid; 0 but in the test image */
 };
 

@@ -24,6 +24,7 @@ if why=$(tools/bochs-rom 2 2>&1 >/dev/null); then
 else
     skip "${why##*$'\n'}" '2048 MB, 2 CPUs'
 fi
+memory 128 "$families" --options 'exits=kvm split=yes'
 memory 5120 "$families" --options exits=minimal     # above 4 GiB, too; Bochs is slow at filling so much
 
 boot --mem 4

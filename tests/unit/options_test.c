@@ -14,7 +14,7 @@
 /* As the test image has them. */
 const struct choice test_aids[] = {{"mtf", 1}, {"pml", 2}, {"spp", 4}, {0}};
 
-#define WORDS "exits= stats= msr= announce= caps last cpus= end= sample= sites= trace= boot= test="
+#define WORDS "exits= stats= msr= announce= caps last cpus= end= sample= sites= trace= split= boot= test="
 
 static struct options parse(const char *command_line)
 {
@@ -61,6 +61,8 @@ static void every_word_is_understood(void **state)
     assert_int_equal(parse("stats=percpu").report, REPORT_TABLE | REPORT_PER_CPU);
     assert_false(parse("announce=no").announce);
     assert_true(parse("announce=yes").announce);
+    assert_true(parse("split=yes").split);
+    assert_false(parse("").split);
     assert_true(parse("caps").caps);
     assert_true(parse("last").last);
     assert_int_equal(parse("cpus=1").cpus, 1);
