@@ -1,5 +1,4 @@
 // The ports of address line 20; what is written to them is in io_test.
-// link: hv/platform/a20.c
 #include "watched_ports.h"
 
 #include "platform/a20.h"

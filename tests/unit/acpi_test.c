@@ -1,6 +1,5 @@
 // ACPI's tables as firmware has them: XSDT alone, fields in their wide form alone, CPUs of both
 // kinds.
-// link: hv/platform/acpi.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,4 @@
 // The local APIC after an INIT: every local vector that it has is masked, and none that it has not.
-// link: hv/platform/apic.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

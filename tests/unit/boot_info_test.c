@@ -1,4 +1,3 @@
-// link: hv/platform/boot_info.c hv/platform/boot_info_1.c hv/platform/memory_map.c
 /* What the boot loader tells, from information made by hand, and from damaged information. */
 #include "platform/boot_info.h"
 

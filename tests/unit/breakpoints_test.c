@@ -1,4 +1,4 @@
-// link: hv/vmx/advance.c tests/unit/fake_vmcs*.c
+// link: tests/unit/fake_vmcs*.c
 /* Breakpoints over accesses that Tally makes: types, lengths, overlaps. */
 #include "fake_vmcs.h"
 

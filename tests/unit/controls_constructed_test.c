@@ -1,6 +1,5 @@
 // Which controls Tally runs with, or why not, on machines that nobody has.
-// link: hv/features.c tests/unit/controls_machine.c hv/vmx/controls.c hv/vmx/capabilities.c
-// link: hv/lib/print.c tools/explain/entry_checks*.c tools/explain/names.c tests/unit/fake_vmcs*.c
+// link: tests/unit/controls_machine.c tests/unit/fake_vmcs*.c
 #include "controls_machine.h"
 
 #include <stdio.h>

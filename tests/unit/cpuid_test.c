@@ -1,4 +1,3 @@
-// link: hv/stats/counters.c hv/stats/leaves.c hv/stats/timeline.c hv/lib/print.c hv/features.c
 /* What a guest learns from CPUID, on a CPU of the test's making. */
 #include "x86/instructions.h"
 

@@ -1,5 +1,4 @@
-// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/vmx/advance.c hv/exits/control_registers.c
-// link: hv/memory/guest_memory.c hv/memory/guest_paging.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c
 /* Control-register accesses, with few bits owned and with all. */
 #include "fake_events.h"
 #include "fake_vmcs.h"

@@ -1,6 +1,4 @@
-// link: hv/vmx/advance.c
-// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/vmx/advance.c hv/emulate/descriptor_tables.c
-// link: hv/memory/guest_memory.c hv/memory/guest_paging.c hv/emulate/operand.c hv/emulate/prefixes.c hv/emulate/segments.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c
 /* Loads and stores of GDTR, IDTR, LDTR and TR. */
 #include "fake_events.h"
 #include "fake_vmcs.h"

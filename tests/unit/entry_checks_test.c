@@ -1,5 +1,5 @@
 // The checker of VM-entry rules: legal states break none, each broken rule is named.
-// link: tools/explain/entry_checks*.c tools/explain/names.c hv/lib/print.c tests/unit/fake_vmcs*.c
+// link: tests/unit/fake_vmcs*.c
 #include "fake_vmcs.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // EPTs: what they map, and how.
-// link: hv/memory/ept.c hv/memory/mtrr.c hv/host/frames.c hv/host/tables.c tests/unit/ept_machine.c
+// link: tests/unit/ept_machine.c
 #include "ept_machine.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // Memory types: EPTs follow the MTRRs, also when the guest changes them.
-// link: hv/memory/ept.c hv/memory/mtrr.c hv/host/frames.c hv/host/tables.c tests/unit/ept_machine.c
+// link: tests/unit/ept_machine.c
 #include "ept_machine.h"
 
 #include <stdlib.h>

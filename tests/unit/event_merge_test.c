@@ -1,4 +1,4 @@
-// link: hv/vmx/advance.c hv/vmx/events.c tests/unit/fake_vmcs*.c
+// link: tests/unit/fake_vmcs*.c
 /*
  * An exception during the delivery of an event: every pair of both, against the tables 'Interrupt
  * and Exception Classes' and 'Conditions for Generating a Double Fault' of the SDM.

@@ -1,12 +1,6 @@
 // From the machine's dump to sentences: what goes in comes out, and no dump that is not whole is
 // explained.
-// link: hv/features.c HANDLERS hv/vmx/advance.c hv/vmx/capabilities.c hv/vmx/controls.c
-// link: hv/exits/dump.c hv/vmx/events.c hv/memory/guest_memory.c hv/memory/mtrr.c
-// link: hv/memory/guest_paging.c hv/emulate/prefixes.c hv/emulate/segments.c hv/smp/startup.c hv/vmx/vcpu.c
-// link: hv/vmx/vmcs.c hv/vmx/first_state.c hv/stats/counters.c hv/platform/a20.c hv/stats/leaves.c hv/stats/timeline.c
-// link: hv/lib/print.c tests/unit/fake_machine.c tests/unit/fake_vmcs*.c tests/unit/one_exit.c
-// link: tools/explain/entry_checks*.c tools/explain/names.c tools/explain/dump.c tools/explain/explain.c
-// link: tools/explain/describe.c
+// link: tests/unit/fake_machine.c tests/unit/fake_vmcs*.c tests/unit/one_exit.c
 #include "explain.h"
 #include "one_exit.h"
 

@@ -1,6 +1,5 @@
 // Guest memory by linear address, by segment and by the operand of an instruction.
-// link: tests/unit/guest_tables.c tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/vmx/advance.c
-// link: hv/emulate/operand.c hv/vmx/advance.c hv/memory/guest_memory.c hv/memory/guest_paging.c
+// link: tests/unit/guest_tables.c tests/unit/fake_vmcs*.c tests/unit/fake_events.c
 #include "guest_tables.h"
 
 #include <string.h>

@@ -1,6 +1,5 @@
 // The software walk of the guest's page tables, mode by mode and right by right.
-// link: tests/unit/guest_tables.c tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/vmx/advance.c
-// link: hv/memory/guest_memory.c hv/memory/guest_paging.c
+// link: tests/unit/guest_tables.c tests/unit/fake_vmcs*.c tests/unit/fake_events.c
 #include "guest_tables.h"
 
 #include <string.h>

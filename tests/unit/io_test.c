@@ -1,7 +1,4 @@
-// link: hv/vmx/advance.c
-// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/vmx/advance.c hv/exits/io.c hv/emulate/port.c hv/emulate/string_io.c
-// link: hv/platform/a20.c
-// link: hv/memory/guest_memory.c hv/memory/guest_paging.c hv/emulate/operand.c hv/emulate/prefixes.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c
 /* IN, OUT, INS and OUTS in every mode: registers, faults, filters, batches. */
 #include "fake_events.h"
 #include "fake_vmcs.h"

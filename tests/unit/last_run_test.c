@@ -1,5 +1,3 @@
-// link: hv/exits/last_run.c hv/stats/report.c hv/stats/counters.c hv/stats/timeline_print.c hv/stats/window.c
-// link: hv/platform/memory_map.c hv/lib/print.c
 /* What a run leaves in memory is shown by the next start if all of it checks, and else not at all.
  */
 #include "exits/last_run.h"

@@ -1,4 +1,3 @@
-// link: hv/stats/counters.c hv/stats/leaves.c hv/stats/timeline.c hv/lib/print.c
 /* The counters and the CPUID leaves that read them, as docs/statistics.md has it. */
 #include "stats/leaves.h"
 #include "stats/counters.h"

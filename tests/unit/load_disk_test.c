@@ -1,5 +1,3 @@
-// link: hv/load/*.c
-// link: hv/platform/memory_map.c hv/platform/boot_info.c hv/platform/boot_info_1.c hv/lib/print.c
 // link: tests/unit/load_machine.c
 /* The machine's own boot as the guest: which disk is the next one, and what lies in memory. */
 #include "load_machine.h"

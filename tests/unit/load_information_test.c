@@ -1,6 +1,4 @@
 // What multiboot guests are told of the machine, and of themselves.
-// link: hv/load/*.c
-// link: hv/platform/memory_map.c hv/platform/boot_info.c hv/platform/boot_info_1.c hv/lib/print.c
 // link: tests/unit/load_machine.c
 #include "load_machine.h"
 

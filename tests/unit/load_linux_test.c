@@ -1,6 +1,5 @@
 // Linux gets what its boot protocol promises.
-// link: hv/load/*.c
-// link: hv/platform/memory_map.c hv/platform/boot_info.c hv/platform/boot_info_1.c hv/lib/print.c tests/unit/load_machine.c
+// link: tests/unit/load_machine.c
 #include "load_machine.h"
 
 #include <string.h>

@@ -1,5 +1,4 @@
 // A machine check while Tally runs: whether it can go on, and where.
-// link: hv/host/machine_check.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

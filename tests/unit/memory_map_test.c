@@ -1,4 +1,3 @@
-// link: hv/platform/memory_map.c
 /* Maps against an oracle that knows the type of every single unit of a small memory. */
 #include "platform/memory_map.h"
 

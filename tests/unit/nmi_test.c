@@ -1,5 +1,5 @@
 // Whose an NMI is: kicks and the guest's NMIs, in every order.
-// link: hv/smp/kick.c hv/vmx/advance.c hv/vmx/events.c tests/unit/fake_vmcs*.c
+// link: tests/unit/fake_vmcs*.c
 #include "fake_vmcs.h"
 
 #include <pthread.h>

@@ -1,4 +1,3 @@
-// link: hv/options.c hv/lib/print.c
 /* Tally's command line: what each word does, and one clear line for every mistake. */
 #include "options.h"
 #include "stats/report.h"
@@ -14,7 +13,8 @@
 /* As the test image has them. */
 const struct choice test_aids[] = {{"mtf", 1}, {"pml", 2}, {"spp", 4}, {0}};
 
-#define WORDS "exits= stats= msr= announce= caps last cpus= end= sample= sites= trace= split= boot= test="
+#define WORDS                                                                                      \
+    "exits= stats= msr= announce= caps last cpus= end= sample= sites= trace= split= boot= test="
 
 static struct options parse(const char *command_line)
 {

@@ -1,4 +1,3 @@
-// link: hv/host/paging.c hv/host/tables.c
 /* The screen in the boot's tables and in Tally's own, walked as the CPU would. */
 #include "host/paging.h"
 

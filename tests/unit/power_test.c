@@ -1,5 +1,4 @@
 // The writes that end the machine, whole and in parts.
-// link: hv/platform/power.c hv/platform/a20.c hv/lib/print.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,3 @@
-// link: hv/lib/print.c
 /* The formatter must agree with libc's for everything that it knows. */
 #include "lib/print.h"
 

@@ -1,5 +1,3 @@
-// link: hv/stats/report.c hv/stats/counters.c hv/stats/leaves.c hv/stats/timeline.c hv/stats/timeline_print.c
-// link: hv/lib/print.c
 /* The report: its rows, its sums, its columns, and JSON that a parser takes. */
 #include "stats/report.h"
 #include "capture.h"

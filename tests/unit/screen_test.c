@@ -1,4 +1,3 @@
-// link: hv/platform/screen.c hv/platform/memory_map.c
 /* Letters on both kinds of screen, in memory made to measure: whatever is written beside it is a
  * crash. */
 #include "platform/screen.h"

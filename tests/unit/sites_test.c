@@ -1,4 +1,3 @@
-// link: hv/sites/*.c hv/stats/window.c hv/stats/counters.c hv/lib/print.c hv/vmx/vcpu.c hv/lib/fatal.c
 // link: tests/unit/fake_vmcs*.c
 /* Sites, histograms and trace: what makes a site, that nothing is lost, and how it is told. */
 #include "sites/sites.h"

@@ -1,5 +1,4 @@
 // Starting the other CPUs: those that come, one that does not, and those beyond the limit.
-// link: hv/smp/smp.c hv/lib/print.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // Which exits by INIT behind a SIPI are of an INIT that came before it.
-// link: hv/vmx/vcpu.c hv/smp/stale_init.c hv/smp/startup.c tests/unit/fake_vmcs*.c
+// link: tests/unit/fake_vmcs*.c
 #include "fake_vmcs.h"
 
 #include <pthread.h>

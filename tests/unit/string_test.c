@@ -1,4 +1,3 @@
-// link:
 /* Tally's own string functions, under other names beside libc's. */
 #define memcpy tally_memcpy
 #define memmove tally_memmove

@@ -1,7 +1,4 @@
-// link: hv/features.c hv/vmx/advance.c
-// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c hv/exits/xsetbv.c hv/exits/random.c
-// link: hv/emulate/invpcid.c hv/exits/debug_registers.c hv/memory/guest_memory.c hv/memory/guest_paging.c
-// link: hv/vmx/advance.c hv/emulate/operand.c hv/emulate/prefixes.c
+// link: tests/unit/fake_vmcs*.c tests/unit/fake_events.c
 /* XSETBV, RDRAND, RDSEED, UMWAIT, INVPCID and MOV DR. */
 #include "fake_events.h"
 #include "fake_vmcs.h"

@@ -1,4 +1,3 @@
-// link: hv/stats/timeline.c hv/stats/timeline_print.c hv/stats/counters.c hv/lib/print.c
 /* The time line: what is noted when, what comes out, and what happens when it is full. */
 #include "stats/timeline.h"
 #include "capture.h"

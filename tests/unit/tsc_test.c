@@ -1,5 +1,4 @@
 // The TSC's rate by the PIT, where there is one, and where its output never changes.
-// link: hv/platform/tsc.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,9 +1,5 @@
 // What is written into a VMCS: controls, host, the guest at its start and after INIT.
-// link: hv/features.c HANDLERS hv/vmx/advance.c hv/vmx/capabilities.c hv/vmx/controls.c
-// link: hv/exits/dump.c tools/explain/entry_checks*.c tools/explain/names.c hv/vmx/events.c hv/memory/guest_memory.c hv/memory/mtrr.c
-// link: hv/memory/guest_paging.c hv/emulate/prefixes.c hv/emulate/segments.c hv/smp/startup.c hv/vmx/vcpu.c
-// link: hv/vmx/vmcs.c hv/vmx/first_state.c hv/stats/counters.c hv/platform/a20.c hv/stats/leaves.c hv/stats/timeline.c
-// link: hv/lib/print.c tests/unit/fake_machine.c tests/unit/fake_vmcs*.c
+// link: tests/unit/fake_machine.c tests/unit/fake_vmcs*.c
 #include "fake_machine.h"
 
 #include "host/cpu.h"
