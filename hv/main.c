@@ -153,7 +153,7 @@ static u64 part_sizes[WINDOW_PARTS];
 static void plan_the_window(void)
 {
     part_sizes[WINDOW_COUNTERS] = sizeof(struct statistics);
-    part_sizes[WINDOW_TIMELINE] = options.sample_ms ? SAMPLE_BYTES : 0;
+    part_sizes[WINDOW_TIMELINE] = options.sample_ms || options.marks ? SAMPLE_BYTES : 0;
     recording_plan(&options, expected_vcpus(), part_sizes);
 }
 
@@ -240,6 +240,8 @@ static void prepare_the_exits(void)
     power_watched_ports(intercept_port);
     a20_watched_ports(intercept_port);
     serial_filter_watch(intercept_port);
+    if (options.marks)
+        intercept_port(POST_PORT);
     stop_init();
     cpuid_announce(options.announce);
     make_the_window();
@@ -250,7 +252,7 @@ static void start_counting(struct vcpu *boot)
     stop_if(time_limit_set(boot, options.end, tsc_khz()));
     if (COUNT_ACCESSES)
         accesses_belong_to(NO_SLOT);
-    if (options.sample_ms)
+    if (part_sizes[WINDOW_TIMELINE])
         timeline_init(SAMPLE_BYTES, (u64)options.sample_ms * tsc_khz());
     run_facts->vcpus = vcpu_count; /* of those that were expected */
     run_facts->start_tsc = rdtsc();
@@ -261,7 +263,9 @@ static void set_up_vcpu(struct cpu *cpu)
     cpu->vcpu.controls = controls;
     cpuid_forget(&cpu->vcpu.cpuid_cache);
     mtrr_read(&cpu->vcpu.mtrr);
-    cpu->vcpu.chores = options.sample_ms ? CHORE_SAMPLE : 0;
+    cpu->vcpu.chores =
+        (options.sample_ms ? CHORE_SAMPLE : 0) | (options.marks ? CHORE_POSTS : 0) |
+        (part_sizes[WINDOW_TIMELINE] && options.boot && !cpu->vcpu.index ? CHORE_PHASES : 0);
     cpu->vcpu.stats = &statistics[cpu->vcpu.index];
     recording_start(&cpu->vcpu, &options, frames_alloc(recorder_frames(&options)));
     vmx_enable(cpu, &vmx_capabilities);

@@ -42,6 +42,9 @@ static const struct choice sites[] = {
 static const struct choice traces[] = {
     {"last", TRACE_LAST}, {0},
 };
+static const struct choice marks[] = {
+    {"port80", MARK_POSTS}, {0},
+};
 static const struct choice boots[] = {
     {"next", BOOT_NEXT}, {"disk:N", BOOT_DISK}, {0},
 };
@@ -62,6 +65,7 @@ static const struct option option_table[] = {
     {"sites",    SET,    offsetof(struct options, sites),     .choices = sites,  .max = SITES_MAX},
     {"trace",    SET,    offsetof(struct options, trace),     .choices = traces, .max = TRACE_MAX},
     {"split",    ONE,    offsetof(struct options, split),     .choices = yes_no},
+    {"marks",    SET,    offsetof(struct options, marks),     .choices = marks},
     {"boot",     ONE,    offsetof(struct options, boot),      .choices = boots},
     {"test",     SET,    offsetof(struct options, test),      .choices = test_aids},
 };

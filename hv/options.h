@@ -19,7 +19,8 @@ extern const struct choice test_aids[] __attribute__((weak));
 #define TRACE_MAX 2048u
 #define TRACE_LAST (1u << 31) /* the newest exits are kept, not the oldest */
 
-#define BOOT_DISK 1u /* and the disk's number */
+#define MARK_POSTS 1u /* what is written to port 80h */
+#define BOOT_DISK 1u  /* and the disk's number */
 #define BOOT_NEXT 0x100u
 
 struct options {
@@ -28,6 +29,7 @@ struct options {
     u32 msr;       /* msr=drop|fault|open, default drop: enum msr_policy */
     u32 announce;  /* announce=yes|no: show a hypervisor in CPUID; 1 or 0 */
     u32 caps;      /* caps: print the VMX capabilities and stop; 1 or 0 */
+    u32 marks;     /* marks=port80: MARK_POSTS */
     u32 last;      /* last: print what the last run has left in memory; 1 or 0 */
     u32 cpus;      /* cpus=N: at most so many; 0 = all */
     u32 end;       /* end=SECONDS: of the boot CPU in the guest; 0 = no limit */

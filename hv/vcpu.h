@@ -22,6 +22,8 @@ enum vcpu_chore {
     CHORE_REARM_LATER = 1 << 1,  /* the same, until the exit after this one */
     CHORE_SMI_BLOCKING = 1 << 2, /* every time, on a CPU that a SIPI leaves with SMIs blocked */
     CHORE_SAMPLE = 1 << 3,       /* the time line */
+    CHORE_POSTS = 1 << 4,        /* marks of what is written to port 80h */
+    CHORE_PHASES = 1 << 5,       /* marks of the first exits of kernel and user space */
     CHORE_RECORD = 1 << 6,       /* sites and trace */
 };
 

@@ -41,6 +41,7 @@ enum tally_profile { PROFILE_MINIMAL, PROFILE_KVM, PROFILE_ALL };
 /* A run ends with a 32-bit OUT to EXIT_PORT; the runner's status is the value - EXIT_PASSED. */
 #define EXIT_PORT 0xF4
 #define SHUTDOWN_PORT 0x8900 /* Bochs ends when 'Shutdown' is written here, byte by byte */
+#define POST_PORT 0x80       /* codes of firmware and kernels, on a plug-in card */
 enum exit_verdict {
     VERDICT_PASSED = 0x10,
     VERDICT_FAILED = 0x11,

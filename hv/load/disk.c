@@ -6,7 +6,7 @@
 #include "load/bios_memory.h"
 
 #define STUB 0x7E00
-#define CODE_SIZE 128
+#define CODE_SIZE 192
 #define LINE_SIZE 128
 
 #define DISKS 0x475      /* in the BIOS data area: how many there are */

@@ -31,7 +31,7 @@ like($bare_messages, qr/^\[.*Linux version/m, 'the disk boots bare');
 for my $profile (split ' ', $ENV{DISK_PROFILES} // 'kvm') {
     subtest "exits=$profile" => sub {
         my ($status, $log) = boot_linux(
-            options => "exits=$profile stats=table,json sample=50",
+            options => "exits=$profile stats=table,json sample=50 marks=port80",
             disk    => $disk,
             run     => ['leaves; cpuid -1 -l 0x4fffffff; cpuid -1 -l 0x4ffffffe', 'dmesg', 'echo written >/dev/sda; sync']
         );
@@ -47,6 +47,9 @@ for my $profile (split ' ', $ENV{DISK_PROFILES} // 'kvm') {
         cmp_ok($gone, '>=', 2 << 20, "Tally's memory is no RAM in the BIOS's map") or return;
         is(total(ranges($out[1], 'reserved')) - total(ranges($bare_messages, 'reserved')), $gone, '... but reserved');
         check_report($log, %count);
+        my @marks = $log =~ /^\{"mark":"([^"]*)"/mg;
+        is_deeply([grep { !/^port80 |^init$/ } @marks], ['boot sector', 'kernel', 'user space'], 'marks that nobody asked for');
+        cmp_ok(scalar(grep { /^port80 [0-9a-f]{2}$/ } @marks), '>', 1, '... and those of port 0x80');
         like($log, qr/^tally: the guest asked for: power-off$/m, 'the report comes at power-off');
     };
 }

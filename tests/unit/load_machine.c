@@ -7,7 +7,7 @@
 #include "arena.h"
 
 const u8 bios_memory_code[256];          /* hv/load/bios_memory.asm */
-const u8 boot_sector_code[128] = {0xFB}; /* hv/load/boot_sector.asm */
+const u8 boot_sector_code[192] = {0xFB}; /* hv/load/boot_sector.asm */
 
 struct boot_info info, told;
 struct memory_map map;

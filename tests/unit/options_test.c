@@ -14,7 +14,8 @@
 const struct choice test_aids[] = {{"mtf", 1}, {"pml", 2}, {"spp", 4}, {0}};
 
 #define WORDS                                                                                      \
-    "exits= stats= msr= announce= caps last cpus= end= sample= sites= trace= split= boot= test="
+    "exits= stats= msr= announce= caps last cpus= end= sample= sites= trace= split= marks= boot= " \
+    "test="
 
 static struct options parse(const char *command_line)
 {
@@ -65,6 +66,7 @@ static void every_word_is_understood(void **state)
     assert_false(parse("").split);
     assert_true(parse("caps").caps);
     assert_true(parse("last").last);
+    assert_int_equal(parse("marks=port80").marks, MARK_POSTS);
     assert_int_equal(parse("cpus=1").cpus, 1);
     assert_int_equal(parse("cpus=90").cpus, 90);
     assert_int_equal(parse("cpus=065535").cpus, 65535);
