@@ -46,7 +46,7 @@ function showSentence() {
         fill("sentence", element("b", {}, `${percent(leaf.of.count, tree.count)} % of the exits are ${leaf.path[0]} `, element("code", {}, leaf.path[1]), ...where),
             `: ${whole(leaf.of.count)} of ${whole(tree.count)}`);
         const when = whenOf(leaf.path, tree);
-        if (when && when[1] - when[0] > 0.4 * END) $("sentence").append(", spread over the run.");
+        if (when && when[1] - when[0] > 0.3 * END) $("sentence").append(", spread over the run.");
         else if (when) {
             const margin = Math.max((when[1] - when[0]) / 4, END / 10000);
             $("sentence").append(", half of them within ", element("a", {href: linkTo(spanWords(Math.max(0, when[0] - margin), when[1] + margin))},
@@ -86,7 +86,7 @@ function showControls(state, tree) {
         samples: `This span, from the samples around it: ${seconds(tree.from || 0, 6)} to ${seconds(tree.to || 0, 6)} ${UNIT}, all vCPUs. Samples count reasons only; trace=MIB has the rest.`,
         none: "Nothing is known of this span: sample=MS or trace=MIB.",
     };
-    fill("source", words[tree.source] + (lostRecords ? ` The trace lacks ${whole(lostRecords)} exits.` : "") + (DATA.cut ? ` Of the trace's records the page has the first ${whole(trace.count)}, the exports have all.` : ""));
+    fill("source", words[tree.source] + (state.cpu === "" ? "" : " The time line is of all vCPUs.") + (lostRecords ? ` The trace lacks ${whole(lostRecords)} exits.` : "") + (DATA.cut ? ` Of the trace's records the page has the first ${whole(trace.count)}, the exports have all.` : ""));
 }
 
 function showProvenance() {

@@ -47,7 +47,7 @@ function showStrip(state) {
         context.fillStyle = colourOf(name);
         for (let x = 0; x < columns; x++) {
             if (!rates[i][x]) continue;
-            context.globalAlpha = Math.min(1, 0.12 + 0.88 * rates[i][x] / most); // the palest: at least one exit
+            context.globalAlpha = Math.min(1, 0.2 + 0.8 * rates[i][x] / most); // the palest: at least one exit
             context.fillRect(left + x, y, 1, STRIP_ROW - 1);
         }
         context.globalAlpha = 1;
