@@ -78,7 +78,8 @@ FOR_SPEED    := -O2
 FOR_SIZE     := -Os -fno-jump-tables $(if $(IS_CLANG),,-malign-data=abi)
 # Without vector registers nothing needs a stack aligned to 16.
 STACK_BY_8   := $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=3)
-CFLAGS_tally := $(CFLAGS_COMMON) $(STACK_BY_8) -mcmodel=kernel -iquote hv
+# A handler's prototype is made of its row in exit_reasons.def: an exit_… that no row names has none.
+CFLAGS_tally := $(CFLAGS_COMMON) -Wmissing-prototypes $(STACK_BY_8) -mcmodel=kernel -iquote hv
 CFLAGS_tally += $(if $(COUNT_ACCESSES),-DTALLY_COUNT_ACCESSES)
 CFLAGS_guest := $(CFLAGS_COMMON) -Iguest
 CFLAGS_tool  := -std=gnu17 -O1 $(WARNINGS) -iquote include -iquote hv

@@ -94,8 +94,8 @@ static void print_stack(const struct trap_frame *f)
             say("  stack +%03x: %016lx", i * 8, stack[i]);
 }
 
-/* Called by the stubs; returns where the fix-up table has a place to go on, and after a machine
- * check that is the guest's. */
+/* Called by the stubs. Returns where the fix-up table goes on, and for a guest's machine check. */
+void handle_trap(struct trap_frame *f);
 void handle_trap(struct trap_frame *f)
 {
     if (f->vector == VECTOR_MC) {

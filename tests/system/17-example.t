@@ -13,10 +13,13 @@ ok $? 'the page shows the file'
 # The row as the page has it, old and new.
 mapfile -t rows < <(sed -n 's/^    \(EXIT_REASON(18.*\)/\1/p' "$top/docs/add-a-handler.md")
 is "${#rows[@]}" 2 'the page has the old row and the new one'
-grep -qF -- "$(tr -d ' ' <<<"${rows[0]}")" <(tr -d ' ' <"$top/include/exit_reasons.def")
+grep -qxF -- "${rows[0]}" "$top/include/exit_reasons.def"
 ok $? 'the old row is the one in the table' || note "${rows[0]}"
-sed -i "s/^EXIT_REASON(18.*/${rows[1]}/" "$copy/include/exit_reasons.def"
 cp "$top/docs/example/vmcall.c" "$copy/hv/exits/"
+make -s -C "$copy" B="$copy/build" tally >"$console" 2>&1
+isnt $? 0 'a handler that no row names does not build'
+like "error: no previous prototype for .*exit_vmcall" 'which is told by its name'
+sed -i "s/^EXIT_REASON(18.*/${rows[1]}/" "$copy/include/exit_reasons.def"
 
 make -s -C "$copy" B="$copy/build" tally >"$console" 2>&1
 ok $? 'it builds' || note "$(tail "$console")"
