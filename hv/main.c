@@ -1,6 +1,5 @@
 /* Bring-up as a story: from the boot loader's hands to the guest's first instruction. */
 #include "host/cpu.h"
-#include "smp/smp.h"
 #include "exits/cpuid.h"
 #include "exits/dump.h"
 #include "exits/entry.h"
@@ -12,13 +11,12 @@
 #include "efi/boot.h"
 #include "load/disk.h"
 #include "load/load.h"
+#include "start.h"
 #include "host/frames.h"
 #include "host/paging.h"
-#include "options.h"
 #include "platform/a20.h"
 #include "platform/acpi.h"
 #include "platform/apic.h"
-#include "platform/boot_info.h"
 #include "platform/console.h"
 #include "platform/power.h"
 #include "platform/tsc.h"
@@ -28,24 +26,20 @@
 #include "stats/window.h"
 #include "vmx/bitmaps.h"
 #include "vmx/capabilities.h"
-#include "vmx/controls.h"
 #include "vmx/time_limit.h"
-#include "smp/kick.h"
 #include "memory/memory.h"
 #include "vmx/vmcs.h"
-#include "x86/msr.h"
 
 __attribute__((noreturn)) void main(u32 magic, u32 information);
 
-static struct boot_info info;
-static struct options options;
-static struct controls controls;
+struct boot_info info;
+struct options options;
+struct controls controls;
 static struct memory_map guest_map;
 static struct guest_start start;
 static const struct found_state *found; /* instead, with boot services that go on */
 static struct memory_range own;         /* where Tally lives after its move */
 static u64 top; /* end of what the direct map and the EPT cover from the start */
-static unsigned cpus_present, cpus_limit;
 static char error[256];
 
 static const void *boot_memory(u64 address)
@@ -53,7 +47,7 @@ static const void *boot_memory(u64 address)
     return physical(address);
 }
 
-static void stop_if(const char *problem)
+void stop_if(const char *problem)
 {
     if (problem)
         fatal("%s", problem);
@@ -80,16 +74,9 @@ static void read_what_the_loader_told(u32 magic, u32 information)
         stop_if(efi_end(&info));
 }
 
-/* The firmware goes on as the guest. */
-static bool is_under_firmware(void)
+bool is_under_firmware(void)
 {
     return info.boot_services && options.boot;
-}
-
-static unsigned list_cpus(u32 *apic_ids)
-{
-    unsigned count = acpi_cpus(apic_ids);
-    return count ? count : mp_table_cpus(apic_ids);
 }
 
 static void look_at_the_machine(void)
@@ -101,12 +88,7 @@ static void look_at_the_machine(void)
     if (!info.tag[MULTIBOOT2_TAG_ACPI_OLD] && !info.tag[MULTIBOOT2_TAG_ACPI_NEW])
         boot_info_add_rsdp(&info);
     tsc_init();
-    cpus_present = list_cpus(NULL);
-    if (!cpus_present) {
-        cpus_present = 1;
-        say("neither ACPI nor an MP table lists the CPUs: Tally runs on this one only");
-    }
-    cpus_limit = options.cpus ? options.cpus : cpus_present;
+    find_the_cpus();
     top = align_up(memory_map_top_of_ram(&info.map), PAGE_1G);
     if (top < 4 * GIB)
         top = 4 * GIB;
@@ -256,51 +238,6 @@ static void start_counting(struct vcpu *boot)
         timeline_init(SAMPLE_BYTES, (u64)options.sample_ms * tsc_khz());
     run_facts->vcpus = vcpu_count; /* of those that were expected */
     run_facts->start_tsc = rdtsc();
-}
-
-static void set_up_vcpu(struct cpu *cpu)
-{
-    cpu->vcpu.controls = controls;
-    cpuid_forget(&cpu->vcpu.cpuid_cache);
-    mtrr_read(&cpu->vcpu.mtrr);
-    cpu->vcpu.chores =
-        (options.sample_ms ? CHORE_SAMPLE : 0) | (options.marks ? CHORE_POSTS : 0) |
-        (part_sizes[WINDOW_TIMELINE] && options.boot && !cpu->vcpu.index ? CHORE_PHASES : 0);
-    cpu->vcpu.stats = &statistics[cpu->vcpu.index];
-    recording_start(&cpu->vcpu, &options, frames_alloc(recorder_frames(&options)));
-    vmx_enable(cpu, &vmx_capabilities);
-    vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
-}
-
-/* Another CPU: its vCPU waits for the guest's SIPI. One without VMX cannot be left out: the guest
- * could start it behind Tally's back (docs/smp.md). */
-static void enter_other_cpu(struct cpu *cpu)
-{
-    char text[128];
-    const char *problem = vmx_check_other(options.profile, &controls, text, sizeof(text));
-    if (problem)
-        fatal("CPU %u (APIC id %u): %s; the guest could start it without Tally", cpu->vcpu.index,
-              cpu->vcpu.apic_id, problem);
-    set_up_vcpu(cpu);
-    bool runs_guest = cpu->vcpu.index < cpus_limit;
-    cpu_is_ready(cpu);
-    if (!runs_guest)
-        stay_in_tally(); /* in root operation an INIT waits: no guest can start it */
-    vcpu_run(&cpu->vcpu);
-}
-
-static void start_the_other_cpus(void)
-{
-    if (cpus_present == 1)
-        return;
-    u32 *apic_ids = frames_alloc(CPU_LIST_FRAMES(cpus_present));
-    cpus_present = list_cpus(apic_ids);
-    if (cpus_limit > 1 && !(vmx_capabilities.misc & VMX_MISC_ACTIVITY_WAIT_FOR_SIPI))
-        fatal("this CPU cannot: wait for a SIPI as a guest (IA32_VMX_MISC bit 8); give cpus=1");
-    u64 page = memory_map_find(&info.map, PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, 640 * KIB, NULL, 0);
-    if (!page)
-        fatal("no RAM below 640 KiB to start the other CPUs from");
-    start_other_cpus(apic_ids, cpus_present, cpus_limit, page, enter_other_cpu);
 }
 
 static void set_first_state(struct vcpu *vcpu)

@@ -1,12 +1,12 @@
 ; Into the firmware and out again.
 %include "offsets.inc"
 
-extern efi_state
+extern efi_state, efi_cpus_come, efi_ap_main, cpus
 
         section .text
 ; u64 efi_enter(u64 function, const u64 arguments[8]): the call itself. Comes back on Tally's page tables and stack,
 ; all else is still the firmware's. Interrupts are on meanwhile. The tables of the call map the image as the loader
-; placed it, with the same code, but with the data of before the move.
+; placed it.
         global efi_enter
 efi_enter:
         push rbx
@@ -29,14 +29,14 @@ efi_enter:
         mov rbx, efi_state
         mov rdi, [rbx + EFI_STATE_CR3]
         mov rsi, [rbx + EFI_STATE_RSP]
+        mov cr3, rdi                    ; from here on data is that of before the move
+        mov rsp, rsi
         lgdt [rbx + EFI_STATE_GDTR]
         lidt [rbx + EFI_STATE_IDTR]
         mov ss, [rbx + EFI_STATE_SS]
         mov ds, [rbx + EFI_STATE_DS]
         mov es, [rbx + EFI_STATE_DS]
         movzx ebx, word [rbx + EFI_STATE_CS]
-        mov cr3, rdi
-        mov rsp, rsi
         push rbx
         mov rbx, .there
         push rbx
@@ -68,3 +68,51 @@ efi_go_on:
 .end:   cli
         hlt
         jmp .end
+
+; The procedure that the MP services call on each other CPU in turn: RCX = CR3 of Tally's tables. Pushes struct
+; ap_frame, with which the guest goes on from here as if the procedure had returned, and goes over to Tally's tables
+; by way of those that map both, and to the stack of the next block.
+        global efi_ap_start
+efi_ap_start:
+        pushfq
+        cli
+        cld
+        push r15
+        push r14
+        push r13
+        push r12
+        push r11
+        push r10
+        push r9
+        push r8
+        push rdi
+        push rsi
+        push rbp
+        push rsp
+        push rbx
+        push rdx
+        push rcx
+        push rax
+        mov rax, cr3
+        push rax
+        mov rsi, rcx
+        mov ecx, IA32_EFER
+        rdmsr
+        push rax                        ; its upper half is 0
+        or eax, EFER_NXE
+        wrmsr
+        mov r12, rsp
+        mov rax, [rel efi_state + EFI_STATE_CR3]
+        mov cr3, rax
+        mov rax, .high
+        jmp rax
+.high:  mov cr3, rsi
+        mov eax, 1
+        lock xadd [efi_cpus_come], eax
+        mov rdi, [cpus]
+        mov rdi, [rdi + rax * 8]
+        lea rsp, [rdi + CPU_VCPU]
+        mov rsi, r12
+        xor ebp, ebp
+        call efi_ap_main
+        ud2

@@ -24,7 +24,7 @@ enum {
 struct efi_state efi_state;
 u64 efi_enter(u64 function, const u64 arguments[8]);
 
-static u64 image_handle;
+static u64 image_handle, loaded_at;
 static u64 boot_services[48]; /* the table, which may lie above 4 GiB */
 
 /* The firmware's map, in the form of the tag: GetMemoryMap fills it. */
@@ -33,13 +33,19 @@ static struct {
     u8 descriptors[24 * KIB];
 } map;
 
-void efi_keep_state(const struct efi_frame *frame)
+void efi_keep_state(u64 image, const struct efi_frame *frame)
 {
+    loaded_at = image;
     __asm__ volatile("sgdt %0\n\tsidt %1" : "=m"(efi_state.gdtr), "=m"(efi_state.idtr));
     __asm__ volatile("mov %%cs, %0\n\tmov %%ss, %1\n\tmov %%ds, %2"
                      : "=r"(efi_state.cs), "=r"(efi_state.ss), "=r"(efi_state.ds));
     efi_state.rsp = align_down((u64)frame, 16);
     efi_state.cr3 = read_cr3();
+}
+
+u64 efi_code(void (*code)(void))
+{
+    return loaded_at + (u64)code - IMAGE_VIRTUAL;
 }
 
 u64 efi_image(void)
@@ -52,9 +58,9 @@ u64 efi_function(enum efi_function function)
     return boot_services[function / sizeof(u64)];
 }
 
-u64 efi_call(enum efi_function function, const u64 arguments[8])
+u64 efi_call(u64 address, const u64 arguments[8])
 {
-    u64 status = efi_enter(efi_function(function), arguments);
+    u64 status = efi_enter(address, arguments);
     cpu_load_tables(&boot_cpu);
     return status;
 }

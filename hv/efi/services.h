@@ -21,14 +21,19 @@ enum efi_function {
     EFI_START_IMAGE = 208,
     EFI_EXIT = 216,
     EFI_EXIT_BOOT_SERVICES = 232,
+    EFI_LOCATE_PROTOCOL = 320,
 };
 
 #define EFI_SUCCESS 0
 #define EFI_ERROR(number) (BIT(63) | (number))
 #define EFI_NOT_FOUND EFI_ERROR(14)
 
-/* Before Tally's own descriptor tables are loaded: keeps what a call needs. */
-void efi_keep_state(const struct efi_frame *frame);
+/* Before Tally's own descriptor tables are loaded: keeps what a call needs, and where the loader
+ * put the image. */
+void efi_keep_state(u64 image, const struct efi_frame *frame);
+
+/* Where code is that firmware or guest run: in the image as the loader placed it. */
+u64 efi_code(void (*code)(void));
 
 /* Before the move: where the tables are that the loader's tags name, and the memory map, into
  * info->map. NULL, or what is wrong. */
@@ -38,9 +43,10 @@ const char *efi_init(struct boot_info *info);
 u64 efi_function(enum efi_function function);
 u64 efi_image(void);
 
-/* Calls it with up to 8 arguments; pointers are physical addresses. Returns EFI_STATUS. */
-u64 efi_call(enum efi_function function, const u64 arguments[8]);
-#define EFI_CALL(function, ...) efi_call(function, (const u64[8]){__VA_ARGS__})
+/* Calls it with up to 8 arguments, on the boot CPU; pointers are physical addresses. Returns
+ * EFI_STATUS. */
+u64 efi_call(u64 address, const u64 arguments[8]);
+#define EFI_CALL(function, ...) efi_call(efi_function(function), (const u64[8]){__VA_ARGS__})
 
 /* Memory below 4 GiB that is the caller's for good: reserved in the map of whoever comes later.
  * Both are multiples of 4 KiB. 0: there is none. */

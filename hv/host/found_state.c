@@ -1,4 +1,5 @@
 #include "host/found_state.h"
+#include "host/paging.h"
 
 #include "lib/string.h"
 #include "x86/msr.h"
@@ -40,7 +41,7 @@ void found_state_take(struct found_state *found)
                      : "=r"(selector[FS]), "=r"(selector[GS]), "=r"(selector[LDTR]),
                        "=r"(selector[TR]));
     for (enum segment s = ES; s <= TR; s++)
-        found->segment[s] = segment_found(selector[s], (const u8 *)found->gdtr.base);
+        found->segment[s] = segment_found(selector[s], physical(found->gdtr.base));
     found->segment[FS].base = rdmsr(IA32_FS_BASE);
     found->segment[GS].base = rdmsr(IA32_GS_BASE);
     if (!selector[TR])

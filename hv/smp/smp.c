@@ -137,12 +137,17 @@ static void check_reach(u32 id)
         fatal("the CPU with APIC id %u cannot be reached; switch on x2APIC in the firmware", id);
 }
 
+void keep_start_page(u64 page)
+{
+    start_page = page;
+    start_cr3 = tables_with_low_memory();
+}
+
 void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 page,
                       void (*enter)(struct cpu *cpu))
 {
     enter_guest = enter;
-    start_page = page;
-    start_cr3 = tables_with_low_memory();
+    keep_start_page(page);
     place_code();
     u32 self = apic_id();
     for (unsigned i = 0; i < count; i++) {

@@ -14,6 +14,10 @@
 void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 page,
                       void (*enter)(struct cpu *cpu));
 
+/* The real-mode page that lend_start_page() lends, where start_other_cpus() did not start the CPUs.
+ */
+void keep_start_page(u64 page);
+
 /* The CPU that runs this is ready for the guest; till then the boot CPU waits, though not for ever.
  */
 void cpu_is_ready(struct cpu *cpu);

@@ -4,11 +4,11 @@
 . "$(dirname "$0")/../lib/tap.sh"
 [ -f /usr/share/ovmf/OVMF.fd ] || skip_all 'the Debian package ovmf is missing'
 
-# goes_under KIND PROFILE - a disk of this kind boots under Tally, to its reset
+# goes_under KIND PROFILE CPUS - a disk of this kind boots under Tally, to its reset
 goes_under() {
-    local name="$1, exits=$2"
+    local name="$1, exits=$2, CPUs: $3"
     [ -f "$scratch/$1" ] || need "$tests/lib/disk-image" "$1" "$scratch/$1" "tally.run=reboot loglevel=7"
-    boot --guest disk --firmware uefi --disk "$scratch/$1" --options "exits=$2 stats=table,json" --timeout 400
+    boot --guest disk --firmware uefi --disk "$scratch/$1" --options "exits=$2" --cpus "$3" --timeout 400
     is "$status" 0 "$name: the status"
     like 'BdsDxe: failed to start .*: Not Found' "$name: the loader that started Tally is left"
     like 'BdsDxe: starting .*BXHD' "$name: the firmware's next option is the disk"
@@ -17,12 +17,17 @@ goes_under() {
     like 'BIOS-e820: \[mem 0x[0-9a-f]*00000-0x[0-9a-f]*fffff\] reserved' "$name: Tally's memory is reserved"
     like '^guest: running reboot' "$name: user space comes up"
     like '^tally: the guest asked for: reset' "$name: the end"
-    like '^tally:  *30 IO_INSTRUCTION' "$name: the report"
+    like "^tally: exits [1-9].* vcpus $3\$" "$name: the report"
     [ "$2" = minimal ] || like '^tally:  *1 EXTERNAL_INTERRUPT  *[1-9]' "$name: interrupts reach firmware and Linux by exits"
 }
 
-for profile in ${DISK_PROFILES:-kvm}; do goes_under uki "$profile"; done
-for kind in ${DISK_PROFILES:+grub systemd}; do goes_under $kind kvm; done
+# The second CPU comes by the firmware's MP services. Linux does not see it: in Bochs 2.7 OVMF has no ACPI tables.
+for profile in ${DISK_PROFILES:-kvm}; do goes_under uki "$profile" 2; done
+for kind in ${DISK_PROFILES:+grub systemd}; do goes_under $kind kvm 1; done
+
+boot --guest disk --firmware uefi --disk "$scratch/uki" --options cpus=1 --cpus 2
+is "$status" 2 'a limit of CPUs: the status'
+like '^tally: error: cpus=1: the firmware has 2 CPUs' 'a limit of CPUs: the line'
 
 # A module as the guest: then the boot services end, by Tally.
 boot --firmware uefi --kernel "$B/guest.elf only=leaves"
