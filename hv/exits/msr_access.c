@@ -25,7 +25,6 @@ static enum vmcs_field field_of(u32 msr)
     case IA32_SYSENTER_ESP: return GUEST_IA32_SYSENTER_ESP;
     case IA32_SYSENTER_EIP: return GUEST_IA32_SYSENTER_EIP;
     case IA32_PAT: return GUEST_IA32_PAT;
-    case IA32_DEBUGCTL: return GUEST_IA32_DEBUGCTL;
     default: return GUEST_IA32_EFER;
     }
 }

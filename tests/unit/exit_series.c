@@ -350,6 +350,9 @@ void series_run(const u8 *bytes, size_t size)
         goes_on = one_exit(profile);
         number++;
     }
+    random_seeded_by(bytes, size);
+    for (size_t most = 2 * number + 4; number < most && goes_on; number++)
+        goes_on = one_exit(profile);
     if (goes_on && fake_vcpu.recorder.sites)
         check_sites();
     close_pages();

@@ -1,7 +1,8 @@
 /*
  * A series of exits that bytes describe, on the fake machine: the first two choose
  * CPU, profile and what records exits; then each RECORD bytes are an exit, with what the guest did
- * before it. After each, all rules of exit_rules.h are checked.
+ * before it; after them as many again, and four, that a generator makes which the bytes have set,
+ * so that no reason is rare. After each, all rules of exit_rules.h are checked.
  */
 #ifndef TALLY_TESTS_EXIT_SERIES_H
 #define TALLY_TESTS_EXIT_SERIES_H

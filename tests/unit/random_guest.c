@@ -15,6 +15,7 @@ enum {
     PML5 = TABLES - 4 * PAGE_SIZE,
     LARGE_PAGE = 0x80, /* at 0 */
     ALL_RIGHTS = 0x67, /* present, writable, user, accessed, dirty */
+    IDT = 0x3000,
     GDT = 0x4000,
     LDT = 0x5000,
     DESCRIPTORS = 16,
@@ -368,6 +369,11 @@ void random_tables(void)
     fake_set(GUEST_GDTR_BASE, GDT);
     fake_set(GUEST_GDTR_LIMIT, one_in(8) ? 0x47 : 0xFFFF);
     fake_set(GUEST_TR_SELECTOR, one_in(2) ? TSS_32_BUSY << 3 : DATA_0 << 3);
+    u64 gates[32];
+    for (unsigned i = 0; i < ARRAY_SIZE(gates); i++)
+        gates[i] = PICK(0x8E, 0x8E, 0x85) << 40 | CODE_0 << 19;
+    fake_set(GUEST_IDTR_BASE, IDT);
+    fake_ram_write(IDT, gates, sizeof(gates));
     fake_ram_write(GDT, table, sizeof(table));
     fake_ram_write(LDT, table, sizeof(table));
     if (one_in(3))

@@ -13,6 +13,12 @@ void random_from(const u8 *bytes, size_t size)
     end = bytes + size;
 }
 
+void random_seeded_by(const u8 *bytes, size_t size)
+{
+    random_from(bytes, size);
+    next = end;
+}
+
 static u64 generate(void)
 {
     random_state ^= random_state << 13;

@@ -8,6 +8,8 @@ extern u64 random_state; /* of the generator; not 0 */
 
 /* From now on the bytes, and after them a generator that they have set. */
 void random_from(const u8 *bytes, size_t size);
+/* The generator alone, set by the bytes. */
+void random_seeded_by(const u8 *bytes, size_t size);
 
 u64 random64(void);
 u64 below(u64 limit); /* takes as many bytes as the limit needs */
