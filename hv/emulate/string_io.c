@@ -112,22 +112,17 @@ static struct span span_ahead(const struct string_io *s, u64 limit)
     return (struct span){guest_ram(physical, count * s->size), count};
 }
 
-static bool element_in_ram(const struct string_io *s, u8 *memory)
+static bool element_from_ram(const struct string_io *s, const u8 *memory)
 {
     u32 value = 0;
-    if (!s->in) {
-        memcpy(&value, memory, s->size);
-        return filtered_out(s->port, s->size, value);
-    }
-    value = port_in(s->port, s->size);
-    memcpy(memory, &value, s->size);
-    return true;
+    memcpy(&value, memory, s->size);
+    return filtered_out(s->port, s->size, value);
 }
 
-static void step_element(struct string_io *s)
+static void step_elements(struct string_io *s, u64 elements)
 {
-    s->count--;
-    s->offset += s->step;
+    s->count -= elements;
+    s->offset += elements * s->step;
     if (s->address_size < 8)
         s->offset &= BIT(8 * s->address_size) - 1;
 }
@@ -139,11 +134,16 @@ static enum element some_elements(struct string_io *s, u64 limit, struct guest_f
     if (!span.memory) {
         enum element element = string_element(s, fault);
         if (element == ELEMENT_DONE)
-            step_element(s);
+            step_elements(s, 1);
         return element;
     }
-    for (u64 i = 0; i < span.count; i++, step_element(s))
-        if (!element_in_ram(s, span.memory + i * s->size))
+    if (s->in) { /* what is read is kept from nobody */
+        port_in_string(s->port, s->size, span.memory, span.count);
+        step_elements(s, span.count);
+        return ELEMENT_DONE;
+    }
+    for (u64 i = 0; i < span.count; i++, step_elements(s, 1))
+        if (!element_from_ram(s, span.memory + i * s->size))
             return ELEMENT_STOP;
     return ELEMENT_DONE;
 }

@@ -12,6 +12,13 @@
 
 u32 port_in(u16 port, unsigned size);
 void port_out(u16 port, unsigned size, u32 value);
+static inline void port_in_string(u16 port, unsigned size, u8 *memory, u64 count)
+{
+    for (; count; count--, memory += size) {
+        u32 value = port_in(port, size);
+        __builtin_memcpy(memory, &value, size);
+    }
+}
 void live_set_cr2(u64 value);
 u64 live_cr8(void);
 void live_set_cr8(u64 value);
@@ -27,6 +34,17 @@ bool live_random(bool seed, unsigned size, u64 *value);
 static inline u32 port_in(u16 port, unsigned size)
 {
     return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+}
+
+/* `count` elements side by side, as fast as the port gives them. */
+static inline void port_in_string(u16 port, unsigned size, u8 *memory, u64 count)
+{
+    if (size == 1)
+        __asm__ volatile("rep insb" : "+D"(memory), "+c"(count) : "d"(port) : "memory");
+    else if (size == 2)
+        __asm__ volatile("rep insw" : "+D"(memory), "+c"(count) : "d"(port) : "memory");
+    else
+        __asm__ volatile("rep insl" : "+D"(memory), "+c"(count) : "d"(port) : "memory");
 }
 
 static inline void port_out(u16 port, unsigned size, u32 value)
