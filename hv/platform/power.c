@@ -3,6 +3,7 @@
 #include "platform/a20.h"
 #include "platform/acpi.h"
 #include "platform/console.h"
+#include "platform/tsc.h"
 #include "x86/instructions.h"
 
 #define PORT_KEYBOARD_DATA 0x60
@@ -13,12 +14,14 @@
 #define PORT_PCI_ADDRESS 0xCF8
 #define PORT_RESET_CONTROL 0xCF9
 #define RESET_CPU BIT(2)
+#define SECONDS_TO_READ 30
 #define SLP_EN BIT(13)
 #define SLP_TYP(value) ((value) >> 10 & 7)
 
 static const char shutdown_word[] = "Shutdown";
 static unsigned shutdown_letters; /* of it seen in a row */
 static const char *way;
+static const char reset_way[] = "reset";
 static void (*before_last_write)(void);
 
 /* The guest's last write, to be repeated. */
@@ -54,15 +57,16 @@ static const char *way_of_byte(u16 port, u8 value)
 {
     const struct acpi_power *acpi = acpi_power();
     if (port == PORT_RESET_CONTROL)
-        return value & RESET_CPU ? "reset" : NULL;
+        return value & RESET_CPU ? reset_way : NULL;
     if (port == PORT_KEYBOARD_COMMAND)
-        return (value & ~0xFu) == KEYBOARD_PULSES && !(value & OUTPUT_PORT_RESET) ? "reset" : NULL;
+        return (value & ~0xFu) == KEYBOARD_PULSES && !(value & OUTPUT_PORT_RESET) ? reset_way
+                                                                                  : NULL;
     if (port == PORT_KEYBOARD_DATA)
-        return a20_output_port_is_next() && !(value & OUTPUT_PORT_RESET) ? "reset" : NULL;
+        return a20_output_port_is_next() && !(value & OUTPUT_PORT_RESET) ? reset_way : NULL;
     if (port == PORT_SYSTEM_CONTROL_A)
-        return value & 1 ? "reset" : NULL;
+        return value & 1 ? reset_way : NULL;
     if (acpi->reset_port && port == acpi->reset_port)
-        return value == acpi->reset_value ? "reset" : NULL;
+        return value == acpi->reset_value ? reset_way : NULL;
     return NULL;
 }
 
@@ -151,8 +155,13 @@ void power_end(u32 value)
     outl(EXIT_PORT, value);
     for (const char *letter = shutdown_word; *letter; letter++)
         outb(SHUTDOWN_PORT, (u8)*letter);
-    if (!console_screen_alone()) /* else what is on the screen would go with the power */
+    if (!console_screen_alone()) {
         repeat_last_write();
+    } else if (way == reset_way) { /* a power-off would take what is on the screen with it */
+        say("the reset follows in %u s; `last` shows these counts again", SECONDS_TO_READ);
+        tsc_wait_us(SECONDS_TO_READ * 1000000);
+        repeat_last_write();
+    }
     for (;;) {
         cli();
         hlt();

@@ -6,10 +6,12 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "lib/print.h"
 #include "platform/a20.h"
 #include "platform/acpi.h"
 #include "platform/console.h"
 #include "platform/power.h"
+#include "platform/tsc.h"
 #include "watched_ports.h"
 #include "x86/instructions.h"
 
@@ -44,6 +46,12 @@ static void note(const char *what)
     strcat(order, what);
 }
 
+void tsc_wait_us(u32 microseconds)
+{
+    assert_int_equal(microseconds, 30000000);
+    note(" wait");
+}
+
 void outb(u16 port, u8 value)
 {
     if (port == 0x64 && value == 0xFE)
@@ -73,9 +81,15 @@ void hlt(void)
     longjmp(halted, 1);
 }
 
+static void unheard(char c)
+{
+    (void)c;
+}
+
 static int setup(void **state)
 {
     (void)state;
+    print_sink = unheard;
     acpi = (struct acpi_power){.pm1a_control = 0x604,
                                .pm1b_control = 0x704,
                                .s5_type_a = 5,
@@ -192,11 +206,24 @@ static void what_is_on_the_screen_alone_stays(void **state)
     (void)state;
     order[0] = '\0';
     screen_lines = 25;
-    ends_by(0x64, 1, 0xFE, "reset");
+    ends_by(EXIT_PORT, 4, 0x10, "exit request");
     power_before_last_write(prepare);
     if (!setjmp(halted))
         power_end(0x10);
     assert_string_equal(order, " exit");
+    screen_lines = 0;
+}
+
+static void a_reset_waits_for_who_reads_the_screen(void **state)
+{
+    (void)state;
+    order[0] = '\0';
+    screen_lines = 25;
+    ends_by(0x64, 1, 0xFE, "reset");
+    power_before_last_write(prepare);
+    if (!setjmp(halted))
+        power_end(0x10);
+    assert_string_equal(order, " exit wait prepare reset");
     screen_lines = 0;
 }
 
@@ -215,6 +242,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {TEST(without_a_write_the_machine_halts),
                                        TEST(what_is_on_the_screen_alone_stays),
+                                       TEST(a_reset_waits_for_who_reads_the_screen),
                                        TEST(resets),
                                        TEST(resets_by_the_keyboards_output_port),
                                        TEST(sleeps),
