@@ -8,7 +8,7 @@
 #include "window_layout.h"
 
 /* Where an exit came from: enum site_mode above the ring. */
-enum site_mode { MODE_REAL, MODE_V8086, MODE_16, MODE_32, MODE_COMPATIBILITY, MODE_64 };
+enum site_mode { SITE_REAL, SITE_V8086, SITE_16, SITE_32, SITE_COMPATIBILITY, SITE_64 };
 #define SITE_RING 3u
 #define SITE_MODE_SHIFT 2
 

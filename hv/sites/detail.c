@@ -129,17 +129,17 @@ static enum site_mode legacy_mode(u64 seen, bool db)
 {
     bool long_mode = seen & (u64)ENTRY_IA32E_MODE_GUEST << SEEN_IA32E_SHIFT;
     if (long_mode)
-        return MODE_COMPATIBILITY;
+        return SITE_COMPATIBILITY;
     if (!(seen & (u64)CR0_PE << SEEN_PE_SHIFT))
-        return MODE_REAL;
+        return SITE_REAL;
     if (seen & RFLAGS_VM)
-        return MODE_V8086;
-    return db ? MODE_32 : MODE_16;
+        return SITE_V8086;
+    return db ? SITE_32 : SITE_16;
 }
 
 static u8 mode_of(u64 seen)
 {
-    enum site_mode mode = seen & SEEN_LEGACY ? legacy_mode(seen, seen & AR_DB) : MODE_64;
+    enum site_mode mode = seen & SEEN_LEGACY ? legacy_mode(seen, seen & AR_DB) : SITE_64;
     u8 ring = (seen >> 32 & AR_DPL) >> AR_DPL_SHIFT;
     return (u8)(mode << SITE_MODE_SHIFT | ring);
 }
