@@ -62,6 +62,7 @@ static const struct family families[] = {
     {FAMILY(smp_init), ON_REQUEST},
     {FAMILY(smp_vmcall), ON_REQUEST},
     {FAMILY(attacks), ON_REQUEST},
+    {FAMILY(sites), ON_REQUEST},
     {FAMILY(smp_gs_base), ON_REQUEST},
     {FAMILY(smp_nmi_after_init), ON_REQUEST},
     {FAMILY(smp_apic_off), ON_REQUEST},

@@ -45,6 +45,7 @@ void test_smp_halt(void);
 void test_smp_init(void);
 void test_smp_vmcall(void);
 void test_attacks(void);
+void test_sites(void);
 void test_smp_gs_base(void);
 void test_smp_nmi_after_init(void);
 void test_smp_apic_off(void);

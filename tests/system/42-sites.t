@@ -59,12 +59,16 @@ least >"$scratch/least"
 boot --guest test --kernel "$B/guest.elf only=cpuid,msr,io,string_io,control_registers,exceptions,interrupts,task_switch" --options 'exits=all stats=json'
 is "$(least | diff "$scratch/least" -)" '' '... the least cycles of each reason are those without sites'
 exact 'a small table' --kernel "$B/guest.elf only=cpuid,msr,io" --options 'exits=kvm sites=64 trace=1,last stats=json'
+sed '0,/^{"site":/{/^{"site":/d}' "$console" >"$scratch/less"
+isnt "$(sums "$scratch/less" | tail -n +2)" '' 'a site that is missing is found'
+
+boot --guest test --kernel "$B/guest.elf only=sites" --options 'exits=kvm sites=on trace=1 stats=none'
+guest_tests 'known exits'
 if why=$(tools/bochs-rom 2 2>&1 >/dev/null); then
     exact '2 CPUs' --cpus 2 --kernel "$B/guest.elf only=smp" --options 'exits=kvm sites=on trace=1 stats=json'
+    boot --guest test --cpus 2 --kernel "$B/guest.elf only=sites" --options 'exits=all sites=64 trace=1,last stats=none'
+    guest_tests 'a full table, a full trace'
 else
     skip "${why##*$'\n'}" '2 CPUs'
 fi
-
-sed '0,/^{"site":/{/^{"site":/d}' "$console" >"$scratch/less"
-isnt "$(sums "$scratch/less" | tail -n +2)" '' 'a site that is missing is found'
 done_testing
