@@ -70,6 +70,8 @@ static void read_what_the_loader_told(u32 magic, u32 information)
               "boot=next for the system on the disk");
     if (info.module_count && options.boot)
         fatal("two guests: a module and the system on the disk (boot=); give one of them");
+    if (info.efi && options.boot && options.boot != BOOT_NEXT)
+        fatal("boot=disk:N counts as a BIOS does; by UEFI give boot=next");
     if (info.boot_services && !options.boot)
         stop_if(efi_end(&info));
 }

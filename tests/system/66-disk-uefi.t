@@ -25,9 +25,14 @@ goes_under() {
 for profile in ${DISK_PROFILES:-kvm}; do goes_under uki "$profile" 2; done
 for kind in ${DISK_PROFILES:+grub systemd}; do goes_under $kind kvm 1; done
 
-boot --guest disk --firmware uefi --disk "$scratch/uki" --options cpus=1 --cpus 2
-is "$status" 2 'a limit of CPUs: the status'
-like '^tally: error: cpus=1: the firmware has 2 CPUs' 'a limit of CPUs: the line'
+# refused NAME LINE ARGUMENT... - Tally says the line, and the run ends with 2
+refused() {
+    boot --guest disk --firmware uefi --disk "$scratch/uki" "${@:3}"
+    is "$status" 2 "$1: the status"
+    like "^tally: error: $2" "$1: the line"
+}
+refused 'a limit of CPUs' 'cpus=1: the firmware has 2 CPUs' --options cpus=1 --cpus 2
+refused 'a disk by its number' 'boot=disk:N counts as a BIOS does' --options boot=disk:0
 
 # A module as the guest: then the boot services end, by Tally.
 boot --firmware uefi --kernel "$B/guest.elf only=leaves"

@@ -133,6 +133,72 @@ static void guest_at_its_start(void **state)
     assert_int_equal(fake_vcpu.presence, RUNS);
 }
 
+/* As OVMF leaves a CPU to GRUB's kernels, TR and LDTR never loaded. */
+static void guest_as_found(void **state)
+{
+    (void)state;
+    static const struct segment_state data = {0x30, 0xC093, ~0u, 0};
+    static const struct found_state found = {
+        .cr0 = 0x80010033 & ~CR0_NE,
+        .cr3 = 0x1F801000,
+        .cr4 = 0x668,
+        .efer = EFER_LMA | EFER_LME | EFER_NXE,
+        .dr7 = DR7_FIXED,
+        .rflags = RFLAGS_FIXED | RFLAGS_IF,
+        .rip = 0x101230,
+        .rsp = 0x1FE8FF00,
+        .gpr = {[RAX] = 0x1234, [R15] = 0x5678},
+        .gdtr = {0x47, 0x1F7DC000},
+        .idtr = {0xFFF, 0x1F2E0018},
+        .segment = {[ES] = data,
+                    [CS] = {0x38, 0xA09B, ~0u, 0},
+                    [SS] = data,
+                    [DS] = data,
+                    [FS] = data,
+                    [GS] = {0x30, 0xC093, ~0u, 0x77000},
+                    [LDTR] = {0, AR_UNUSABLE, 0, 0},
+                    [TR] = {0, 0x8B, 0xFFFF, 0}},
+    };
+    static const struct expected rows[] = {
+        SEGMENT(CS, 0x38, 0, ~0u, 0xA09B),
+        SEGMENT(SS, 0x30, 0, ~0u, 0xC093),
+        SEGMENT(GS, 0x30, 0x77000, ~0u, 0xC093),
+        SEGMENT(LDTR, 0, 0, 0, AR_UNUSABLE),
+        SEGMENT(TR, 0, 0, 0xFFFF, 0x8B),
+        {GUEST_GDTR_BASE, 0x1F7DC000},
+        {GUEST_GDTR_LIMIT, 0x47},
+        {GUEST_IDTR_BASE, 0x1F2E0018},
+        {GUEST_IDTR_LIMIT, 0xFFF},
+        {GUEST_IA32_SYSENTER_CS, 0x10},
+        {GUEST_IA32_SYSENTER_ESP, 0x20000},
+        {GUEST_IA32_SYSENTER_EIP, 0x30000},
+        {CR0_READ_SHADOW, 0x80010033 & ~CR0_NE},
+        {GUEST_CR0, 0x80010033 | CR0_NE},
+        {CR4_READ_SHADOW, 0x668},
+        {GUEST_CR4, 0x668 | CR4_VMXE},
+        {GUEST_CR3, 0x1F801000},
+        {GUEST_IA32_EFER, EFER_LMA | EFER_LME | EFER_NXE},
+        {GUEST_DR7, DR7_FIXED},
+        {GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF},
+        {GUEST_RIP, 0x101230},
+        {GUEST_RSP, 0x1FE8FF00},
+        {GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE},
+    };
+    fake_machine(PROFILE_ALL);
+    vmcs_set_init_state(&fake_vcpu);
+    fake_msr(IA32_SYSENTER_CS, 0x10);
+    fake_msr(IA32_SYSENTER_ESP, 0x20000);
+    fake_msr(IA32_SYSENTER_EIP, 0x30000);
+    forget(rows, ARRAY_SIZE(rows));
+    vmcs_set_found_state(&fake_vcpu, &found);
+    check(rows, ARRAY_SIZE(rows));
+    assert_true(fake_vcpu.controls.entry & ENTRY_IA32E_MODE_GUEST);
+    assert_int_equal(fake_get(VM_ENTRY_CONTROLS), fake_vcpu.controls.entry);
+    assert_int_equal(fake_vcpu.gpr[RAX], 0x1234);
+    assert_int_equal(fake_vcpu.gpr[R15], 0x5678);
+    assert_int_equal(fake_vcpu.presence, RUNS);
+}
+
 /* With all controls there are; then fields of those that are off are not touched. */
 static void controls_reach_the_vmcs(void **state)
 {
@@ -237,9 +303,8 @@ static void the_rest_of_a_vmcs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(guest_after_init),
-        cmocka_unit_test(guest_at_its_start),
-        cmocka_unit_test(controls_reach_the_vmcs),
+        cmocka_unit_test(guest_after_init),   cmocka_unit_test(guest_at_its_start),
+        cmocka_unit_test(guest_as_found),     cmocka_unit_test(controls_reach_the_vmcs),
         cmocka_unit_test(the_rest_of_a_vmcs),
     };
     return cmocka_run_group_tests_name("A VMCS", tests, NULL, NULL);
