@@ -53,7 +53,7 @@ bool guest_canonical_operand(u64 linear);
  * them has a reserved bit set. SDM vol. 3, 'PDPTE Registers'. */
 bool guest_load_pdptes(u64 cr3);
 
-/* What CPUID says about paging: read once, at the start. */
+/* What CPUID says about paging: read once, at the start. In paging_features.c. */
 struct paging_features {
     unsigned physical_address_width; /* what the EPT maps: without bits for keys, 48 at most */
     bool pages_1g, la57;

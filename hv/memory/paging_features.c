@@ -1,0 +1,58 @@
+/*
+ * What this CPU's paging can do, and which addresses there are. SDM vol. 2, CPUID.80000008H; vol.
+ * 1, 'Canonical Addressing'.
+ */
+#include "lib/safe.h"
+#include "memory/guest_memory.h"
+#include "vmx/guest_state.h"
+#include "x86/msr.h"
+
+#define WIDTHS_UNTOLD (48 << 8 | 36)
+#define EPT_ADDRESS_BITS 48 /* what four levels translate */
+#define CPUID_7_ECX_TME BIT(13)
+#define TME_LOCKED_AND_ENABLED 3
+#define TME_KEY_BITS(activate) ((unsigned)((activate) >> 32) & 15)
+
+struct paging_features paging_features;
+
+/* Memory encryption with several keys takes the highest address bits for the key: with another key
+ * the same memory has other addresses, which must not be mapped. */
+static unsigned address_bits_of_keys(void)
+{
+    u64 activate;
+    if (cpuid(0, 0).eax < 7 || !(cpuid(7, 0).ecx & CPUID_7_ECX_TME) ||
+        !rdmsr_safe(IA32_TME_ACTIVATE, &activate) ||
+        (activate & TME_LOCKED_AND_ENABLED) != TME_LOCKED_AND_ENABLED)
+        return 0;
+    return TME_KEY_BITS(activate);
+}
+
+void paging_features_read(void)
+{
+    bool told = cpuid(0x80000000, 0).eax >= 0x80000008;
+    u32 widths = told ? cpuid(0x80000008, 0).eax : WIDTHS_UNTOLD;
+    unsigned bits = (widths & 0xFF) - address_bits_of_keys();
+    paging_features.physical_address_width = bits < EPT_ADDRESS_BITS ? bits : EPT_ADDRESS_BITS;
+    paging_features.la57 = (widths >> 8 & 0xFF) == 57;
+    paging_features.pages_1g = cpuid(0x80000001, 0).edx & BIT(26);
+}
+
+unsigned guest_physical_address_width(void)
+{
+    return paging_features.physical_address_width;
+}
+
+static bool is_linear(u64 linear, bool la57)
+{
+    return guest_long_mode() ? is_canonical(linear, la57 ? 57 : 48) : linear >> 32 == 0;
+}
+
+bool guest_canonical(u64 linear)
+{
+    return is_linear(linear, vmread(GUEST_CR4) & CR4_LA57);
+}
+
+bool guest_canonical_operand(u64 linear)
+{
+    return is_linear(linear, paging_features.la57);
+}
