@@ -101,32 +101,37 @@ unblock_nmi:
 .out:   ret
 
 ; Interrupts are taken only here: they have an IDT of their own, for a PIC may send any vector, also
-; those of exceptions, for which nothing else pushes an error code.
-        global interrupt_stubs
+; those of exceptions, for which nothing else pushes an error code. Stubs of 4 bytes in groups of 32, so
+; that a short jump leads to the group's end.
+        global interrupt_stubs, interrupt_stubs_end
         align 8
 interrupt_stubs:
-%assign vector 0
-%rep 256
+%assign group 0
+%rep 8
+  %assign vector group * 32
+  %rep 32
         mov al, vector
-        jmp near interrupt_taken
-        align 8
-%assign vector vector + 1
+        jmp short taken_%+group
+    %assign vector vector + 1
+  %endrep
+taken_%+group:                          ; one is enough; IRET would let in another, and NMIs
+        mov rsp, [rsp + 24]             ; that of the STI, from the frame
+        lidt [trap_idtr]
+        ret
+  %assign group group + 1
 %endrep
+interrupt_stubs_end:
 
 ; int acknowledge_interrupt(void)
         global acknowledge_interrupt
 acknowledge_interrupt:
-        mov eax, -1
+        xor eax, eax
         lidt [interrupt_idtr]
         sti
         nop
         cli
-        jmp .end
-interrupt_taken:                        ; one is enough; IRET would let in another, and NMIs
-        movzx eax, al
-        mov rsp, [rsp + 24]             ; that of the STI, from the frame
-acknowledge_interrupt.end:
         lidt [trap_idtr]
+        dec eax
         ret
 
 ; void load_segments(void)

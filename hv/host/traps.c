@@ -22,8 +22,9 @@ const struct descriptor_table_register trap_idtr = {sizeof(trap_idt) - 1, (u64)t
 const struct descriptor_table_register interrupt_idtr = {sizeof(interrupt_idt) - 1,
                                                          (u64)interrupt_idt};
 
-extern char trap_stubs[], trap_stubs_end[], nmi_gate[], interrupt_stubs[];
-#define INTERRUPT_STUB_SIZE 8
+extern char trap_stubs[], trap_stubs_end[], nmi_gate[], interrupt_stubs[], interrupt_stubs_end[];
+#define STUB_GROUPS 8 /* of the 256 interrupts */
+#define STUB_SIZE 4
 
 /* Pairs made by the FIXUP macro of lib/safe.asm: an instruction that may fault, where to go then.
  */
@@ -47,11 +48,13 @@ static void set_gate(struct gate *idt, unsigned vector, u64 handler, unsigned is
 void traps_init(void)
 {
     u64 stub_size = (u64)(trap_stubs_end - trap_stubs) / TRAP_STUBS;
+    u64 group_size = (u64)(interrupt_stubs_end - interrupt_stubs) / STUB_GROUPS;
     for (unsigned vector = 0; vector < 256; vector++) {
         unsigned stub = vector < TRAP_STUBS ? vector : TRAP_STUBS - 1;
         set_gate(trap_idt, vector, (u64)trap_stubs + stub * stub_size, IST_TRAP);
-        set_gate(interrupt_idt, vector, (u64)interrupt_stubs + vector * INTERRUPT_STUB_SIZE,
-                 IST_TRAP);
+        u64 group = vector * STUB_GROUPS / 256, in_group = vector % (256 / STUB_GROUPS);
+        set_gate(interrupt_idt, vector,
+                 (u64)interrupt_stubs + group * group_size + in_group * STUB_SIZE, IST_TRAP);
     }
     set_gate(trap_idt, VECTOR_NMI, (u64)nmi_gate, IST_NMI);
     set_gate(interrupt_idt, VECTOR_NMI, (u64)nmi_gate, IST_NMI);
