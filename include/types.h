@@ -15,6 +15,8 @@ typedef uint64_t u64;
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+/* In a file that is compiled for speed: this for size, it is not on the usual way of an exit. */
+#define RARELY __attribute__((cold))
 
 #define KIB ((u64)1024)
 #define MIB (1024 * KIB)

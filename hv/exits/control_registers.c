@@ -53,14 +53,14 @@ static struct state read_state(const struct vcpu *vcpu)
 }
 
 /* SDM vol. 3, 'Initializing IA-32e Mode'. */
-static bool may_enter_long_mode(u64 cr4)
+static RARELY bool may_enter_long_mode(u64 cr4)
 {
     return (cr4 & CR4_PAE) && !(vmread(GUEST_CS_ACCESS_RIGHTS) & AR_L) &&
            (vmread(GUEST_TR_ACCESS_RIGHTS) & AR_TYPE) != TR_BUSY_16BIT;
 }
 
 /* Whether the guest may put `new` into CR0. */
-static bool cr0_allowed(const struct state *now, u64 wanted)
+static RARELY bool cr0_allowed(const struct state *now, u64 wanted)
 {
     u64 set = wanted & ~now->cr0, cleared = now->cr0 & ~wanted;
     if (wanted >> 32)
@@ -77,7 +77,7 @@ static bool cr0_allowed(const struct state *now, u64 wanted)
 }
 
 /* PG with EFER.LME set enters and leaves IA-32e mode; VM entry wants both places to agree. */
-static void set_long_mode(struct vcpu *vcpu, bool on)
+static RARELY void set_long_mode(struct vcpu *vcpu, bool on)
 {
     u32 entry = vcpu->controls.entry & ~(u32)ENTRY_IA32E_MODE_GUEST;
     vmwrite(GUEST_IA32_EFER, (vmread(GUEST_IA32_EFER) & ~EFER_LMA) | (on ? EFER_LMA : 0));
@@ -126,7 +126,8 @@ static bool cr4_allowed(const struct vcpu *vcpu, const struct state *now, u64 wa
     return !((wanted & CR4_CET) && !(now->cr0 & CR0_WP));
 }
 
-static enum exit_action write_guest_cr4(struct vcpu *vcpu, const struct state *now, u64 wanted)
+static RARELY enum exit_action write_guest_cr4(struct vcpu *vcpu, const struct state *now,
+                                               u64 wanted)
 {
     u64 changed = now->cr4 ^ wanted;
     bool pae = (now->cr0 & CR0_PG) && !now->long_mode && (wanted & CR4_PAE);
@@ -159,7 +160,7 @@ static enum exit_action write_guest_cr3(struct vcpu *vcpu, const struct state *n
     return EXIT_ADVANCE;
 }
 
-static enum exit_action write_guest_cr8(struct vcpu *vcpu, u64 value)
+static RARELY enum exit_action write_guest_cr8(struct vcpu *vcpu, u64 value)
 {
     if (value > 15)
         return inject_gp(vcpu, 0);
@@ -197,7 +198,7 @@ static enum exit_action carry_out_clts(void)
 }
 
 /* LMSW can set PE, but not clear it. */
-static enum exit_action carry_out_lmsw(struct vcpu *vcpu, u64 source)
+static RARELY enum exit_action carry_out_lmsw(struct vcpu *vcpu, u64 source)
 {
     struct state now = read_state(vcpu);
     return write_guest_cr0(vcpu, &now, (now.cr0 & ~(CR0_LMSW & ~CR0_PE)) | (source & CR0_LMSW));

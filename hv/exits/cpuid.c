@@ -48,8 +48,8 @@ static struct cpuid_result hypervisor_leaf(u32 leaf)
 }
 
 /* What the guest is told, but for the bits that follow its mode. */
-static enum cpuid_kind guest_answer(struct cpuid_result *r, const struct vcpu *vcpu, u32 leaf,
-                                    u32 subleaf)
+static RARELY enum cpuid_kind guest_answer(struct cpuid_result *r, const struct vcpu *vcpu,
+                                           u32 leaf, u32 subleaf)
 {
     if (!concealed && leaf >> 8 == LEAF_HYPERVISOR >> 8) {
         *r = hypervisor_leaf(leaf);
@@ -106,7 +106,7 @@ static struct cpuid_entry *cache_entry(struct cpuid_cache *cache, u64 key)
 }
 
 /* The mark itself is noted after the exit's time: with a time line each vCPU has that chore. */
-static struct cpuid_result take_mark(struct vcpu *vcpu, const struct cpuid_result *in)
+static RARELY struct cpuid_result take_mark(struct vcpu *vcpu, const struct cpuid_result *in)
 {
     const u32 letters[] = {in->ebx, in->ecx, in->edx, (u32)vcpu->gpr[RSI]};
     memcpy(vcpu->mark, letters, sizeof(vcpu->mark));
@@ -148,7 +148,7 @@ enum exit_action exit_cpuid(struct vcpu *vcpu)
     return slow_path(vcpu, key);
 }
 
-void cpuid_forget(struct cpuid_cache *cache)
+RARELY void cpuid_forget(struct cpuid_cache *cache)
 {
     for (unsigned i = 0; i < CPUID_CACHE_ENTRIES; i++)
         cache->entry[i] = (struct cpuid_entry){.key = i == 0, .kind = CPUID_LIVE};

@@ -82,7 +82,7 @@ static bool is_address(u64 value)
  * debug store it must not take, for a branch in Tally would be stored, to an address of the
  * guest's.
  */
-static bool write_debugctl(u64 value)
+static RARELY bool write_debugctl(u64 value)
 {
     u64 own;
     if ((value & DEBUGCTL_TRACES) || !rdmsr_safe(IA32_DEBUGCTL, &own) ||
@@ -96,7 +96,7 @@ static bool write_debugctl(u64 value)
 
 /* LME cannot change with paging on, LMA not at all. SDM vol. 3, 'Extended Feature Enable Register'.
  */
-static bool write_efer(const struct vcpu *vcpu, u64 value)
+static RARELY bool write_efer(const struct vcpu *vcpu, u64 value)
 {
     u64 known = EFER_SCE | EFER_LME | EFER_LMA; /* Tally runs with all of them, and with NXE */
     known |= vcpu->misc_enable & MISC_ENABLE_XD_DISABLE ? 0 : EFER_NXE;
@@ -106,7 +106,7 @@ static bool write_efer(const struct vcpu *vcpu, u64 value)
 }
 
 /* Features come or go with it: CPUID's answers are asked for anew. */
-static bool write_features(struct vcpu *vcpu, u32 msr, u64 value)
+static RARELY bool write_features(struct vcpu *vcpu, u32 msr, u64 value)
 {
     if (!wrmsr_safe(msr, value))
         return false;
@@ -116,7 +116,7 @@ static bool write_features(struct vcpu *vcpu, u32 msr, u64 value)
 
 /* The page stays where Tally's page tables and EPT expect it; hardware judges the mode, and
  * CPUID.1:EDX[9] follows the enable bit. */
-static bool write_apic_base(struct vcpu *vcpu, u64 value)
+static RARELY bool write_apic_base(struct vcpu *vcpu, u64 value)
 {
     u64 flags = APIC_BASE_BSP | APIC_BASE_X2APIC | APIC_BASE_ENABLE;
     return !((value ^ rdmsr(IA32_APIC_BASE)) & ~flags) &&
@@ -136,7 +136,7 @@ static bool write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
     return true;
 }
 
-static bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
+static RARELY bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
 {
     if (!mtrr_write(&vcpu->mtrr, msr, value))
         return false;
@@ -145,7 +145,7 @@ static bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
 }
 
 /* Hardware keeps execute-disable and all leaves of CPUID, for Tally. */
-static bool write_misc_enable(struct vcpu *vcpu, u64 value)
+static RARELY bool write_misc_enable(struct vcpu *vcpu, u64 value)
 {
     u64 kept = MISC_ENABLE_MONITOR | MISC_ENABLE_UNAVAILABLE, own;
     if (!rdmsr_safe(IA32_MISC_ENABLE, &own) ||
@@ -160,7 +160,7 @@ static bool write_misc_enable(struct vcpu *vcpu, u64 value)
 
 /* Another bit makes locked accesses to uncacheable memory fault, in Tally too, where the guest
  * can switch caches off. */
-static bool write_test_ctrl(u64 value)
+static RARELY bool write_test_ctrl(u64 value)
 {
     u64 old;
     return rdmsr_safe(MSR_TEST_CTRL, &old) && !((value ^ old) & ~TEST_CTRL_SPLIT_LOCK) &&

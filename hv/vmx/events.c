@@ -61,7 +61,7 @@ static const u8 class_of[32] = {
  * What an exception becomes during the delivery of `first` (IDT-vectoring information). SDM vol. 3,
  * 'Interrupt 8—Double Fault Exception'; any event but an exception is benign.
  */
-static enum outcome outcome_of(u32 first, enum exception_vector second)
+static RARELY enum outcome outcome_of(u32 first, enum exception_vector second)
 {
     static const u8 outcomes[][ABORT] = {
         /* the second:    benign, contributory, page fault */
@@ -82,7 +82,7 @@ static void block_nmis(void)
 
 /* As on a CPU of its own: the interrupt is in service in the APIC, the NMI blocks others until
  * IRET, an instruction will execute again. */
-static void lose_interrupted_event(struct vcpu *vcpu)
+static RARELY void lose_interrupted_event(struct vcpu *vcpu)
 {
     if (type_of(vcpu->vectoring) == TYPE_NMI)
         block_nmis();
@@ -123,7 +123,7 @@ enum exit_action inject_page_fault(struct vcpu *vcpu, u64 address, u32 error_cod
     return inject_exception(vcpu, VECTOR_PF, error_code);
 }
 
-void redeliver_event(struct vcpu *vcpu)
+RARELY void redeliver_event(struct vcpu *vcpu)
 {
     u32 info = vcpu->vectoring & ~(u32)INTERRUPTION_NMI_UNBLOCKING; /* undefined here */
     vcpu->vectoring = 0;
@@ -149,7 +149,7 @@ static void set_interrupt_window(struct vcpu *vcpu, bool on)
     set_window(vcpu, PROC_INTERRUPT_WINDOW_EXITING, on);
 }
 
-void set_nmi_window(struct vcpu *vcpu, bool on)
+RARELY void set_nmi_window(struct vcpu *vcpu, bool on)
 {
     set_window(vcpu, PROC_NMI_WINDOW_EXITING, on);
 }
@@ -227,7 +227,7 @@ static bool can_take_nmi(void)
            !entry_is_taken() && !debug_exception_pending();
 }
 
-bool queue_nmis(struct vcpu *vcpu, u32 count)
+RARELY bool queue_nmis(struct vcpu *vcpu, u32 count)
 {
     u32 most = vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI ? 1 : 2;
     count += vcpu->guest_nmis;
@@ -241,7 +241,7 @@ bool queue_nmis(struct vcpu *vcpu, u32 count)
     return now;
 }
 
-void queue_machine_check(struct vcpu *vcpu)
+RARELY void queue_machine_check(struct vcpu *vcpu)
 {
     if (!(guest_visible_cr4(vcpu) & CR4_MCE))
         fatal("a machine check while the guest has CR4.MCE off, which shuts any machine down");
@@ -252,7 +252,7 @@ void queue_machine_check(struct vcpu *vcpu)
         inject_exception(vcpu, VECTOR_MC, 0);
 }
 
-void take_nmi_window(struct vcpu *vcpu)
+RARELY void take_nmi_window(struct vcpu *vcpu)
 {
     if (vcpu->machine_check)
         queue_machine_check(vcpu);
