@@ -29,7 +29,7 @@ for kind in ${DISK_PROFILES:+grub systemd}; do goes_under $kind kvm 1; done
 refused() {
     boot --guest disk --firmware uefi --disk "$scratch/uki" "${@:3}"
     is "$status" 2 "$1: the status"
-    like "^tally: error: $2" "$1: the line"
+    like "tally: error: $2" "$1: the line"
 }
 refused 'a limit of CPUs' 'cpus=1: the firmware has 2 CPUs' --options cpus=1 --cpus 2
 refused 'a disk by its number' 'boot=disk:N counts as a BIOS does' --options boot=disk:0
