@@ -2,7 +2,7 @@
 # Status 1: over, or stale; 2: a line that is no line of a budget's.
 
 function bad(text) {
-    printf "compare: %s:%d: %s\n", budget, FNR, text > "/dev/stderr"
+    printf "compare: %s:%.0f: %s\n", budget, FNR, text > "/dev/stderr"
     failed = 2
     exit 2
 }
@@ -28,11 +28,12 @@ function name_growth(    i, key, best, told, most) {
         if (best == "") return
         told[best] = 1
         split(best, part, SUBSEP)
-        printf "         %+d: %s %s%s (%d, before %d)\n", most, part[1], part[2], part[3] == "-" ? "" : " in " part[3], all[best], before[best]
+        printf "         %+.0f: %s %s%s (%.0f, before %.0f)\n", most, part[1], part[2], part[3] == "-" ? "" : " in " part[3], all[best], before[best]
     }
 }
 
 BEGIN {
+    CONVFMT = OFMT = "%.17g" # see tools/log.awk
     while ((getline line < reasons) > 0)
         if (line ~ /^EXIT_REASON\(/) { sub(/^[^,]*, */, "", line); sub(/,.*/, "", line); known[line] = 1 }
     known["*"] = 1
@@ -66,12 +67,12 @@ $0 == "" { next }
     else if (2 * n < most) { verdict = "stale"; stale++ }
     else verdict = "ok"
     if (lines == 1) print "\nBudget " budget
-    printf "%-7s %10d of %10d  %s\n", verdict, n, most, limit
+    printf "%-7s %10.0f of %10.0f  %s\n", verdict, n, most, limit
     if (verdict == "over") name_growth()
 }
 END {
     if (failed) exit failed
     if (!lines) bad("no line of a budget")
-    printf "%d lines: %d over, %d stale\n", lines, over, stale
+    printf "%.0f lines: %.0f over, %.0f stale\n", lines, over, stale
     exit over || stale ? 1 : 0
 }

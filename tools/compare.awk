@@ -1,6 +1,8 @@
 # Two files of tools/compare's, old and new, side by side.
 
-function signed(n) { return n > 0 ? sprintf("+%d", n) : sprintf("%d", n) }
+BEGIN { CONVFMT = OFMT = "%.17g" } # see tools/log.awk
+
+function signed(n) { return n > 0 ? sprintf("+%.0f", n) : sprintf("%.0f", n) }
 function each(cycles, exits) { return exits ? int(cycles / exits + 0.5) : 0 }
 
 # A row, only as wide as it must be; a number that means nothing is "-".
@@ -38,7 +40,7 @@ function table(kind, wanted, title,    i, j, n, key, told) {
     if (!n) return 0
     head(title)
     for (i = 1; i <= n && (!rows || i <= rows); i++) numbers(list[i], name[list[i]])
-    if (i <= n) printf "%10s and %d more\n", "", n - i + 1
+    if (i <= n) printf "%10s and %.0f more\n", "", n - i + 1
     return n
 }
 
@@ -52,7 +54,7 @@ FNR == 1 { run = run == "" ? "old" : "new" }
 $1 == "about" { printf "%s: %s: %s", run, run == "old" ? old_log : new_log, $2 }
 $1 == "kind" { what[run] = $2 }
 $1 == "total" {
-    printf ", %d exits, %d cycles\n", $2, $3
+    printf ", %.0f exits, %.0f cycles\n", $2, $3
     exits[run, "all"] = $2; cycles[run, "all"] = $3; timed["all"] = 1
 }
 $1 ~ /^(reason|site|phase)$/ {
@@ -80,7 +82,7 @@ END {
         byreason[j] = key
     }
     for (i = 1; i <= m; i++) if (state(byreason[i]) != "same") numbers(byreason[i], name[byreason[i]]); else same++
-    if (same) printf "%10s the same in both: %d reasons\n", "", same
+    if (same) printf "%10s the same in both: %.0f reasons\n", "", same
     if (there["old", "site"] && there["new", "site"]) {
         found = table("site", "changed", "By reason, detail, function")
         found += table("site", "new", "New")

@@ -4,6 +4,9 @@
 #   samples when[s] so_far[s, r]; marks mark[m] mark_at[m]   the time line, ticks from the guest's start
 # A log without a whole report is an error.
 
+# Counts go beyond 2^31, where mawk writes 3e+09 for a number that it is not told how to write, and stops at %d.
+BEGIN { CONVFMT = OFMT = "%.17g" }
+
 # The value of "key" in the line: a number or a string without its quotes.
 function value(key,    rest) {
     if (!match($0, "\"" key "\":")) return ""

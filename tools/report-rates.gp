@@ -18,7 +18,7 @@ set ytics ('10' 10, '1k' 1000, '100k' 100000) font ',9'
 set format x ''
 set lmargin at screen 0.21
 set rmargin at screen 0.97
-upper = 0.86
+upper = system("cat " . data . "/marks 2>/dev/null | wc -l") + 0 > 0 ? 0.8 : 0.92 # room for the names of marks
 height = (upper - 0.11) / columns
 set multiplot
 do for [c = 1:columns] {

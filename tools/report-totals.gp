@@ -7,8 +7,8 @@ set xlabel unit eq 'seconds' ? 'seconds since the guest was started' : unit . ' 
 set ylabel 'exits so far (logarithmic)'
 names = 1
 load here . 'report-marks.gp'
-set tmargin 6
-set title offset 0, 2.2
+set tmargin 9
+set title offset 0, 5
 set key outside right top vertical samplen 1.5 spacing 1.25 noenhanced
 stats data . '/totals' using 1 nooutput name 'time'
 set xrange [0:time_max * 1.01]

@@ -3,6 +3,7 @@
 #   reasons  rank name count count% ticks% min avg max colour   rates    time, then exits/s of each column's reason
 #   totals   time, then exits so far                 marks    time name
 #   phases   Markdown rows: what happened from each mark to the next
+#   when     reason, the shortest span with half of its exits: time and length; length of the run
 #   columns  names of the columns of rates and totals, and their colours
 # -v colours=FILE: tools/page/colours
 # Time is in seconds, or in 10^9 ticks where Tally did not know the TSC's frequency.
@@ -60,9 +61,9 @@ END {
     split("", total)
     for (i = 1; i <= n; i++) {
         r = order[i]; avg = ticks[r] / count[r]
-        printf "%d\t%s\t%d\t%.3f\t%.3f\t%d\t%.1f\t%d\t%d\n", i, label(r), count[r], 100 * count[r] / exits,
+        printf "%.0f\t%s\t%.0f\t%.3f\t%.3f\t%.0f\t%.1f\t%.0f\t%.0f\n", i, label(r), count[r], 100 * count[r] / exits,
             cycles ? 100 * ticks[r] / cycles : 0, low[r], avg, high[r], rgb(colour_of(r)) > (dir "/reasons")
-        printf "| %s | %s | %d | %.1f | %d | %.1f | %d | %d | %d |\n", r, label(r), count[r],
+        printf "| %s | %s | %.0f | %.1f | %.0f | %.1f | %.0f | %.0f | %.0f |\n", r, label(r), count[r],
             100 * count[r] / exits, ticks[r], cycles ? 100 * ticks[r] / cycles : 0, low[r], int(avg + 0.5), high[r] \
             > (dir "/table")
     }
@@ -73,39 +74,66 @@ END {
     if (shown < n) print "others\t" colour["others"] > (dir "/columns")
     columns = shown < n ? shown + 1 : shown
 
-    usual = usual_interval()
-    for (s = 1; s <= samples; s++) {
-        for (c = 1; c <= columns; c++) sum[c] = 0
-        for (i = 1; i <= n; i++) sum[column(order[i])] += so_far[s, order[i]]
-        time = when[s] / scale
-        line_total = sprintf("%.6f", time)
-        # A rate holds from here to the next row. What came before a gap came soon: a sample is taken at the first exit after it is due.
-        start = (s > 1 ? when[s - 1] : 0) / scale
-        span = time - start
-        gap = span > 1.5 * usual / scale
-        if (gap) span = usual / scale
-        rates = none = ""
-        for (c = 1; c <= columns; c++) {
-            rates = rates "\t" (span > 0 ? (sum[c] - before[c]) / span : 0)
-            none = none "\t0"
-            line_total = line_total "\t" sum[c]
-            before[c] = sum[c]
-        }
-        printf "%.6f%s\n", start, rates > (dir "/rates")
-        if (gap) printf "%.6f%s\n", start + span, none > (dir "/rates")
-        print line_total > (dir "/totals")
+    rows(usual_interval())
+    for (m = 1; m <= marks; m++) { # a name only where there is room for it
+        room = m == 1 || mark_at[m] - named_at >= 0.025 * when[samples]
+        if (room) named_at = mark_at[m]
+        printf "%.6f\t%s\n", mark_at[m] / scale, room ? mark[m] : "" > (dir "/marks")
     }
-    if (samples) print time none > (dir "/rates")
-    for (m = 1; m <= marks; m++) printf "%.6f\t%s\n", mark_at[m] / scale, mark[m] > (dir "/marks")
-    if (samples) phases()
+    if (samples) { phases(); for (i = 1; i <= n; i++) half(order[i]) }
 
     end = samples ? when[samples] : now
     if (now > end) end = now
     facts = dir "/facts"
     print "version=" quoted(version) > facts
     print "vcpus=" quoted(vcpus) "; profile=" quoted(profile) "; cpu=" quoted(cpu) > facts
-    printf "exits=%d; cycles=%d; samples=%d; unit=%s\n", exits, cycles, samples, quoted(unit) > facts
+    printf "exits=%.0f; cycles=%.0f; samples=%.0f; unit=%s\n", exits, cycles, samples, quoted(unit) > facts
     printf "duration=%.2f; share=%s\n", end / scale, end ? sprintf("%.2f", 100 * cycles / end / vcpus) : "'?'" > facts
+}
+
+# Rates and totals. A rate holds from its row to the next. What came before a gap came soon: a sample is taken at the first exit
+# after it is due. Of a long run a row is several samples, with the highest rate of each reason, so that a burst keeps its height.
+function rows(usual,    s, c, i, time, start, span, gap, held, many) {
+    many = int((samples + 899) / 900)
+    for (s = 1; s <= samples; s++) {
+        for (c = 1; c <= columns; c++) sum[c] = 0
+        for (i = 1; i <= n; i++) sum[column(order[i])] += so_far[s, order[i]]
+        time = when[s] / scale
+        start = (s > 1 ? when[s - 1] : 0) / scale
+        span = time - start
+        gap = span > 1.5 * usual / scale
+        if (gap) span = usual / scale
+        if (!held++) first_start = start
+        for (c = 1; c <= columns; c++) {
+            rate = span > 0 ? (sum[c] - before[c]) / span : 0
+            if (rate > peak[c]) peak[c] = rate
+            before[c] = sum[c]
+        }
+        if (held < many && !gap && s < samples) continue
+        put_row("rates", first_start, peak)
+        if (gap) put_row("rates", start + span, nothing)
+        put_row("totals", time, sum)
+        split("", peak)
+        held = 0
+    }
+    if (samples) put_row("rates", time, nothing)
+}
+
+function put_row(file, time, values,    c) {
+    printf "%.6f", time > (dir "/" file)
+    for (c = 1; c <= columns; c++) printf "\t%.1f", values[c] > (dir "/" file)
+    print "" > (dir "/" file)
+}
+
+function half(r,    first, last, best, from, need) {
+    need = so_far[samples, r] / 2
+    for (last = 1; last <= samples; last++) {
+        while (first + 1 < last && so_far[last, r] - so_far[first + 1, r] >= need) first++
+        if (so_far[last, r] - so_far[first, r] < need || (best != "" && when[last] - when[first] >= best)) continue
+        best = when[last] - when[first]
+        from = when[first]
+    }
+    if (best) printf "%s\t%.3f\t%.3f\t%.3f\n", label(r), from / scale, best / scale, when[samples] / scale > (dir "/when")
 }
 
 # One row for each stretch between two marks, from the samples nearest to them.
@@ -123,7 +151,7 @@ function phases(    m, first, last, from, to, i, r, d, all, top, top_count, span
         }
         span = (when[last] - when[first]) / scale
         if (span <= 0) continue
-        printf "| %s | %.3f | %.3f | %d | %.0f | %s |\n", m ? mark[m] : "(start)", from / scale,
+        printf "| %s | %.3f | %.3f | %.0f | %.0f | %s |\n", m ? mark[m] : "(start)", from / scale,
             (to - from) / scale, all, all / span, top ? top sprintf(" %.0f %%", 100 * top_count / all) : "-" \
             > (dir "/phases")
     }

@@ -106,6 +106,13 @@ head -c 1000 "$scratch/all.trace" >"$scratch/cut.trace"
 is "$?" 2 'a cut one, too'
 like 'cut.trace is cut' 'which is said' "$errors"
 
+# A run of more than 2^31 ticks
+sed 's/^\({"sample":.*"tsc":\)\([0-9]*\),/\15000\2000,/; s/^\({"reason":30,.*"cycles":\)[0-9]*/\17000000001/' "$scratch/ring.log" >"$scratch/long.log"
+mkdir -p "$scratch/long"
+report long
+like '^\[5000[0-9]*000(,[0-9]*)*\],?$' 'times beyond 2^31 are whole on the page' "$scratch/long/report.html"
+like '"IO_INSTRUCTION",[0-9]*,7000000001,' 'so are ticks' "$scratch/long/report.html"
+
 # A browser
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
 [ -n "$browser" ] || { skip 'there is no chromium' 'the page in a browser'; done_testing; exit; }

@@ -61,6 +61,12 @@ row '20 50 +30 +2700 0' 'IO_INSTRUCTION out 1 0x80 wait_a_bit'
 row '4 4 0 - -' 'from the start'
 row '26 56 +30 - -' 'from init'
 
+# Beyond 2^31, which some awks do not print as one means.
+run 10 20 | sed 's/"cycles":1800,/"cycles":5000000000,/' >"$scratch/many"
+run 10 20 | sed 's/"cycles":1800,/"cycles":9000000000,/' >"$scratch/more"
+compare 0 'large figures' -s "$scratch/symbols" "$scratch/many" "$scratch/more"
+row '20 20 0 +4000000000 +200000000' 'IO_INSTRUCTION out 1 0x80 wait_a_bit'
+
 budget() { # budget STATUS NAME LINE...
     printf '%s\n' "${@:3}" >"$scratch/budget"
     compare "$1" "$2" -b "$scratch/budget" "${both[@]}"

@@ -18,9 +18,9 @@ file == 3 {
     per_tick = khz ? 1000 / khz : 1
     if (!($2 in seen)) {
         seen[$2] = 1
-        event(sprintf("{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":\"vCPU %d\"}}", $2, $2))
+        event(sprintf("{\"ph\":\"M\",\"pid\":1,\"tid\":%.0f,\"name\":\"thread_name\",\"args\":{\"name\":\"vCPU %.0f\"}}", $2, $2))
     }
-    event(sprintf("{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%.5f,\"dur\":%.5f,\"name\":\"%s\",\"args\":{%s,\"ticks\":%d}}", \
+    event(sprintf("{\"ph\":\"X\",\"pid\":1,\"tid\":%.0f,\"ts\":%.5f,\"dur\":%.5f,\"name\":\"%s\",\"args\":{%s,\"ticks\":%.0f}}", \
         $2, $1 * per_tick, $3 * per_tick, name_of[$4], more[$4], $3))
 }
 END {

@@ -24,7 +24,7 @@ function put_samples(    s, group, line, r, d, last) {
     list("samples")
     for (s = 1; s <= samples; s++) {
         if (s % group && s < samples && !(when[s] in mark_time)) continue
-        line = sprintf("[%d", when[s])
+        line = sprintf("[%.0f", when[s])
         for (r in count) {
             d = so_far[s, r] - so_far[last, r]
             if (d) line = line "," r "," d
@@ -48,11 +48,11 @@ function put_sites(    line, f, key, n) {
             continue
         }
         sub(/^0+/, "", f[3])
-        item(sprintf("[%d,%d,%d,%d,\"%s\",%d,%d,%d,%d,%d,%d]", number_of[f[5]], word(f[6]), word(f[1]), f[2], f[3], word(f[4]), f[11], f[7], f[8], f[9], f[10]))
+        item(sprintf("[%.0f,%.0f,%.0f,%.0f,\"%s\",%.0f,%.0f,%.0f,%.0f,%.0f,%.0f]", number_of[f[5]], word(f[6]), word(f[1]), f[2], f[3], word(f[4]), f[11], f[7], f[8], f[9], f[10]))
     }
     for (key in rest_count) {
         split(key, f, "\t")
-        item(sprintf("[%d,%d,%d,0,\"\",%d,%d,%d,%d,%d,%d]", number_of[f[1]], word("the rest"), word("-"), word("-"), f[2], rest_count[key], rest_cycles[key], rest_min[key], rest_max[key]))
+        item(sprintf("[%.0f,%.0f,%.0f,0,\"\",%.0f,%.0f,%.0f,%.0f,%.0f,%.0f]", number_of[f[1]], word("the rest"), word("-"), word("-"), f[2], rest_count[key], rest_cycles[key], rest_min[key], rest_max[key]))
     }
     print "]"
 }
@@ -73,7 +73,7 @@ END {
     LIMIT = 6000; ROWS = 12000
     while ((getline line < colours) > 0) if (split(line, f, " ") == 2) colour[f[1]] = f[2]
     for (m = 1; m <= marks; m++) mark_time[mark_at[m]] = 1
-    printf "const DATA = {title: %s, version: %s, profile: %s, vcpus: %d, cpu: %s, khz: %d, tsc: %d, exits: %d, cycles: %d", \
+    printf "const DATA = {title: %s, version: %s, profile: %s, vcpus: %.0f, cpu: %s, khz: %.0f, tsc: %.0f, exits: %.0f, cycles: %.0f", \
         quote(title), quote(version), quote(profile), vcpus, quote(cpu), khz, now, exits, cycles
     line = ""
     if (run != "") getline line < run
@@ -81,7 +81,7 @@ END {
     printf ",\nrun: %s,\nothers: %s", line == "" ? "null" : line, quote(colour["others"])
     list("reasons")
     for (r in count) {
-        item(sprintf("[%d,%s,%d,%d,%d,%d,%s]", r, quote(label(r)), count[r], ticks[r], low[r], high[r], quote(r in colour ? colour[r] : colour["others"])))
+        item(sprintf("[%.0f,%s,%.0f,%.0f,%.0f,%.0f,%s]", r, quote(label(r)), count[r], ticks[r], low[r], high[r], quote(r in colour ? colour[r] : colour["others"])))
         number_of[label(r)] = r
     }
     print "]"
@@ -93,7 +93,7 @@ END {
     list("keys")
     while (keys != "" && (getline line < keys) > 0) {
         split(line, f, "\t")
-        item(sprintf("[%d,%d,%d,%d]", f[5], number_of[f[6]], word(f[7]), word(f[1])))
+        item(sprintf("[%.0f,%.0f,%.0f,%.0f]", f[5], number_of[f[6]], word(f[7]), word(f[1])))
     }
     print "]"
     list("lost"); for (i = 0; i < vcpus; i++) item(lost[i] == "" ? -1 : lost[i]); print "]"

@@ -44,7 +44,7 @@ const lostRecords = DATA.lost.reduce((sum, n) => sum + Math.max(n, 0), 0);
 const traceFrom = !trace.count ? Infinity : lostRecords && keepsLast ? trace.time[0] : 0;
 const traceTo = !trace.count ? -1 : (lostRecords && !keepsLast) || DATA.cut ? trace.time[trace.count - 1] : Infinity;
 const wholeTrace = traceFrom === 0 && traceTo === Infinity;
-const END = Math.max(lastSample, trace.count ? trace.time[trace.count - 1] : 0, DATA.samples.length ? 0 : DATA.tsc) || 1;
+const END = Math.max(lastSample, trace.count ? trace.time[trace.count - 1] + 1 : 0, DATA.samples.length ? 0 : DATA.tsc) || 1;
 
 // The first record at or after a time.
 function recordAt(time) {
