@@ -321,7 +321,7 @@ $(B)/fuzz/coverage/%.o: %.c $(B)/flags
 $(B)/fuzz/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call step,CC)
-	clang $(CFLAGS_host) -O2 $(if $(filter $(GUIDED),$<),-fsanitize=fuzzer-no-link) -MMD -MP -c -o $@ $<
+	clang $(CFLAGS_host) -w -O2 $(if $(filter $(GUIDED),$<),-fsanitize=fuzzer-no-link) -MMD -MP -c -o $@ $<
 
 fuzz-host:  ## exits that libFuzzer makes up, on the host: SECONDS=60 PROFILE=, or INPUT= once more (docs/fuzz.md)
 	@tools/deps build test fuzz

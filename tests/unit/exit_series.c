@@ -186,7 +186,7 @@ static void begin(unsigned machine, unsigned profile, u8 flags)
         memset(sites, 0, sizeof(*sites) + ROWS * sizeof(struct site));
         memset(&recorder_memory, 0, sizeof(recorder_memory));
         recording_start(&fake_vcpu, &(struct options){.sites = ROWS}, &recorder_memory);
-        vcpu_add_chore(&fake_vcpu, flags & 4 ? CHORE_SAMPLE : 0);
+        vcpu_add_chore(&fake_vcpu, flags & 4 ? CHORE_SAMPLE | CHORE_POSTS | CHORE_PHASES : 0);
     }
 }
 
