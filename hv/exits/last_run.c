@@ -10,7 +10,6 @@
 #include "x86/instructions.h"
 
 #define MARK 0x6E7552747361A154ull
-#define OTHER_LINES 4
 
 struct last_run {
     u64 mark;
@@ -86,7 +85,7 @@ static void print_run(const struct last_run *run)
     say("the last run (CPUs: %u, exits=%s) ended by: %.24s", run->facts.vcpus,
         profile_names[facts.profile], run->way);
     if (console_screen_alone())
-        report_print_short(console_screen_alone() - OTHER_LINES);
+        report_print_short(console_screen_alone());
     else
         report_print(0, (void (*const[])(void)){NULL});
 }

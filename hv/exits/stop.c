@@ -71,13 +71,9 @@ bool stop_other_cpus(struct vcpu *vcpu)
     return all_stopped;
 }
 
-/* What is said at the end, when all is said; a triple fault takes five. */
-#define OTHER_LINES 7
-
 void stop_guest(struct vcpu *vcpu)
 {
     bool exact = stop_other_cpus(vcpu);
-    unsigned lines = console_screen_alone();
     u32 value = verdict_of_end(vcpu);
     if (!exact)
         say("a CPU does not stop; the report may lack its last exits");
@@ -87,8 +83,8 @@ void stop_guest(struct vcpu *vcpu)
     last_run_keep(power_way());
     timeline_end(vcpu->exit_tsc - vcpu->tsc_moved);
     record_last_exits(vcpu);
-    if (lines)
-        report_print_short(lines - OTHER_LINES);
+    if (console_screen_alone())
+        report_print_short(console_screen_alone());
     else
         report_print(vcpu->exit_tsc - vcpu->tsc_moved - run_facts->start_tsc,
                      (void (*const[])(void)){sites_print, NULL});

@@ -122,12 +122,14 @@ void console_choose_screen(const struct boot_info *info)
 
 void console_show_on_screen(void)
 {
+    if (!screen_on)
+        screen_begin();
     screen_on = has_screen;
 }
 
 unsigned console_screen_alone(void)
 {
-    return has_uart || !has_screen ? 0 : screen_rows();
+    return has_uart || !has_screen ? 0 : screen_rows_left();
 }
 
 void console_hand_over(void)

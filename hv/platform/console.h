@@ -19,7 +19,8 @@ void console_choose_screen(const struct boot_info *info);
 /* For the last words: on the screen again, if there is one. */
 void console_show_on_screen(void);
 
-/* Without a serial port they are on the screen alone: how many lines it has. 0: there is a port. */
+/* Without a serial port they are on the screen alone: how many lines it has left. 0: there is a
+ * port. */
 unsigned console_screen_alone(void);
 
 /* Waits until COM1 has sent everything. */

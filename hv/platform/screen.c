@@ -12,6 +12,7 @@
 extern const u8 font[][GLYPH_HEIGHT]; /* from ' ' to '~', the leftmost point in bit 7 */
 
 static unsigned column;
+static unsigned used; /* rows, since screen_begin() */
 
 /* VGA text: always in the last row, below what the boot loader left */
 
@@ -103,15 +104,23 @@ bool screen_choose(const struct boot_info *info)
     return !info->efi;
 }
 
-unsigned screen_rows(void)
+void screen_begin(void)
 {
-    return pixels ? rows : TEXT_ROWS;
+    used = 0;
+}
+
+/* The row that the next line begins in stays empty, and so does the one after the newest. */
+unsigned screen_rows_left(void)
+{
+    unsigned seen = pixels ? rows - 2 : TEXT_ROWS - 1;
+    return used < seen ? seen - used : 1;
 }
 
 void screen_put(char c)
 {
     if (c == '\n' || column == (pixels ? columns : TEXT_COLUMNS)) {
         column = 0;
+        used++;
         (pixels ? framebuffer_new_row : text_new_row)();
     }
     if (c != '\n') {

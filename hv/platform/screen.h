@@ -12,8 +12,11 @@
  */
 bool screen_choose(const struct boot_info *info);
 
-/* How many lines of it are seen at once. */
-unsigned screen_rows(void);
+/* What is written from now on is to be seen at once, as far as it goes. */
+void screen_begin(void);
+
+/* How many more lines, from the next one on, leave all of that on the screen; at least 1. */
+unsigned screen_rows_left(void);
 
 /* Writes a letter after the last one. Text scrolls up from the last line; on a frame buffer, which
  * is slow to read, it goes on from the top, with an empty line after the newest. */

@@ -171,7 +171,7 @@ static void print_short_row(unsigned reason)
 
 void report_print_short(unsigned lines)
 {
-    if (!run_facts->report)
+    if (!run_facts->report || lines < 4)
         return;
     take_snapshot(&whole, 0, run_facts->vcpus);
     unsigned rows = whole.rows < lines - 3 ? whole.rows : lines - 3;

@@ -10,7 +10,7 @@ enum report_format { REPORT_TABLE = 1, REPORT_JSON = 2, REPORT_PER_CPU = 4 };
 void report_print(u64 tsc, void (*const more[])(void));
 
 /* The most frequent reasons, in at most so many lines of at most 80 letters; nothing for
- * stats=none. */
+ * stats=none, or in fewer than 4. */
 void report_print_short(unsigned lines);
 
 #endif

@@ -67,4 +67,13 @@ is "$status" 0 'without a serial port: the status'
 like '^tally: the guest asked for: exit request' 'the end is on the screen' "$scratch/vga"
 like '^tally:  *30 IO_INSTRUCTION  *[1-9][0-9]* .*%' 'and the report' "$scratch/vga"
 
+# An entry that fails late in a run: the dump is whole, whatever of the report has a place beside it.
+boot --test-image --options 'exits=all test=entry-fail-late' --kernel "$B/guest.elf only=exceptions,vmx_instructions" \
+    --bochs 'com1: enabled=0' --vga "$scratch/vga"
+is "$status" 2 'a failed entry without a serial port: the status'
+like '^tally: error: VM entry failed: exit reason 33 ' 'its line is on the screen' "$scratch/vga"
+like '^tally: exits [1-9][0-9][0-9]*' 'and the totals' "$scratch/vga"
+"$B/explain" <"$scratch/vga" >"$scratch/explained" 2>&1
+like 'RFLAGS' 'and the dump, all of which tools/explain can read' "$scratch/explained"
+
 done_testing

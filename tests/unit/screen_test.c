@@ -60,6 +60,8 @@ static void text_scrolls(void **state)
     info.framebuffer.type = MULTIBOOT_FRAMEBUFFER_EGA_TEXT; /* as GRUB tells it */
     info.framebuffer.addr = 0xB8000;
     assert_true(screen_choose(&info));
+    screen_begin();
+    assert_int_equal(screen_rows_left(), 24);
     put("left of the "
         "loader\nfirst\n12345678901234567890123456789012345678901234567890123456789012345"
         "678901234567890, wrapped");
@@ -69,8 +71,11 @@ static void text_scrolls(void **state)
     check_text(23,
                "12345678901234567890123456789012345678901234567890123456789012345678901234567890");
     check_text(24, ", wrapped");
-    for (unsigned i = 0; i < 22; i++)
+    for (unsigned left = screen_rows_left(); left > 0; left--)
         put("\n");
+    check_text(0, "left of the loader");
+    assert_int_equal(screen_rows_left(), 1);
+    put("\n");
     check_text(0, "first");
     check_text(24, "");
     info.efi = true; /* no text mode */
@@ -130,6 +135,8 @@ static void framebuffer_wraps(void **state)
         assert_true(screen_choose(&info));
         assert_int_equal(mapped_size, size);
         check_picture((const char *[]){"", "", "", ""});
+        screen_begin();
+        assert_int_equal(screen_rows_left(), ROWS - 2);
         put("one\nTwo~6\x80\t!");
         check_picture((const char *[]){"one", "Two~6?", "?!", ""});
         put("\n4th");
