@@ -93,14 +93,19 @@ END {
 
 # Rates and totals. A rate holds from its row to the next. What came before a gap came soon: a sample is taken at the first exit
 # after it is due. Of a long run a row is several samples, with the highest rate of each reason, so that a burst keeps its height.
-function rows(usual,    s, c, i, time, start, span, gap, held, many) {
+function rows(usual,    s, c, i, time, start, since, span, gap, held, many) {
     many = int((samples + 899) / 900)
     for (s = 1; s <= samples; s++) {
         for (c = 1; c <= columns; c++) sum[c] = 0
         for (i = 1; i <= n; i++) sum[column(order[i])] += so_far[s, order[i]]
         time = when[s] / scale
-        start = (s > 1 ? when[s - 1] : 0) / scale
+        start = since
         span = time - start
+        if (2 * span < usual / scale) { # in front of a mark: to what follows
+            if (s < samples) continue
+            span = usual / scale / 2
+        }
+        since = time
         gap = span > 1.5 * usual / scale
         if (gap) span = usual / scale
         if (!held++) first_start = start

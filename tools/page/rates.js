@@ -21,13 +21,19 @@ const intervals = (() => {
         }
         return made;
     }
-    let before = 0;
-    for (const [time, ...pairs] of DATA.samples) {
-        const counts = new Map();
-        for (let i = 0; i < pairs.length; i += 2) counts.set(reasons.get(pairs[i]).name, pairs[i + 1]);
-        if (time > before && counts.size) made.push({from: before, to: time - before > INTERVAL * 1.5 ? before + INTERVAL : time, counts});
+    // The sample in front of a mark, or the first, may come at once: what is shorter than half an interval goes to what follows it.
+    let before = 0, counts = new Map();
+    DATA.samples.forEach(([time, ...pairs], number) => {
+        for (let i = 0; i < pairs.length; i += 2) {
+            const name = reasons.get(pairs[i]).name;
+            counts.set(name, (counts.get(name) || 0) + pairs[i + 1]);
+        }
+        const short = time - before < INTERVAL / 2;
+        if (short && number + 1 < DATA.samples.length) return;
+        if (counts.size) made.push({from: before, to: short ? before + INTERVAL / 2 : time - before > INTERVAL * 1.5 ? before + INTERVAL : time, counts});
         before = time;
-    }
+        counts = new Map();
+    });
     return made;
 })();
 
