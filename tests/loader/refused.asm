@@ -2,7 +2,10 @@
 bits 32
 org 0x100000
         dd 0x1BADB002, 0x10000, -(0x1BADB002 + 0x10000), 0x100000, 0x100000, file_end, 0, start
-start:  mov esi, text
+start:  mov dx, 0x3FB                   ; letters of 8 bits
+        mov al, 3
+        out dx, al
+        mov esi, text
         mov dx, 0x3FD
 .wait:  in al, dx
         test al, 0x20
@@ -13,6 +16,9 @@ start:  mov esi, text
         mov dx, 0x3FD
         test al, al
         jnz .wait
+.drain: in al, dx
+        test al, 0x40
+        jz .drain
         mov al, 0x7E
         out 0x70, al
         in al, 0x71

@@ -8,8 +8,14 @@ ok $? 'the kernels are made and booted' || diag "$(tail -n 3 "$console")"
 
 for shape in "$scratch"/out/*.shape; do
     run=${shape%.shape}
-    difference=$(awk -f "$tests/loader/differences.awk" "$run.grub" "$run.tally" 2>&1)
-    ok $? "as GRUB: $(<"$shape")" || diag "$difference"
+    name="as GRUB: $(<"$shape")"
+    awk -f "$tests/loader/differences.awk" "$run.grub" "$run.tally" >"$scratch/difference" 2>&1
+    equal=$?
+    if [[ $equal = 1 && $(<"$run.grub") = refused && $name = *KIND=[36]* && $name != *SECTIONS=1* ]]; then
+        skip 'GRUB 2.12 takes no ELF file without section headers; 2.06 and Tally do' "$name"
+    else
+        ok $equal "$name" || diag "$(<"$scratch/difference")"
+    fi
 done
 
 # What finds differences must find one: another size of lower memory, another sum, no output.

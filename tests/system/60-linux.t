@@ -36,7 +36,7 @@ for my $profile (qw(kvm minimal)) {
         like($out[4], qr/^\d\.\d+,10,CPUID,|^\d\.\d+,\d+,\w+,\d+,[\d.]+,\d+$/m, '... CSV over time');
         like($out[5], qr/^[\d.]+,10,CPUID,\d+,.*^status 0$/ms, '... what a command costs');
         like($out[6], qr/not a number.*^status 2$/ms, '... a useful error');
-        unlike($out[8], qr/WARNING:|BUG:|Oops|Call Trace/, 'the kernel has nothing to complain about');
+        check_complaints($out[8]);
         check_messages($bare_messages, $out[8]);
         check_report($log, %count);
         like($log, qr/^\{"mark":"init",.*^\{"mark":"login",/ms, 'the marks are in the time line');

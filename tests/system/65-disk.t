@@ -39,7 +39,7 @@ for my $profile (split ' ', $ENV{DISK_PROFILES} // 'kvm') {
         my @out = outputs($log);
         is(scalar(@out), 4, 'the shell answered each line') or return;
         my %count = check_leaves($out[0]);
-        unlike($out[1], qr/WARNING:|BUG:|Oops|Call Trace/, 'the kernel has nothing to complain about');
+        check_complaints($out[1]);
         check_messages($bare_messages, $out[1]);
         my ($line) = $out[1] =~ /(Kernel command line: .*)/;
         like($bare_messages, qr/\Q$line\E/, "the kernel's command line is the disk's");
