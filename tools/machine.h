@@ -16,6 +16,6 @@ void read_memory(u64 address, void *to, u64 size);
 /* The physical address of Tally's window, searched from `top` down, since Tally lives there. */
 u64 find_window(u64 top);
 
-_Noreturn void fail(const char *why);
+__attribute__((noreturn)) void fail(const char *why);
 
 #endif

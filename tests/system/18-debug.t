@@ -41,7 +41,7 @@ like '^Breakpoint .*main \(|^.*T05' 'gdb has stopped it' "$scratch/gdb"
 like '^tally: error: this CPU has no VMX' 'and let it go on'
 
 # The messages of docs/debug.md are those of the sources: each piece between dots, and at least one of a message.
-find "$top"/{boot,guest,hv,tools} -name '*.[ch]' -o -name '*.asm' -o -type f -path '*/tools/*' | xargs cat |
+find "$top"/{boot,guest,hv,tools} \( -name '*.[ch]' -o -name '*.asm' -o -type f -path '*/tools/*' \) -exec cat {} + |
     tr '\n' ' ' | sed 's/" *\(db \)\{0,1\}"//g; s/\${[^}]*}/~/g' >"$scratch/sources"
 missing() {
     sed -n '/^| message/,/^$/s/^| `\([^`]*\)` |.*/\1/p' "$top/docs/debug.md" | while read -r message; do

@@ -27,7 +27,10 @@ static void grow(void)
     slot_count *= 4;
     free(slots);
     slots = calloc(slot_count, sizeof(*slots));
-    keys = realloc(keys, slot_count / 2 * sizeof(*keys));
+    struct site_key *more = realloc(keys, slot_count / 2 * sizeof(*keys));
+    if (!slots || !more)
+        fail("out of memory");
+    keys = more;
     for (unsigned i = 0; i < keys_used; i++) {
         struct trace_record r = {.rip = keys[i].rip,
                                  .detail = keys[i].detail,

@@ -15,6 +15,7 @@ _Noreturn void fail(const char *format, ...)
     fprintf(stderr, "trace-export: ");
     vfprintf(stderr, format, more);
     fprintf(stderr, "\n");
+    va_end(more);
     exit(2);
 }
 
