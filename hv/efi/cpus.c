@@ -26,7 +26,7 @@ void efi_ap_main(struct cpu *cpu, u64 stack);
 
 unsigned efi_cpus(void)
 {
-    u64 all, enabled;
+    u64 all = 0, enabled = 0;
     if (EFI_CALL(EFI_LOCATE_PROTOCOL, own_physical(protocol_guid), 0, own_physical(&services)))
         return 0;
     memcpy(function, (const void *)services, sizeof(function));

@@ -81,7 +81,7 @@ static u32 multiboot_type(u32 type)
 static const char *read_map(struct boot_info *info, u64 *key, u64 *size)
 {
     struct efi_memory_descriptor entry;
-    u64 step;
+    u64 step = sizeof(entry);
     *size = sizeof(map.descriptors);
     if (EFI_CALL(EFI_GET_MEMORY_MAP, own_physical(size), own_physical(map.descriptors),
                  own_physical(key), own_physical(&step), own_physical(&map.version)))

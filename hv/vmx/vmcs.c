@@ -2,7 +2,6 @@
 #include "host/traps.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "lib/string.h"
 #include "tally.h"
 #include "host/frames.h"
 #include "host/paging.h"
