@@ -24,16 +24,18 @@ function fatal(text) {
 
 function label(reason) { return (reason in name) ? name[reason] : "reason " reason }
 
-function sample_exits(    list, n, pairs, i, pair) {
+# What a sample adds to the one before it. (Logs until November 2026 have what there was so far, as "exits".)
+function sample_exits(    list, n, pairs, i, pair, r) {
     list = $0
-    sub(/.*"exits":\{/, "", list)
+    if (!sub(/.*"more":\{/, "", list)) { sub(/.*"exits":\{/, "", list); split("", total) }
     sub(/\}.*/, "", list)
     n = split(list, pairs, ",")
     for (i = 1; i <= n; i++) {
         split(pairs[i], pair, ":")
         gsub(/[" ]/, "", pair[1])
-        so_far[samples, pair[1]] = pair[2] + 0
+        total[pair[1]] += pair[2]
     }
+    for (r in total) so_far[samples, r] = total[r]
 }
 
 # The last sample at or before the time; 0, where all counts are 0, before the first.
@@ -45,7 +47,7 @@ function nearest(time,    s) {
 
 /^\{"tally":"begin"/ {
     split("", count); split("", ticks); split("", low); split("", high); split("", name)
-    split("", when); split("", so_far); split("", mark); split("", mark_at)
+    split("", when); split("", so_far); split("", mark); split("", mark_at); split("", total)
     samples = marks = whole = 0
     version = value("version"); vcpus = value("vcpus"); profile = value("profile"); cpu = value("cpu")
     khz = value("tsc_khz") + 0; now = value("tsc") + 0

@@ -58,7 +58,6 @@ END {
     scale = khz ? khz * 1000 : 1e9
     unit = khz ? "seconds" : "10⁹ ticks"
 
-    split("", total)
     for (i = 1; i <= n; i++) {
         r = order[i]; avg = ticks[r] / count[r]
         printf "%.0f\t%s\t%.0f\t%.3f\t%.3f\t%.0f\t%.1f\t%.0f\t%.0f\n", i, label(r), count[r], 100 * count[r] / exits,
@@ -154,7 +153,7 @@ function phases(    m, first, last, from, to, i, r, d, all, top, top_count, span
             all += d
             if (d > top_count) { top_count = d; top = label(r) }
         }
-        span = (when[last] - when[first]) / scale
+        span = (to - from) / scale
         if (span <= 0) continue
         printf "| %s | %.3f | %.3f | %.0f | %.0f | %s |\n", m ? mark[m] : "(start)", from / scale,
             (to - from) / scale, all, all / span, top ? top sprintf(" %.0f %%", 100 * top_count / all) : "-" \

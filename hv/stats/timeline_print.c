@@ -1,5 +1,4 @@
 #include "lib/print.h"
-#include "lib/string.h"
 #include "stats/timeline.h"
 #include "stats/window.h"
 
@@ -13,43 +12,38 @@ static u64 get_varint(const u8 **from)
     return value;
 }
 
-static void print_counts(const u64 *counts)
+/* A sample of so many reasons whose counts have changed; returns what comes after it. */
+static const u8 *print_sample(const u8 *from, u8 reasons, unsigned number, u64 tsc)
 {
-    const char *separator = "";
-    for (unsigned reason = 0; reason < REASON_SLOTS; reason++) {
-        if (!counts[reason])
-            continue;
-        print("%s\"%u\":%lu", separator, reason, counts[reason]);
-        separator = ",";
+    print("{\"sample\":%u,\"tsc\":%lu,\"more\":{", number, tsc);
+    for (const char *separator = ""; reasons--; separator = ",") {
+        u8 reason = *from++;
+        print("%s\"%u\":%lu", separator, reason, get_varint(&from));
     }
+    print("}}\n");
+    return from;
+}
+
+static const u8 *print_mark(const u8 *from, u64 tsc)
+{
+    print("{\"mark\":");
+    print_quoted((const char *)from, MARK_NAME);
+    print(",\"tsc\":%lu}\n", tsc);
+    return from + MARK_NAME;
 }
 
 void timeline_print(void)
 {
-    static u64 counts[REASON_SLOTS];
     unsigned samples = 0;
     u64 tsc = 0;
 
     if (!timeline_log)
         return;
-    memset(counts, 0, sizeof(counts));
     for (const u8 *from = timeline_log->record, *end = from + timeline_log->used; from < end;) {
         u8 kind = *from++;
         tsc += get_varint(&from);
-        if (kind == TIMELINE_MARK) {
-            print("{\"mark\":");
-            print_quoted((const char *)from, MARK_NAME);
-            print(",\"tsc\":%lu}\n", tsc);
-            from += MARK_NAME;
-            continue;
-        }
-        while (kind--) {
-            u8 reason = *from++;
-            counts[reason] += get_varint(&from);
-        }
-        print("{\"sample\":%u,\"tsc\":%lu,\"exits\":{", samples++, tsc);
-        print_counts(counts);
-        print("}}\n");
+        from = kind == TIMELINE_MARK ? print_mark(from, tsc)
+                                     : print_sample(from, kind, samples++, tsc);
     }
     if (timeline_log->lost)
         print("{\"timeline\":\"full\",\"tsc\":%lu,\"lost\":%lu}\n", timeline_log->full_tsc,
