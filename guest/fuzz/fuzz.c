@@ -166,6 +166,7 @@ static enum fuzz_left_out run_snippet(void)
 
     for (u32 i = 0; i < GPRS; i++)
         r.gpr[i] = i == RSP ? 0 : fuzz_random() >> fuzz_below(64);
+    fuzz_show_before(&r);
     traps = alarms = timed_out = 0;
     last_offset = ~0ull;
     fuzz_memory_prepare(&snippet);

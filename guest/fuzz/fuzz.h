@@ -104,6 +104,7 @@ void fuzz_digest_begin(bool show);
 void fuzz_fold(const char *name, u64 value);
 /* Memory in whole 8 bytes; `before` is what it was, to show what has changed. */
 void fuzz_fold_memory(const char *name, const void *memory, const void *before, u64 size);
+void fuzz_show_before(const struct run *run);
 void fuzz_fold_event(const struct trap_frame *frame);
 void fuzz_fold_run(const struct run *run);
 void fuzz_fold_registers(u64 touched);

@@ -178,7 +178,7 @@ static void put_prefixes(struct snippet *s, u32 prefix, u32 opcode, u32 rex)
         put(s, 1, PICK(segments));
     if (prefix)
         put_opcode(s, prefix);
-    if (s->bits == 64 && fuzz_one_in(8))
+    if (s->bits == 64 && (fuzz_one_in(8) || fuzz_wants_rex_w(opcode)))
         rex |= REX_W;
     if (s->bits == 64 && rex)
         put(s, 1, REX | rex);

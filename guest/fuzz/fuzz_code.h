@@ -47,6 +47,8 @@ bool fuzz_is_hidden_instruction(u32 opcode);
 bool fuzz_is_hidden_msr(u32 number);
 bool fuzz_is_clock_msr(u32 number);
 bool fuzz_is_own_leaf(u32 leaf);
+/* In 64-bit code, where the emulator takes half of an operand without. */
+bool fuzz_wants_rex_w(u32 opcode);
 /* Two bytes that are, or begin, such an instruction, wherever a jump leads to. */
 bool fuzz_is_unequal(u8 first, u8 second);
 /* After an instruction with such a result: a load of the register; a snippet that ends before the

@@ -70,11 +70,23 @@ void fuzz_fold_event(const struct trap_frame *frame)
         fuzz_fold("dr6", read_dr6());
 }
 
-void fuzz_fold_run(const struct run *run)
-{
-    static const char *const names[GPRS] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+static const char *const gpr_names[GPRS] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                             "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 
+/* Registers before the snippet; RSP is the harness'. */
+void fuzz_show_before(const struct run *run)
+{
+    if (!shown)
+        return;
+    print("  before: rflags %lx", run->rflags);
+    for (u32 i = 0; i < GPRS; i++)
+        if (i != RSP)
+            print(" %s %lx", gpr_names[i], run->gpr[i]);
+    print("\n");
+}
+
+void fuzz_fold_run(const struct run *run)
+{
     if (shown)
         print("  end\n");
     fuzz_fold("vector", run->vector);
@@ -82,7 +94,7 @@ void fuzz_fold_run(const struct run *run)
     fuzz_fold("rip", run->rip);
     fuzz_fold("rflags", rflags_image(run->vector, run->rflags));
     for (u32 i = 0; i < GPRS; i++)
-        fuzz_fold(names[i], run->gpr[i]);
+        fuzz_fold(gpr_names[i], run->gpr[i]);
     fuzz_fold("cs", run->cs);
     fuzz_fold("ss", run->ss);
     fuzz_fold("ds", run->ds);

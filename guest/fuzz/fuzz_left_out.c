@@ -5,6 +5,8 @@
 #include "kernel/statistics.h"
 #include "x86/msr.h"
 
+#define OPCODE_INVPCID 0x0F3882
+#define X2APIC_CURRENT_COUNT 0x839 /* of the timer */
 #define OPCODE_AND_IMMEDIATE 0x81
 #define AND_REGISTER 0xE0
 
@@ -72,12 +74,17 @@ bool fuzz_is_hidden_msr(u32 number)
 
 bool fuzz_is_clock_msr(u32 number)
 {
-    return number == IA32_TSC || number == IA32_TSC_ADJUST;
+    return number == IA32_TSC || number == IA32_TSC_ADJUST || number == X2APIC_CURRENT_COUNT;
 }
 
 bool fuzz_is_own_leaf(u32 leaf)
 {
     return fuzz_options.compare && leaf >> 8 == LEAF_EXITS >> 8;
+}
+
+bool fuzz_wants_rex_w(u32 opcode)
+{
+    return fuzz_options.compare && opcode == OPCODE_INVPCID;
 }
 
 /* RDTSC, CPUID, RDRAND, RDSEED and their kin, RDTSCP */
