@@ -223,7 +223,7 @@ BUILD = $(MAKE_B) && { [ -d $(B)/hv ] || echo 'make: building in $(B)' >&2; } &&
 PAGE_DEPENDENCIES = tools/deps page || echo 'make: going on without libjs-dygraphs' >&2
 RUN_DEPENDENCIES = build run $(if $(filter linux,$(GUEST)),linux)
 
-.PHONY: caps compare deps run run-native report
+.PHONY: caps compare debug deps run run-native report tools
 deps:  ## install (apt-get) what building, running and testing need; run and test do so by themselves
 	@tools/deps build run test linux
 
@@ -236,6 +236,10 @@ run-native:  ## boot the guest bare, without Tally
 	@tools/deps $(RUN_DEPENDENCIES)
 	@+$(BUILD) guest $(B)/explain $(B)/probe.bin >&2
 	@tools/run --environment --native --log $(B)/console.log
+
+tools:  ## build/guest-tools: tally, tally-top, tally-mark for any Linux under Tally: docs/measure.md
+	@tools/deps linux
+	@tools/guest-tools $(B)/guest-tools && echo "make: $(B)/guest-tools: tally, and tally-top and tally-mark, which are links to it"
 
 debug:  ## as run, in Bochs' debugger, or waiting for gdb (PLATFORM=qemu), with the symbols of Tally and guest: docs/debug.md
 	@tools/deps $(RUN_DEPENDENCIES) $(if $(filter qemu tcg,$(PLATFORM)),debug)

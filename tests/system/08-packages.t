@@ -49,7 +49,7 @@ image() {
     is $? 0 "$1: the image is made" || note "$(cat "$console")"
     like "^linux-image: $kernel, " "$1: of the kernel that apt knows"
     zstd -dqc "$B/$3/initrd" | cpio -t --quiet >"$console"
-    for file in bin/busybox lib/x86_64-linux-gnu/libc.so.6 lib/modules/ne2k_pci.ko usr/bin/tally-top; do
+    for file in bin/busybox lib/x86_64-linux-gnu/libc.so.6 lib/modules/ne2k_pci.ko usr/bin/tally; do
         like "^$file$" "$1: $file"
     done
     rm -rf "$B" "${SUITE_PACKAGES:?}"/*

@@ -26,7 +26,7 @@ my %typed = (exit => 'power-off', halt => 'every CPU of the guest is halted for 
 for my $end (sort keys %typed) {
     my ($status, $log) = boot_linux(options => 'exits=kvm stats=table', run => [], end => $end);
     is($status, 0, "$end at the prompt: status 0");
-    like($log, qr/^guest: 'exit', .*'tally-mark NAME'/m, '... which the banner offers');
+    like($log, qr/^guest: 'exit', .*'tally mark NAME'/m, '... which the banner offers');
     like($log, qr/^tally: .*\b$typed{$end}$/m, '... its way is named');
     like($log, qr/^tally: *sum /m, '... and the report printed');
 }
