@@ -57,6 +57,22 @@ find_bochs() {
     bochs_share=$(realpath "$bochs_share") bochs_vga=$(realpath "$bochs_vga")
 }
 
+# Bochs' screen for RFB listens on a port. Of two that bind the same one before either listens, one dies: so they start one
+# after another. rfb_turn before the start, rfb_turn_ends after it; rfb_listens PID: at once when it listens.
+rfb_turn() { exec {turn}<"$bochs" && flock "$turn"; }
+rfb_turn_ends() { flock -u "$turn" && exec {turn}<&-; }
+rfb_listens() {
+    local socket try
+    for try in {1..100}; do
+        for socket in $(find "/proc/$1/fd" -lname 'socket:*' -printf '%l ' 2>/dev/null | tr -dc '0-9 '); do
+            ! grep -q " 0A .* $socket " /proc/net/tcp || break 2
+        done
+        kill -0 "$1" 2>/dev/null || break
+        sleep 0.05
+    done
+    rfb_turn_ends
+}
+
 # bare_value WAY - for platforms: says how the bare guest has ended, and that it passed if it said nothing else itself
 bare_value() {
     [ -n "$1" ] || return 0
