@@ -1,22 +1,24 @@
 #!/bin/bash
-# By QEMU's own loader on pc. With NESTED=long the run of profile all with 1 CPU is the README's line, word by
-# word.
+# By QEMU's own loader on pc. With NESTED=long the run of profile all with 1 CPU is the line of the pages, word
+# by word.
 # shellcheck source=tests/nested/guest.sh
 . "$(dirname "$0")/guest.sh"
 
 [ "${NESTED:-}" != long ] || whole=' pc-minimal-1 pc-kvm-1 pc-all-1 '
-readme='qemu-system-x86_64 -accel kvm -cpu host -m 512 -display none -serial stdio -no-reboot'
-readme+=' -device isa-debug-exit,iobase=0xf4,iosize=0x04'
-readme+=' -kernel build/tally.elf -append "exits=all" -initrd build/guest.elf'
-tr -s ' \\\n' ' ' <README.md | grep -qF -e "$readme"
-ok $? 'the README has the line'
+line='qemu-system-x86_64 -accel kvm -cpu host -m 512 -display none -serial stdio -no-reboot'
+line+=' -device isa-debug-exit,iobase=0xf4,iosize=0x04'
+line+=' -kernel build/tally.elf -append "exits=all" -initrd build/guest.elf'
+for page in options nested; do
+    tr -s ' \\\n' ' ' <"docs/$page.md" | grep -qF -e "$line"
+    ok $? "docs/$page.md has the line"
+done
 
 # shellcheck disable=SC2086  # $lean is words
 for profile in minimal kvm all; do
     if [ "${NESTED:-}" != long ]; then
         by_loader "pc-$profile-1" $profile "$few" $lean
     elif [ $profile = all ]; then
-        echo "pc-all-1|${readme//build\//$rel/}" >>"$jobs"
+        echo "pc-all-1|${line//build\//$rel/}" >>"$jobs"
     else
         by_loader "pc-$profile-1" $profile quiet $lean
     fi
