@@ -160,6 +160,7 @@ my @explained = (
     [qr/^process: using mwait/, 'MONITOR and MWAIT are hidden, so that idling is seen'],
     [qr/^SRBDS: /, 'Linux does not judge the microcode under a hypervisor'],
     [qr/^Performance Events: |perfctr msr/, 'the performance counters are hidden'],
+    [qr/^(RSP|R[A-D0-9]X?[0-9]?|RBP|FS|CS|CR2): /, 'registers at a complaint, which bare makes, too'],
     [qr/^(\.\.\.|x86: Booting SMP|smpboot: |Disabled fast string)/, 'the start of other CPUs, line by line'],
 );
 
