@@ -1,5 +1,6 @@
 ; Into the firmware and out again.
 %include "offsets.inc"
+%include "hv/host/registers.inc"
 
 extern efi_state, efi_cpus_come, efi_ap_main, cpus
 
@@ -77,22 +78,7 @@ efi_ap_start:
         pushfq
         cli
         cld
-        push r15
-        push r14
-        push r13
-        push r12
-        push r11
-        push r10
-        push r9
-        push r8
-        push rdi
-        push rsi
-        push rbp
-        push rsp
-        push rbx
-        push rdx
-        push rcx
-        push rax
+        PUSH_GPRS
         mov rax, cr3
         push rax
         mov rsi, rcx

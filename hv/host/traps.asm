@@ -1,4 +1,5 @@
 ; Entries of the hypervisor's IDT. Everything runs on stacks of the interrupt-stack table.
+%include "hv/host/registers.inc"
 %include "offsets.inc"
 
 extern handle_trap, last_look, interrupt_idtr, trap_idtr
@@ -30,22 +31,7 @@ trap_stubs:
 trap_stubs_end:
 
 with_error_code:                        ; hardware pushed it first: as in the frame already
-save:   push r15
-        push r14
-        push r13
-        push r12
-        push r11
-        push r10
-        push r9
-        push r8
-        push rdi
-        push rsi
-        push rbp
-        push rsp
-        push rbx
-        push rdx
-        push rcx
-        push rax
+save:   PUSH_GPRS
         cld
         mov rdi, rsp
         call handle_trap
