@@ -9,7 +9,7 @@ enum status { STATUS_OK, STATUS_NO_TALLY, STATUS_USAGE };
 struct options {
     const char *program; /* as it was called: tally, tally-top, tally-mark */
     const char *file;    /* -o */
-    bool once, csv;      /* -1 -c */
+    bool once, csv, tsc; /* -1 -c -t */
     double interval;     /* -i, seconds */
     long times;          /* -n: refreshes, rows or records; 0: without end, all; -1: not given */
     char **words;        /* the rest */

@@ -51,7 +51,7 @@ static int help(void)
          "       tally record [-o FILE] COMMAND...       as a report in JSON lines, for make "
          "report LOG=\n"
          "       tally mark [-t] NAME                    in the time line (sample=MS); -t prints "
-         "the TSC first\n"
+         "the TSC, too\n"
          "Counts are read from Tally's window by /dev/mem, without exits, by root where the kernel "
          "lets it; else by\n"
          "CPUID. Either way this program's own CPUIDs are left out. Keys of top: q quit, s sort, d "
@@ -80,10 +80,7 @@ static bool read_options(struct options *o, int argc, char **argv, const char *l
         case '1': o->once = true; break;
         case 'c': o->csv = true; break;
         case 'o': o->file = optarg; break;
-        case 't':
-            printf("tsc %llu\n", (unsigned long long)__builtin_ia32_rdtsc());
-            fflush(stdout);
-            break;
+        case 't': o->tsc = true; break;
         case 'i':
             if (!positive(optarg, &o->interval) || !o->interval)
                 return wrong(o, "not a number of seconds:", optarg), false;

@@ -19,6 +19,8 @@ int command_mark(const struct options *o)
     __asm__ volatile("cpuid"
                      : "+a"(eax), "+b"(name[0]), "+c"(name[1]), "+d"(name[2])
                      : "S"(name[3]));
+    if (o->tsc) /* at once: the console takes its time */
+        printf("tsc %llu\n", (unsigned long long)__builtin_ia32_rdtsc());
     if (!eax)
         fprintf(stderr, "%s: marks are off; start Tally with sample=MS\n", o->program);
     return eax ? STATUS_OK : STATUS_NO_TALLY;
