@@ -101,6 +101,20 @@ compare 2 'no number of rows' -n some "${both[@]}"
 grep -v '^{"site"' "$scratch/new" >"$scratch/bare"
 compare 0 'a log without sites' "$scratch/old" "$scratch/bare"
 like '^Details and functions are in logs of runs with sites=on' 'says so'
+
+# Another Linux than ours with our initrd: the runner has noted which, and its functions are kept under its checksum.
+mkdir -p "$scratch/b/linux"
+echo 'another kernel' >"$scratch/bzimage"
+sum=$(sha256sum <"$scratch/bzimage")
+cp "$scratch/symbols" "$scratch/b/linux/kallsyms-${sum:0:16}"
+{ echo 'guest: running poweroff'; run 10 20; } >"$scratch/linux.log"
+echo "{\"kernel\":\"$scratch/bzimage console=ttyS0\",\"kernel_sha256\":\"${sum%% *}\"}" >"$scratch/linux.run"
+echo 'ours' >"$scratch/b/linux/vmlinuz"
+is "$(B=$scratch/b "$top/tools/sites" "$scratch/linux.log" 2>&1 | cut -f 3 | paste -sd ' ')" 'wait_a_bit ask' 'functions of another kernel'
+echo 'a newer one' >"$scratch/bzimage"
+is "$(B=$scratch/b "$top/tools/sites" "$scratch/linux.log" 2>"$errors" | cut -f 3 | paste -sd ' ')" '0x2020 0x1010' 'that is no more: addresses'
+like 'the log is of another kernel than .*linux/vmlinuz' 'and says so' "$errors"
+
 echo 'CPUID@ask 5' >"$scratch/budget"
 compare 2 'a function, and no sites' -b "$scratch/budget" "$scratch/old" "$scratch/bare"
 like 'wants a run with sites=on' 'says so, too' "$errors"
