@@ -60,6 +60,18 @@ function rateRows() {
     return rows.filter((row, i) => i + 1 === rows.length || rows[i + 1][0] > row[0]);
 }
 
+// A bar an interval and reason, from its top in the stack down to the axis; reasons below it are drawn over it. At least a pixel
+// wide, so that a short burst shows; nothing where there was nothing.
+function drawBars(e) {
+    const bottom = e.dygraph.toDomYCoord(0), points = e.points;
+    e.drawingContext.fillStyle = e.color;
+    points.forEach((point, i) => {
+        if (!(point.yval > 0)) return;
+        const right = i + 1 < points.length ? points[i + 1].canvasx : point.canvasx;
+        e.drawingContext.fillRect(point.canvasx, point.canvasy, Math.max(1, right - point.canvasx), bottom - point.canvasy);
+    });
+}
+
 let graph = null, applying = false;
 function showRates(state) {
     if (!intervals.length) {
@@ -72,7 +84,7 @@ function showRates(state) {
     applying = true;
     if (!graph) {
         graph = new Dygraph($("rates"), rateRows(), {
-            labels: ["time", ...lineNames], stackedGraph: true, stepPlot: true, fillGraph: true, fillAlpha: 0.85, strokeWidth: 0.5,
+            labels: ["time", ...lineNames], stackedGraph: true, stepPlot: true, plotter: drawBars,
             showRangeSelector: true, rangeSelectorHeight: 22, rangeSelectorPlotStrokeColor: "#888", rangeSelectorPlotFillColor: "#888",
             legend: "follow", ylabel: `exits per ${UNIT}`, axisLabelFontSize: 11, yRangePad: 2, includeZero: true,
             axes: {x: {valueFormatter: x => `${x.toFixed(4)} ${UNIT}`, axisLabelFormatter: x => `${+x.toPrecision(7)}`},
