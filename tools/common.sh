@@ -84,3 +84,9 @@ bare_value() {
 # records of the exits in RUN_TRACE; last_trace: those alone
 last_report() { [ -z "$RUN_TALLY" ] || "$B/last-report" ${RUN_TRACE:+-t "$RUN_TRACE"} "$1" "$2" "$RUN_MEM" || true; }
 last_trace() { "$B/last-report" -q -t "$RUN_TRACE" "$1" "$2" "$RUN_MEM" || true; }
+
+# trace_keys LOG TRACE [-s SYMBOLS] - what the records of a trace point at: function, offset, address, mode, number, reason, detail
+trace_keys() {
+    "$B/trace-export" keys "$2" | awk -F '\t' -v OFS='\t' -f "$top/tools/detail.awk" \
+        -f <(echo '{ print $2, $5, $1, $3, plain_detail($3, $4) }') | "$top/tools/functions" "${@:3}" "$1"
+}

@@ -87,6 +87,7 @@ END {
     print "version=" quoted(version) > facts
     print "vcpus=" quoted(vcpus) "; profile=" quoted(profile) "; cpu=" quoted(cpu) > facts
     printf "exits=%.0f; cycles=%.0f; samples=%.0f; unit=%s\n", exits, cycles, samples, quoted(unit) > facts
+    printf "scale=%.0f\n", scale > facts
     printf "duration=%.2f; share=%s\n", end / scale, end ? sprintf("%.2f", 100 * cycles / end / vcpus) : "'?'" > facts
 }
 

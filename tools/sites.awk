@@ -1,4 +1,4 @@
-# The sites of what tools/log.awk reads, those of all vCPUs added up unless by_vcpu is set, with tabs between:
+# The sites of what tools/log.awk reads (and tools/detail.awk), those of all vCPUs added up unless by_vcpu is set, with tabs between:
 #   address of 16 digits, mode, reason, detail, exits, cycles, min, max[, vCPU]
 
 function add(key,    min, max) {
@@ -10,23 +10,10 @@ function add(key,    min, max) {
     if (max > most[key]) most[key] = max
 }
 
-# CPUID leaves that have no subleaves do not look at RCX: what was in it makes no other site.
-function detail(    text, leaf) {
-    text = value("detail")
-    if (value("reason") != 10) return text
-    leaf = text
-    sub(/\/.*/, "", leaf)
-    return index(SUBLEAVES, " " leaf " ") ? text : leaf
-}
-
-BEGIN {
-    SUBLEAVES = " 0x4 0x7 0xb 0xd 0xf 0x10 0x12 0x14 0x17 0x18 0x1b 0x1d 0x1e 0x1f 0x20 0x23 0x24 0x8000001d 0x80000020 0x80000026" \
-        " 0x4ffffffd 0x4ffffffc 0x4fffff01 0x4fffff02 0x4fffff03 "
-}
 /^\{"tally":"begin"/ { split("", made); split("", spent); keys = 0 }
 /^\{"site":/ {
     rip = substr(value("rip"), 3)
-    add(value("reason") "\t" detail() "\t" substr("0000000000000000", 1, 16 - length(rip)) rip "\t" value("mode"))
+    add(value("reason") "\t" plain_detail(value("reason"), value("detail")) "\t" substr("0000000000000000", 1, 16 - length(rip)) rip "\t" value("mode"))
 }
 /^\{"other":/ && value("count") > 0 { add(value("other") "\tother\t0000000000000000\t-") }
 

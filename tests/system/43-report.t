@@ -46,6 +46,27 @@ is "$(($(stat -c %s "$html") < 3000000))" 1 'under 3 MB'
 unlike '(src|href)="?(https?:)?//|@import|url\((https?:)?//' 'nothing from the network' "$html"
 like 'Permission is hereby granted' 'with the licence of what draws the time line' "$html"
 
+# What lies between two marks, by the records and the log's own marks
+"$top/tools/phases" -s "$B/guest.debug" "$all" >"$scratch/phases" 2>"$errors"
+is "$? $(cat "$errors")" '0 ' 'tools/phases'
+is "$(awk -F '\t' '{ n += $8; c += $9 } END { print n, c }' "$scratch/phases")" "$records $(awk '{ c += $3 } END { print c }' "$scratch/text")" \
+    'every record is in one phase, with its ticks'
+half=$(sed -n "$((records / 2))p" "$scratch/text" | cut -f 1)
+{ echo "$half two words"; echo "$((half + 1000)) nothing"; echo "$((half + 1000)) rest"; } >"$scratch/marks"
+"$top/tools/phases" -m "$scratch/marks" -s "$B/guest.debug" "$all" >"$scratch/phases"
+is "$(awk -F '\t' '{ n[$2] += $8 } END { print n["(start)"], n["two words"], n["nothing"], n["rest"] }' "$scratch/phases")" \
+    "$(awk -v h="$half" '{ n[$1 < h ? 0 : $1 < h + 1000 ? 1 : 2]++ } END { print n[0], n[1] + 0, 0, n[2] }' "$scratch/text")" 'marks of a file: a record belongs to the last at or before it'
+is "$(cut -f 1 "$scratch/phases" | uniq | paste -sd ' ')" '0 1 2 3' 'one without exits is there, too'
+phases_fails() { # NAME TEXT ARGUMENT...
+    "$top/tools/phases" "${@:3}" >"$console" 2>"$errors"
+    is "$?" 2 "phases: $1"
+    like "$2" 'which is said' "$errors"
+}
+echo "$((half - 1)) late" >>"$scratch/marks"
+phases_fails 'marks that do not rise' 'marks:4: .* late: no time and name, or before the line above' -m "$scratch/marks" "$all"
+cp "$all" "$scratch/alone.log"
+phases_fails 'no trace' 'no records beside .*alone.log: trace=MIB' "$scratch/alone.log"
+
 # Common Trace Format
 if command -v babeltrace2 >/dev/null; then
     babeltrace2 "$scratch/all/ctf" >"$scratch/events" 2>"$errors"
@@ -86,6 +107,7 @@ fi
 run ring --kernel "$B/guest.elf only=cpuid,msr,io,string_io,control_registers" --options 'exits=kvm trace=1,last sample=1 stats=json'
 report ring
 made=$(total "$scratch/ring.log" exits)
+phases_fails 'a trace with a hole' 'the trace lacks [0-9]+ exits' "$scratch/ring.log"
 line=$(grep '^{"trace":' "$scratch/ring.log")
 kept=$(number "$line" records) lost=$(number "$line" lost)
 is "$((kept + lost)) $((lost > 0))" "$made 1" 'a ring that has been round'
