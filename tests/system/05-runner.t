@@ -78,6 +78,12 @@ is "$(tr -d '\r' <"$scratch/console.log.1")" 'command line: first' 'beside the o
 "$top/tools/run" --platform bochs --native --interactive --kernel "$kernel spin" 2>"$errors" </dev/null | head -n 1 >"$console"
 is "${PIPESTATUS[0]}" 3 'one that takes input, too'
 like '^run: nobody reads the console any more' 'which is told' "$errors"
+"$top/tools/run" --platform bochs --native --kernel "$kernel a spin" 2>&1 |
+    env --default-signal=PIPE tee "$scratch/tee" | head -n 1 >"$console"
+is "${PIPESTATUS[0]}" 3 'one whose last reader stands behind a filter, too'
+is "$(tr -d '\r' <"$scratch/tee")" 'command line: a spin' 'which has what came until then'
+"$top/tools/run" --platform bochs --native --kernel "$kernel a spin" --timeout 4 2>/dev/null | tee -p "$scratch/tee" | head -n 1 >"$console"
+is "${PIPESTATUS[0]}" 124 'a filter that wants to go on has a console that goes on'
 for platform in bochs tcg; do
     expect >"$console" <<END
 set timeout 600
