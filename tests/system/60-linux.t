@@ -38,6 +38,7 @@ for my $profile (qw(kvm minimal)) {
         like($out[6], qr/not a number.*^status 2$/ms, '... a useful error');
         check_complaints($out[8]);
         check_messages($bare_messages, $out[8]);
+        unlike($log, qr{not known to be harmless}, "... and writes no MSR that Tally's list does not know");
         check_report($log, %count);
         like($log, qr/^\{"mark":"init",.*^\{"mark":"login",/ms, 'the marks are in the time line');
     };
