@@ -11,6 +11,7 @@ function bad(text) {
 function read_limit(text,    at) {
     reason = text; detail = routine = ""
     if (match(reason, /@[^@]*$/)) { routine = substr(reason, RSTART + 1); reason = substr(reason, 1, RSTART - 1) }
+    routine = routine_of(routine)
     at = index(reason, "/")
     if (at) { detail = substr(reason, at + 1); reason = substr(reason, 1, at - 1) }
 }

@@ -61,6 +61,13 @@ row '20 50 +30 +2700 0' 'IO_INSTRUCTION out 1 0x80 wait_a_bit'
 row '4 4 0 - -' 'from the start'
 row '26 56 +30 - -' 'from init'
 
+# Another compiler splits another function.
+sed 's/wait_a_bit/&.part.0.isra.1/' "$scratch/symbols" >"$scratch/symbols-new"
+compare 0 'a function that is split' -s "$scratch/symbols" -S "$scratch/symbols-new" "$scratch/old" "$scratch/new"
+row '20 50 +30 +2700 0' 'IO_INSTRUCTION out 1 0x80 wait_a_bit'
+echo '*@wait_a_bit.part.0 50' >"$scratch/budget"
+compare 0 'in a budget, too' -b "$scratch/budget" "${both[@]}"
+
 # Beyond 2^31, which some awks do not print as one means.
 run 10 20 | sed 's/"cycles":1800,/"cycles":5000000000,/' >"$scratch/many"
 run 10 20 | sed 's/"cycles":1800,/"cycles":9000000000,/' >"$scratch/more"
