@@ -1,5 +1,5 @@
 # What makes the exits of a phase, in words: reason, its details where few make most of it, function. For awk programs that read
-# lines of tools/phases: note() each, then causes().
+# lines of tools/phases: note() each, then causes(). Goes with tools/detail.awk.
 
 function note(phase, reason, detail, routine, n,    who) {
     who = reason SUBSEP routine
@@ -36,6 +36,6 @@ function cause(phase, who,    f, i, j, best, named, share, words, told) {
         share += part[phase, who, best]
         named = named (named == "" ? "" : ", ") best
     }
-    words = f[1] (share >= 0.9 * made[phase, who] && named != "0x0" ? " `" named "`" : "")
+    words = f[1] (share >= 0.9 * made[phase, who] && is_detail(f[1], named) ? " `" named "`" : "")
     return words (f[2] == "-" ? "" : f[2] == "user" ? " of processes" : " in `" f[2] "`")
 }

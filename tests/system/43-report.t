@@ -46,6 +46,13 @@ is "$(($(stat -c %s "$html") < 3000000))" 1 'under 3 MB'
 unlike '(src|href)="?(https?:)?//|@import|url\((https?:)?//' 'nothing from the network' "$html"
 like 'Permission is hereby granted' 'with the licence of what draws the time line' "$html"
 
+# 0x0 is a detail where reasons have numbers for details, and none where they have nothing.
+printf '%s\t0x0\tf\t0\t0x1\t64/0\t%d\t90\t9\t9\n' RDTSC 9 CPUID 4 >"$scratch/sites"
+"$top/tools/sites-page" first "$scratch/sites" >"$console"
+like '^\*\*69.2 % of the exits are RDTSC in `f`\*\*: 9 of 13' 'a reason without a detail'
+"$top/tools/sites-page" tables "$scratch/sites" >"$console"
+like '\| CPUID \| 0x0 \| f ' 'a leaf that is 0'
+
 # What lies between two marks, by the records and the log's own marks
 "$top/tools/phases" -s "$B/guest.debug" "$all" >"$scratch/phases" 2>"$errors"
 is "$? $(cat "$errors")" '0 ' 'tools/phases'

@@ -24,7 +24,7 @@ function showIcicle(state, tree) {
     const depth = open ? 3 : 4, label = by === "count" ? "exits" : "ticks";
     box.replaceChildren(...bars.map(bar => {
         const part = bar.of ? `${percent(bar.of[by], all)} %, ${whole(bar.of[by])} ${label}` : `${percent(bar.width * top[by], all)} %, what is too narrow`;
-        const name = !bar.of ? "…" : bar.of.name === "-" ? "no address" : bar.of.name === "user" ? "a process" : bar.of.name;
+        const name = !bar.of ? "…" : bar.path.length === 2 && !isDetail(...bar.path) ? "no detail" : bar.of.name === "-" ? "no address" : bar.of.name === "user" ? "a process" : bar.of.name;
         const link = !bar.of || !bar.path.length ? "" : open && !bar.depth ? linkTo({open: null}) : linkTo({open: bar.path.slice(0, 2).join("|")});
         return element("a", {...(link ? {href: link} : {}), title: [...bar.path.slice(0, bar.of ? -1 : undefined), name].join(" → ") + ": " + part,
             style: `left:${100 * bar.left}%;width:${100 * bar.width}%;top:${100 * bar.depth / depth}%;height:${100 / depth}%;` +

@@ -43,7 +43,7 @@ function showSentence() {
     const tree = wholeTree("", false), leaf = largestLeaf(tree);
     if (leaf) {
         const where = leaf.path[2] === "-" ? [] : leaf.path[2] === "user" ? [" in processes"] : [" in ", element("code", {}, leaf.path[2])];
-        fill("sentence", element("b", {}, `${percent(leaf.of.count, tree.count)} % of the exits are ${leaf.path[0]} `, element("code", {}, leaf.path[1]), ...where),
+        fill("sentence", element("b", {}, `${percent(leaf.of.count, tree.count)} % of the exits are ${leaf.path[0]}`, ...(isDetail(...leaf.path) ? [" ", element("code", {}, leaf.path[1])] : []), ...where),
             `: ${whole(leaf.of.count)} of ${whole(tree.count)}`);
         const when = whenOf(leaf.path, tree);
         if (when && when[1] - when[0] > 0.3 * END) $("sentence").append(", spread over the run.");

@@ -7,6 +7,9 @@ const WAITING = ["HLT", "MWAIT", "PAUSE"];
 const CONSOLE_PORTS = / 0x3f[89a-f]$/;
 const isConsole = (reason, detail) => reason === "IO_INSTRUCTION" && CONSOLE_PORTS.test(detail);
 const isIdle = (reason, detail) => WAITING.includes(reason) || isConsole(reason, detail);
+// Most reasons have nothing to tell beside the instruction; 0x0 is then no detail.
+const NUMBERED = /^(CPUID|RDMSR|WRMSR|RDMSRLIST|WRMSRLIST|APIC_ACCESS|APIC_WRITE|VMCALL|MWAIT|UMWAIT|TPAUSE|INVPCID|INVVPID|INVEPT)$/;
+const isDetail = (reason, detail) => detail !== "0x0" || NUMBERED.test(reason);
 const options = DATA.run ? DATA.run.options : "";
 const keepsLast = /trace=\d+,last/.test(options);
 const reasons = new Map(DATA.reasons.map(([number, name, count, cycles, min, max, colour]) =>

@@ -38,7 +38,7 @@ function cell(of, column, tree) {
 
 function tableRow(of, path, state, tree) {
     const depth = path.length, open = path.every((name, i) => state.open[i] === name);
-    const label = depth === 3 && of.name === "-" ? "(no address: asynchronous)" : depth === 3 && of.name === "user" ? "(a process)" : of.name;
+    const label = depth === 2 && !isDetail(...path) ? "(no detail)" : depth === 3 && of.name === "-" ? "(no address: asynchronous)" : depth === 3 && of.name === "user" ? "(a process)" : of.name;
     const name = element("td", {class: "name depth" + depth});
     if (of.children.size) {
         name.append(element("a", {href: linkTo({open: (open ? path.slice(0, -1) : path).join("|")}), "aria-expanded": open},
