@@ -6,6 +6,7 @@
  * which is there by then, is a piece of Tally's own with its window in it. Every line of the answer
  * is a fact, `name number`; where the two differ, `differs: …` says how, a few times for each vCPU.
  */
+#include "account.h"
 #include "window_layout.h"
 #include "sites_layout.h"
 #include <stdarg.h>
@@ -13,29 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CPUS 8
-#define STAMPS 6 /* Tally reads the TSC twice, and for a kick a few times more */
 #define SHOWN 5  /* differences of a CPU */
-#define SPREAD_TURN                                                                                \
-    100 /* ticks: the CPUs of the emulator take turns of so many instructions or less */
+#define WRITE 50 /* ticks, at most, of a WRMSR of the TSC */
+#define TURN 5   /* ticks: so many instructions the CPUs of the emulator execute in turns */
 
-enum { NMI_TYPE = 2, MSR_TSC = 0x10, MSR_TSC_ADJUST = 0x3B };
+enum { MSR_TSC = 0x10, MSR_TSC_ADJUST = 0x3B };
 
-struct exit {
-    u64 tick, qualification, address;
-    u64 tsc[STAMPS]; /* as Tally read it, at the exit and after it */
-    u32 stamps;
-    u32 reason, msr, event, injected;
-};
-
-static struct cpu {
-    struct exit *exit, next; /* `next`: what is said before the reason */
-    size_t count, room;
-    bool inside; /* in Tally */
-    unsigned differences;
-} cpus[CPUS];
-
-static unsigned verdict, differences;
+static unsigned differences;
 
 static void differs(struct cpu *cpu, const char *format, ...)
 {
@@ -50,94 +35,24 @@ static void differs(struct cpu *cpu, const char *format, ...)
     printf("\n");
 }
 
-static void add_exit(struct cpu *cpu, u64 tick, const char *text)
+/* Tally reads the TSC twice, and more often where it waits for another CPU. In HLT with IF = 0 the
+ * second and the third time are around what is the guest's sleep: no cycles, and the exit's time is
+ * later by it. */
+static u64 asleep(const struct cpu *cpu, const struct exit *exit)
 {
-    unsigned long long qualification = 0;
-    sscanf(text, "%u", &cpu->next.reason);
-    const char *q = strstr(text, "qualification=");
-    if (q)
-        sscanf(q, "qualification=%llx", &qualification);
-    if (cpu->count == cpu->room) {
-        cpu->room = cpu->room ? 2 * cpu->room : 65536;
-        cpu->exit = realloc(cpu->exit, cpu->room * sizeof(struct exit));
-        if (!cpu->exit)
-            exit(2);
-    }
-    cpu->next.tick = tick;
-    cpu->next.qualification = qualification;
-    cpu->exit[cpu->count++] = cpu->next;
-    cpu->next = (struct exit){0};
-    cpu->inside = true;
-}
-
-static void read_tsc(struct cpu *cpu, const char *text)
-{
-    unsigned high, low;
-    if (!cpu->inside || sscanf(text, "%x:%x", &high, &low) != 2)
-        return;
-    struct exit *exit = &cpu->exit[cpu->count - 1];
-    if (exit->stamps < STAMPS)
-        exit->tsc[exit->stamps++] = (u64)high << 32 | low;
+    const u64 *tsc = cpu->stamp + exit->stamp;
+    return exit->reason == EXIT_HLT && exit->stamps >= 4 ? tsc[2] - tsc[1] : 0;
 }
 
 /* Whether it took so long from the first stamp to a later one. */
-static bool took(const struct exit *exit, u64 cycles)
+static bool took(const struct cpu *cpu, const struct exit *exit, u64 cycles)
 {
-    for (u32 i = 1; i < exit->stamps; i++)
-        if (exit->tsc[i] - exit->tsc[0] == cycles)
+    const u64 *tsc = cpu->stamp + exit->stamp;
+    u64 slept = asleep(cpu, exit);
+    for (u32 i = slept ? 3 : 1; i < exit->stamps; i++)
+        if (tsc[i] - tsc[0] - slept == cycles)
             return true;
     return false;
-}
-
-static const char *after(const char *text, const char *words)
-{
-    size_t length = strlen(words);
-    return strncmp(text, words, length) == 0 ? text + length : NULL;
-}
-
-/* One line of a CPU's. */
-static void take(struct cpu *cpu, u64 tick, const char *text)
-{
-    const char *rest;
-    unsigned number, type;
-    unsigned long long address;
-    if ((rest = after(text, "VMEXIT reason = "))) {
-        add_exit(cpu, tick, rest);
-    } else if ((rest = after(text, "RDTSC: ticks "))) {
-        read_tsc(cpu, rest);
-    } else if (after(text, "VMRESUME")) {
-        cpu->inside = false;
-    } else if ((rest = after(text, "VMEXIT: RDMSR ")) || (rest = after(text, "VMEXIT: WRMSR "))) {
-        sscanf(rest, "%x", &cpu->next.msr);
-    } else if ((rest = after(text, "VMEXIT: EPT violation for guest paddr "))) {
-        if (sscanf(rest, "%llx", &address) == 1)
-            cpu->next.address = address;
-    } else if ((rest = after(text, "VMEXIT: event vector "))) {
-        if (sscanf(rest, "%x type %u", &number, &type) == 2)
-            cpu->next.event = number | (type == NMI_TYPE ? 0x100 : 0);
-    } else if ((rest = after(text, "VMENTER: Injecting vector ")) && cpu->count) {
-        sscanf(rest, "%x", &cpu->exit[cpu->count - 1].injected);
-    }
-}
-
-/* Lines are TICKd[CPUn  ] TEXT. */
-static void read_log(void)
-{
-    static char line[4096];
-    while (fgets(line, sizeof(line), stdin)) {
-        const char *mark = strchr(line, '[');
-        if (!mark)
-            continue;
-        if (strncmp(mark, "[CPU", 4) == 0 && mark[4] >= '0' && mark[4] < '0' + CPUS) {
-            const char *text = strstr(mark, "] ");
-            if (text)
-                take(&cpus[mark[4] - '0'], strtoull(line, NULL, 10), text + 2);
-        } else {
-            const char *value = strstr(line, "32-bit write to 00f4 = ");
-            if (value)
-                sscanf(value, "32-bit write to 00f4 = %x", &verdict);
-        }
-    }
 }
 
 static const struct window *find_window(const char *file)
@@ -206,24 +121,52 @@ static bool moves_tsc(const struct exit *exit)
     return exit->reason == 32 && (exit->msr == MSR_TSC || exit->msr == MSR_TSC_ADJUST);
 }
 
-/* Its tick of the emulator's against Tally's time: always so much, in 64-bit mode and out of it. */
+/* Of two moments the second is always later by so many ticks. */
+struct distance {
+    bool known;
+    u64 ticks;
+};
+
+static bool keeps(struct distance *distance, u64 from, u64 to, u64 slack)
+{
+    if (!distance->known)
+        *distance = (struct distance){true, to - from};
+    return to - from - distance->ticks + slack <= 2 * slack;
+}
+
+/* When Tally read the TSC first is the record's time. What a guest's write to the TSC takes is lost
+ * to Tally's clock of that CPU. */
+static bool time_is_right(struct cpu *cpu, const struct trace_record *record,
+                          const struct exit *exit)
+{
+    static struct distance of_all, of_cpu[CPUS];
+    struct distance *start = &of_cpu[cpu - cpus];
+    u64 time = record->time - asleep(cpu, exit);
+    if (!start->known && keeps(&of_all, time, exit->stamp_tick, 0))
+        *start = of_all;
+    bool right = keeps(start, time, exit->stamp_tick, cpu->tsc_written ? WRITE : 0);
+    if (cpu->tsc_written)
+        start->ticks = exit->stamp_tick - time;
+    cpu->tsc_written = moves_tsc(exit);
+    return right;
+}
+
+/* That is some instructions after the exit, more of them outside 64-bit mode. */
+static bool stamp_is_near(const struct trace_record *record, const struct exit *exit, bool turns)
+{
+    static struct distance to_stamp[2];
+    bool legacy = record->mode >> SITE_MODE_SHIFT != SITE_64;
+    return exit->interrupted ||
+           keeps(&to_stamp[legacy], exit->tick, exit->stamp_tick, turns ? TURN : 0);
+}
+
 static void compare_time(struct cpu *cpu, const struct trace_record *record,
                          const struct exit *exit, bool turns)
 {
-    static struct {
-        bool known;
-        u64 least;
-    } offset[2];
-    unsigned legacy = record->mode >> SITE_MODE_SHIFT != SITE_64;
-    u64 off = record->time - exit->tick;
-    if (!offset[legacy].known) {
-        offset[legacy].known = true;
-        offset[legacy].least = off;
-    }
-    u64 drift = off - offset[legacy].least;
-    if (turns ? drift + SPREAD_TURN > 2 * SPREAD_TURN : drift)
-        differs(cpu, "reason %u at tick %lu: time is off by %ld", record->reason,
-                (unsigned long)exit->tick, (long)drift);
+    if (!time_is_right(cpu, record, exit) || !stamp_is_near(record, exit, turns))
+        differs(cpu, "tick %lu reason %u: read the TSC at tick %lu, its time is %lu",
+                (unsigned long)exit->tick, exit->reason, (unsigned long)exit->stamp_tick,
+                (unsigned long)record->time);
 }
 
 static void compare_record(struct cpu *cpu, const struct trace_record *record,
@@ -234,9 +177,9 @@ static void compare_record(struct cpu *cpu, const struct trace_record *record,
         differs(cpu, "tick %lu: emulator reason %u detail %lx, Tally reason %u detail %lx",
                 (unsigned long)exit->tick, exit->reason, (unsigned long)detail, record->reason,
                 (unsigned long)record->detail);
-    if (!last && !moves_tsc(exit) && !took(exit, record->cycles))
-        differs(cpu, "tick %lu reason %u: emulator %lu cycles, Tally %u", (unsigned long)exit->tick,
-                exit->reason, (unsigned long)(exit->tsc[1] - exit->tsc[0]), record->cycles);
+    if (!last && !moves_tsc(exit) && !took(cpu, exit, record->cycles))
+        differs(cpu, "tick %lu reason %u: Tally %u cycles, as by none of the emulator's %u RDTSCs",
+                (unsigned long)exit->tick, exit->reason, record->cycles, exit->stamps);
     compare_time(cpu, record, exit, turns);
 }
 

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 
 [ "$(bochs_version)" = 2.7 ] || skip_all "the words of the log are those of Bochs 2.7"
-gcc -std=gnu17 -O1 -Wall -Wextra -Werror -iquote "$top/include" -I"$top/include" -o "$scratch/account" "$tests/lib/account.c" || exit 1
+gcc -std=gnu17 -O1 -Wall -Wextra -Werror -iquote "$top/include" -I"$top/include" -o "$scratch/account" "$tests"/lib/account*.c || exit 1
 symbol() { nm "$B/tally.debug" | awk -v name="$1" '$3 == name { print "0x" $1 }'; }
 
 # account NAME CPUS ARGUMENT... - a run, compared; the log passes through a pipe. When the run ends, the debugger saves Tally's
@@ -28,22 +28,27 @@ account() {
     like '^differences 0$' "$name: Tally tells the same" "$scratch/answer"
 }
 
-short='only=cpuid,msr,io,control_registers,debug_registers,exceptions,interrupts,task_switch,hidden_memory'
+short='only=cpuid,msr,time,io,control_registers,debug_registers,exceptions,interrupts,task_switch,hidden_memory'
 account 'exits=all' 1 --guest test --kernel "$B/guest.elf $short" --options 'exits=all sites=on trace=16 stats=none'
 
 # make test-long: Linux in each profile, several CPUs.
 if [ -n "${ACCOUNT_PROFILES:-}" ]; then
+    two=$(tools/bochs-rom 2 2>&1 >/dev/null) || two=${two:-no ROM}
     if why=$(tools/linux-image 2>&1 >/dev/null); then
+        export APPEND=tally.run=poweroff
         for profile in $ACCOUNT_PROFILES; do
-            APPEND='tally.run=poweroff' account "Linux, $profile" 1 --guest linux --options "exits=$profile trace=32 stats=none"
+            account "Linux, $profile" 1 --guest linux --options "exits=$profile trace=32 stats=none"
         done
+        [ -n "$two" ] || account 'Linux, 2 CPUs' 2 --guest linux --options 'exits=kvm trace=32 stats=none'
     else
         skip "${why##*$'\n'}" 'Linux'
     fi
-    if why=$(tools/bochs-rom 2 2>&1 >/dev/null); then
-        account '2 CPUs' 2 --guest test --kernel "$B/guest.elf only=smp" --options 'exits=kvm sites=on trace=16 stats=none'
+    if [ -z "$two" ]; then
+        for profile in kvm all; do
+            account "2 CPUs, $profile" 2 --guest test --kernel "$B/guest.elf only=smp" --options "exits=$profile sites=on trace=16 stats=none"
+        done
     else
-        skip "${why##*$'\n'}" '2 CPUs'
+        skip "${two##*$'\n'}" '2 CPUs'
     fi
 fi
 done_testing
