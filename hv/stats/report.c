@@ -187,8 +187,8 @@ void report_print(u64 tsc, void (*const more[])(void))
 {
     unsigned formats = run_facts->report;
     take_snapshot(&whole, 0, run_facts->vcpus);
-    if (formats & REPORT_TABLE)
-        print_tables(formats & REPORT_PER_CPU);
     if (formats & REPORT_JSON)
         print_json(formats & REPORT_PER_CPU, tsc, more);
+    if (formats & REPORT_TABLE) /* last: it is what stays on a terminal */
+        print_tables(formats & REPORT_PER_CPU);
 }

@@ -101,15 +101,15 @@ done
 cat >"$scratch/expected" <<'END'
 ready
 tally: the run was ended from outside; the exits until then:
-tally: exits 50  cycles 5000  vcpus 1
-tally:   reason                            count  count%        cycles  cycles%      min     avg     max
-tally:     10 CPUID                           50  100.0%          5000   100.0%       20     100     400
-tally:        sum                             50  100.0%          5000   100.0%        0     100     400
 {"tally":"begin","version":"1.0","vcpus":1,"profile":"all","cpu":"A CPU","tsc_khz":100000,"tsc":777}
 {"sample":0,"tsc":100,"more":{"10":50}}
 {"mark":"here","tsc":745}
 {"reason":10,"name":"CPUID","count":50,"cycles":5000,"min":20,"max":400}
 {"tally":"end","exits":50,"cycles":5000}
+tally: exits 50  cycles 5000  vcpus 1
+tally:   reason                            count  count%        cycles  cycles%      min     avg     max
+tally:     10 CPUID                           50  100.0%          5000   100.0%       20     100     400
+tally:        sum                             50  100.0%          5000   100.0%        0     100     400
 END
 boot_defaults=()
 for platform in bochs tcg; do
