@@ -141,23 +141,25 @@ function half(r,    first, last, best, from, need) {
     if (best) printf "%s\t%.3f\t%.3f\t%.3f\n", label(r), from / scale, best / scale, when[samples] / scale > (dir "/when")
 }
 
-# One row for each stretch between two marks, from the samples nearest to them.
-function phases(    m, first, last, from, to, i, r, d, all, top, top_count, span) {
+# One row for each stretch between two marks, from the samples nearest to them; the last goes to the end of the run. Of the
+# columns the second is the difference of the first, and the fourth the third by the second, as they are shown.
+function phases(    m, first, from, to, end, i, r, d, all, top, top_count, span) {
+    end = now > when[samples] ? now : when[samples]
     for (m = 0; m <= marks; m++) {
         from = m ? mark_at[m] : 0
-        to = m < marks ? mark_at[m + 1] : when[samples]
-        first = nearest(from); last = nearest(to)
+        to = m < marks ? mark_at[m + 1] : end
+        first = nearest(from)
         all = top_count = 0; top = ""
         for (i = 1; i <= n; i++) {
             r = order[i]
-            d = so_far[last, r] - so_far[first, r]
+            d = (m < marks ? so_far[nearest(to), r] : count[r]) - so_far[first, r]
             all += d
             if (d > top_count) { top_count = d; top = label(r) }
         }
-        span = (to - from) / scale
-        if (span <= 0) continue
-        printf "| %s | %.3f | %.3f | %.0f | %.0f | %s |\n", m ? mark[m] : "(start)", from / scale,
-            (to - from) / scale, all, all / span, top ? top sprintf(" %.0f %%", 100 * top_count / all) : "-" \
+        span = sprintf("%.6f", to / scale) - sprintf("%.6f", from / scale)
+        if (span <= 0 && !all) continue
+        printf "| %s | %.6f | %.6f | %.0f | %s | %s |\n", m ? mark[m] : "(start)", from / scale, span, all,
+            (span > 0 ? sprintf("%.0f", all / span) : "-"), top ? top sprintf(" %.0f %%", 100 * top_count / all) : "-" \
             > (dir "/phases")
     }
 }
