@@ -25,6 +25,10 @@ start_efi:
         mov [rel boot_pml4 + 256 * 8], rax
         lea rax, [rel boot_pdpt_high + 3]
         mov [rel boot_pml4 + 511 * 8], rax
+        ; As PML4 behind a PML5 it leads to itself: main() is reached with CR4.LA57, too, and says what is wrong.
+        mov [rel boot_pdpt_high + 511 * 8], rax
+        lea rax, [rel boot_pdpt + 3]
+        mov [rel boot_pdpt_high + 256 * 8], rax
         lea rax, [rel boot_pd_high + 3]
         mov [rel boot_pdpt_high + 510 * 8], rax
         lea rax, [rel boot_pt_high + 3]

@@ -111,6 +111,8 @@ const char *efi_init(struct boot_info *info)
     image_handle = told_address(info, MULTIBOOT2_TAG_EFI64_IH);
     if (!system_table || !image_handle)
         return "the boot loader told nothing of UEFI's tables";
+    if (read_cr4() & CR4_LA57)
+        return "the firmware has left 5-level paging on (CR4.LA57); switch it off in its set-up";
     memcpy(boot_services, *(void *const *)(system_table + SYSTEM_TABLE_BOOT_SERVICES),
            sizeof(boot_services));
     return read_map(info, &key, &size);
