@@ -24,5 +24,17 @@ for profile in minimal kvm all; do
     fi
     by_loader "pc-$profile-2" $profile "$several" $lean -smp 2
 done
+
+# A guest that never ends, under KVM: its run is ended from outside, and has its report.
+library=$(ldd "$(command -v bash)" | grep -o '/[^ ]*tinfo[^ ]*')
+echo "outside|sh tests/nested/outside ready $(command -v bash) $library $rel/last-report $rel/tally.elf $rel/fixtures/kernel.bin" \
+    'tools/platform-qemu tools/common.sh tools/qemu.sh' >>"$jobs"
+check_outside() {
+    tr -d '\r' <"$scratch/results/outside.out" >"$console"
+    like '^status 130$' 'outside: the platform ends as asked'
+    like '^tally: the run was ended from outside; the exits until then:$' 'outside: the counters are found in the memory'
+    like '^tally: +30 IO_INSTRUCTION +[1-9]' 'outside: they are of this guest'
+    like '^\{"tally":"end","exits":[1-9]' 'outside: all of the report'
+}
 check_jobs
 done_testing
