@@ -33,6 +33,9 @@ function rgb(text,    i, n) {
     return n
 }
 
+# As Tally's own table has it: a half is rounded up.
+function percent(part, all) { return all ? int(1000 * part / all + 0.5) / 10 : 0 }
+
 # The median of what lies between two samples, in ticks, to 5 %.
 function usual_interval(    s, d, bucket, buckets, at, least, left) {
     least = 1e9
@@ -63,7 +66,7 @@ END {
         printf "%.0f\t%s\t%.0f\t%.3f\t%.3f\t%.0f\t%.1f\t%.0f\t%.0f\n", i, label(r), count[r], 100 * count[r] / exits,
             cycles ? 100 * ticks[r] / cycles : 0, low[r], avg, high[r], rgb(colour_of(r)) > (dir "/reasons")
         printf "| %s | %s | %.0f | %.1f | %.0f | %.1f | %.0f | %.0f | %.0f |\n", r, label(r), count[r],
-            100 * count[r] / exits, ticks[r], cycles ? 100 * ticks[r] / cycles : 0, low[r], int(avg + 0.5), high[r] \
+            percent(count[r], exits), ticks[r], percent(ticks[r], cycles), low[r], int(avg + 0.5), high[r] \
             > (dir "/table")
     }
 

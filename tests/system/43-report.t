@@ -106,6 +106,12 @@ if command -v gnuplot >/dev/null; then
     is "$(awk '{ n += $NF } END { print n }' "$folded-exits.txt")" "$exits" 'they sum up to the exits'
     is "$(awk '{ n += $NF } END { printf "%d\n", n }' "$folded-cycles.txt")" "$(total "$all" cycles)" 'and to the ticks'
     like "^$exits exits in " 'report.md says so, too' "$scratch/whole/report.md"
+    printf '%s\n' '{"tally":"begin","version":"1","vcpus":1,"profile":"kvm","cpu":"A","tsc_khz":1,"tsc":9}' \
+        '{"reason":10,"name":"CPUID","count":15,"cycles":97,"min":1,"max":9}' \
+        '{"reason":12,"name":"HLT","count":1,"cycles":1503,"min":1,"max":9}' '{"tally":"end","exits":16,"cycles":1600}' >"$scratch/halves.log"
+    "$top/tools/report" -o "$scratch/halves" "$scratch/halves.log" >"$console" 2>&1
+    like '^\| 10 \| CPUID \| 15 \| 93\.8 \| 97 \| 6\.1 \|' 'rounded as the console has it' "$scratch/halves/report.md"
+    like '^\| 12 \| HLT \| 1 \| 6\.3 \| 1503 \| 93\.9 \|' 'halves, too' "$scratch/halves/report.md"
 else
     skip 'there is no gnuplot' 'make report'
 fi
