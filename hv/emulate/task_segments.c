@@ -128,8 +128,8 @@ void task_lend_stack(unsigned vector)
         (descriptor_rights(&gate) & (AR_S | AR_TYPE)) == TYPE_TASK_GATE)
         return;
     vmwrite(GUEST_CS_SELECTOR, vmread(GUEST_CS_SELECTOR) | SELECTOR_RPL);
-    vmwrite(GUEST_CS_ACCESS_RIGHTS, PLACEHOLDER_CODE_RIGHTS | 3 << AR_DPL_SHIFT);
-    vmwrite(GUEST_SS_ACCESS_RIGHTS, AR_UNUSABLE | 3 << AR_DPL_SHIFT);
+    vmwrite(GUEST_CS_ACCESS_RIGHTS, vmread(GUEST_CS_ACCESS_RIGHTS) | AR_DPL);
+    vmwrite(GUEST_SS_ACCESS_RIGHTS, AR_UNUSABLE | AR_DPL);
 }
 
 /* The stack first: a fault in one of the others is delivered on it. */

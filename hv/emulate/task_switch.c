@@ -48,14 +48,17 @@ static bool by_external_event(const struct task_switch *s)
            event_type(s) != TYPE_SOFTWARE_EXCEPTION;
 }
 
-/* A fault while an event was being delivered: after an exception it may become a double fault. */
+/* A fault while an event was being delivered: after an exception it may become a double fault. The
+ * stack is lent to an old task, too, that has none since its own switch ended in a fault. */
 static enum exit_action switch_fault(struct vcpu *vcpu, const struct task_switch *s,
                                      struct guest_fault *fault)
 {
     if (fault->vector != VECTOR_PF && by_external_event(s))
         fault->error_code |= ERROR_CODE_EXTERNAL;
     vcpu->vectoring = s->event;
-    return inject_fault(vcpu, fault);
+    enum exit_action action = inject_fault(vcpu, fault);
+    task_lend_stack(vmread(VM_ENTRY_INTERRUPTION_INFO) & INTERRUPTION_VECTOR);
+    return action;
 }
 
 /* Privileges and gates were checked before the exit. */
@@ -223,10 +226,7 @@ enum exit_action exit_task_switch(struct vcpu *vcpu)
         return switch_fault(vcpu, &s, &fault);
     load_registers(vcpu, &s);
     if (!load_cr3(vcpu, &s.task, &fault) || !task_load_segments(&s.task, &fault) ||
-        !check_eip(&s.task, &fault) || !push_error_code(vcpu, &s, &fault)) {
-        enum exit_action action = switch_fault(vcpu, &s, &fault);
-        task_lend_stack(vmread(VM_ENTRY_INTERRUPTION_INFO) & INTERRUPTION_VECTOR);
-        return action;
-    }
+        !check_eip(&s.task, &fault) || !push_error_code(vcpu, &s, &fault))
+        return switch_fault(vcpu, &s, &fault);
     return s.task.trap ? trap_into_task(vcpu) : EXIT_RETRY;
 }

@@ -4,6 +4,7 @@
 
 #include "fake_machine.h"
 #include "features.h"
+#include "memory/guest_memory.h"
 #include "random_state.h"
 #include "names.h"
 #include "entry_checks.h"
@@ -158,6 +159,26 @@ static void check_step(const struct before *b)
         CHECK(pending == (stepping || (b->pending & PENDING_DEBUG_BS)));
 }
 
+static bool is_task_gate(u32 vector)
+{
+    u64 gate = 0;
+    struct guest_fault ignored;
+    return guest_read((u32)(fake_get(GUEST_IDTR_BASE) + vector * sizeof(gate)), &gate, sizeof(gate),
+                      IMPLICIT_SUPERVISOR, &ignored) &&
+           (gate >> 40 & (AR_S | AR_TYPE)) == 5;
+}
+
+/* An event has a stack: the guest's own, that of a ring below 3, or that of another task. In IA-32e
+ * mode a null SS is one. */
+static void check_stack(void)
+{
+    u64 injected = fake_get(VM_ENTRY_INTERRUPTION_INFO), rights = fake_get(GUEST_SS_ACCESS_RIGHTS);
+    if (!(injected & INTERRUPTION_VALID) || (fake_get(GUEST_IA32_EFER) & EFER_LMA))
+        return;
+    CHECK(!(rights & AR_UNUSABLE) || (rights & AR_DPL) == AR_DPL ||
+          is_task_gate(injected & INTERRUPTION_VECTOR));
+}
+
 void check_after(const struct before *b)
 {
     check_entry_rules("its handler leaves");
@@ -165,6 +186,7 @@ void check_after(const struct before *b)
     check_gprs(b);
     check_controls_in_force();
     check_registers();
+    check_stack();
     if (reason == EXIT_TASK_SWITCH || reason == EXIT_SIPI || reason == EXIT_INIT_SIGNAL)
         return;
 

@@ -215,7 +215,7 @@ void tsc_wait_us(u32 microseconds)
 /* The number is not defined, or the entry failed. */
 static u32 random_word(void)
 {
-    if (is_kind(KIND_NONE) && one_in(2))
+    if (is_kind(KIND_NONE) && one_in(8))
         return EXIT_REASONS + (u32)below(0x10000 - EXIT_REASONS);
     return reason | (is_kind(KIND_ENTRY) ? (u32)EXIT_REASON_ENTRY_FAILURE : 0) |
            (one_in(8) ? (u32)EXIT_REASON_BUS_LOCK : 0);
@@ -319,6 +319,7 @@ static bool one_exit(unsigned profile)
         take_nmis(&fake_vcpu);
     fake_fatal_expected = false;
     check_after(&before);
+    close_pages();
     return true;
 }
 
@@ -336,13 +337,21 @@ static void check_sites(void)
         CHECK(count[i] == fake_vcpu.stats->reason[i].count);
 }
 
+static void end_guest(bool goes_on)
+{
+    if (goes_on && fake_vcpu.recorder.sites)
+        check_sites();
+    close_pages();
+}
+
 void series_run(const u8 *bytes, size_t size)
 {
     if (!capabilities[0].basic)
         prepare();
     u8 choice = size > 0 ? bytes[0] : 0, flags = size > 1 ? bytes[1] : 0;
     unsigned profile = series_profile < PROFILES ? series_profile : choice % PROFILES;
-    begin(choice / PROFILES % MACHINES, profile, flags);
+    unsigned machine = choice / PROFILES % MACHINES;
+    begin(machine, profile, flags);
     bool goes_on = true;
     number = 0;
     for (size_t at = 2; at < size && goes_on; at += RECORD) {
@@ -351,9 +360,13 @@ void series_run(const u8 *bytes, size_t size)
         number++;
     }
     random_seeded_by(bytes, size);
-    for (size_t most = 2 * number + 4; number < most && goes_on; number++)
+    for (size_t most = 2 * number + 4; number < most; number++) {
+        if (!goes_on) {
+            end_guest(false);
+            profile = series_profile < PROFILES ? series_profile : (profile + 1) % PROFILES;
+            begin(machine, profile, flags);
+        }
         goes_on = one_exit(profile);
-    if (goes_on && fake_vcpu.recorder.sites)
-        check_sites();
-    close_pages();
+    }
+    end_guest(goes_on);
 }

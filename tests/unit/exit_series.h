@@ -1,8 +1,9 @@
 /*
  * A series of exits that bytes describe, on the fake machine: the first two choose
  * CPU, profile and what records exits; then each RECORD bytes are an exit, with what the guest did
- * before it; after them as many again, and four, that a generator makes which the bytes have set,
- * so that no reason is rare. After each, all rules of exit_rules.h are checked.
+ * before it; after them as many again, and four, that a generator makes which the bytes have set:
+ * of any reason alike, and where one ends the run, the next is a new guest's in the next profile,
+ * so that none is rare. After each, all rules of exit_rules.h are checked.
  */
 #ifndef TALLY_TESTS_EXIT_SERIES_H
 #define TALLY_TESTS_EXIT_SERIES_H

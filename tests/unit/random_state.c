@@ -270,9 +270,18 @@ static bool is_64bit_only(void)
     return (reason >= EXIT_RDMSRLIST && reason <= EXIT_UWRMSR) || reason >= EXIT_RDMSR_IMMEDIATE;
 }
 
+/* A task that a fault found without a stack: its handler is a task, too. */
+static bool waits_for_task(void)
+{
+    u64 ss = fake_get(GUEST_SS_ACCESS_RIGHTS);
+    return (ss & AR_UNUSABLE) && (ss & AR_DPL) != AR_DPL && !(fake_get(GUEST_IA32_EFER) & EFER_LMA);
+}
+
 /* Those that need protected mode, or what only it has. */
 static bool fits_mode(void)
 {
+    if (waits_for_task() && reason != EXIT_TASK_SWITCH)
+        return false;
     bool long_mode = fake_get(GUEST_IA32_EFER) & EFER_LMA;
     bool protected = fake_get(GUEST_CR0) & CR0_PE, v8086 = fake_get(GUEST_RFLAGS) & RFLAGS_VM;
     if (is_privileged() && (fake_get(GUEST_SS_ACCESS_RIGHTS) & AR_DPL))
