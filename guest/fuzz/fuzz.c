@@ -8,7 +8,8 @@
 #include "harness/tap.h"
 
 #define WATCHDOG_TICKS 200000
-#define WATCHDOG_MAX 24 /* HLT waits for one, too */
+#define WATCHDOG_TICKS_SHOWN (1000 * WATCHDOG_TICKS) /* it prints meanwhile */
+#define WATCHDOG_MAX 24                              /* HLT waits for one, too */
 #define TRAPS_MAX 400
 #define OPCODE_HLT 0xF4
 #define SNIPPET_STEP 0xD1B54A32D192ED03ull
@@ -23,6 +24,7 @@ __asm__(".pushsection .text\n"
 
 struct fuzz_options fuzz_options;
 static struct snippet snippet;
+static u32 watchdog_ticks;
 static u32 traps, alarms, left_out[LEFT_OUT];
 static bool timed_out;
 static u64 last_offset; /* where the snippet was left */
@@ -91,7 +93,7 @@ static void on_timer(struct trap_frame *frame)
     if (!running)
         return;
     if (++alarms < WATCHDOG_MAX && !snippet.raw) {
-        apic_timer_start(WATCHDOG_TICKS);
+        apic_timer_start(watchdog_ticks);
         return;
     }
     timed_out = true;
@@ -174,7 +176,7 @@ static enum fuzz_left_out run_snippet(void)
         fuzz_close_memory();
     if (!snippet.legacy && fuzz_one_in(8))
         apic_self_ipi(VECTOR_LOW);
-    apic_timer_start(WATCHDOG_TICKS);
+    apic_timer_start(watchdog_ticks);
     run_uncounted(&r);
     if (ended_by_interrupt(&r))
         apic_eoi();
@@ -217,6 +219,7 @@ static void read_options(void)
     o->seed = number(&numbers);
     o->count = number(&numbers);
     o->show = option_value("show=");
+    o->groups = option_value("groups=");
     o->compare = hidden;
     if (hidden) {
         o->hidden = number(&hidden);
@@ -224,10 +227,8 @@ static void read_options(void)
     }
 }
 
-static bool is_shown(u64 index)
+static bool is_among(const char *numbers, u64 index)
 {
-    const char *numbers = fuzz_options.show;
-
     while (numbers && *numbers >= '0' && *numbers <= '9')
         if (number(&numbers) == index)
             return true;
@@ -244,9 +245,10 @@ static void show(u64 index)
 
 static void one_snippet(u64 index)
 {
-    bool shown = is_shown(index);
+    bool shown = is_among(fuzz_options.show, index);
     enum fuzz_left_out why;
 
+    watchdog_ticks = shown ? WATCHDOG_TICKS_SHOWN : WATCHDOG_TICKS;
     fuzz_seed(fuzz_options.seed + index * SNIPPET_STEP);
     fuzz_digest_begin(shown);
     fuzz_memory_reset(snippet.touched);
@@ -272,7 +274,9 @@ void fuzz(void)
     if (o->compare)
         note("fuzz: Tally's memory %lu,%lu", o->hidden, o->hidden_end);
     for (u64 done = 0; done < o->count && !wrong;) {
-        one_snippet(done++);
+        if (!o->groups || is_among(o->groups, done / FUZZ_GROUP))
+            one_snippet(done);
+        done++;
         if (done % SNIPPETS_BETWEEN_CHECKS == 0 || done == o->count) {
             wrong = fuzz_check();
             note("fuzz: seed %lu, %lu snippets, %u exits", o->seed, done,

@@ -10,6 +10,7 @@
 #include "x86/instructions.h"
 
 #define SNIPPET_SIZE 1536
+#define FUZZ_GROUP 64 /* snippets that are compared as one */
 
 struct snippet {
     enum mode mode;
@@ -34,11 +35,13 @@ struct fuzz_options {
     bool compare;           /* print digests */
     u64 hidden, hidden_end; /* Tally's memory, in the bare run, too; 0 = none */
     const char *show;       /* numbers of snippets to show */
+    const char *groups;     /* if given, only these are run, and each snippet has its digest */
 };
 extern struct fuzz_options fuzz_options;
 extern const char *const fuzz_left_out_names[LEFT_OUT];
 
-/* Runs what the command line asks for: fuzz=SEED,COUNT [compare=BASE,END] [show=N,...]. */
+/* Runs what the command line asks for:
+ * fuzz=SEED,COUNT [compare=BASE,END] [groups=N,...] [show=N,...]. */
 void fuzz(void);
 
 /* fuzz_templates.c */

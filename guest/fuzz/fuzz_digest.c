@@ -195,14 +195,47 @@ static void print_line(u64 first, u32 count)
     print("\n");
 }
 
-void fuzz_digest_end(u64 index, bool last, const char *left_out)
+static void end_of_one(u64 index, bool last, const char *left_out)
 {
     u32 at = index % DIGESTS_A_LINE;
 
-    if (!fuzz_options.compare)
-        return;
     line[at].digest = (u32)(digest ^ digest >> 32);
     line[at].left_out = left_out;
     if (last || at == DIGESTS_A_LINE - 1)
         print_line(index - at, at + 1);
+}
+
+/* Under Tally a byte on the console costs more than many a snippet. */
+static void end_in_group(u64 index, bool last, const char *left_out)
+{
+    static u64 group;
+    static struct {
+        u64 index;
+        const char *why;
+    } without[FUZZ_GROUP];
+    static u32 count;
+
+    if (left_out) {
+        without[count].index = index;
+        without[count++].why = left_out;
+    } else {
+        group = ((group << 5 | group >> 59) ^ digest) * MULTIPLIER;
+    }
+    if (!last && index % FUZZ_GROUP != FUZZ_GROUP - 1)
+        return;
+    print("# group %lu: %lu %016lx", index / FUZZ_GROUP, index % FUZZ_GROUP + 1, group);
+    for (u32 i = 0; i < count; i++)
+        print(" %s %lu", without[i].why, without[i].index);
+    print("\n");
+    group = count = 0;
+}
+
+void fuzz_digest_end(u64 index, bool last, const char *left_out)
+{
+    if (!fuzz_options.compare)
+        return;
+    if (fuzz_options.groups)
+        end_of_one(index, last, left_out);
+    else
+        end_in_group(index, last, left_out);
 }

@@ -97,6 +97,15 @@ bool fuzz_is_unequal(u8 first, u8 second)
     return first == 0x01 && second == 0xF9;
 }
 
+/* MOV to or from DR8 to DR15, which only REX.R can name */
+bool fuzz_is_missing_debug_register(const struct snippet *s, u8 byte)
+{
+    const u8 *end = s->code + s->length;
+
+    return fuzz_options.compare && s->bits == 64 && s->length >= 2 && end[-1] == 0x0F &&
+           (end[-2] & 0xF4) == 0x44 && (byte == 0x21 || byte == 0x23);
+}
+
 void fuzz_overwrite(struct snippet *s, enum fuzz_left_out why, u32 gpr)
 {
     s->unequal[s->length] = why;

@@ -2,7 +2,7 @@
 
 static const char *const words[] = {"bench", "full-ram", "quiet", "triple-fault"};
 static const char only[] = "only=";
-static const char *const with_value[] = {"fuzz=", "compare=", "show="};
+static const char *const with_value[] = {"fuzz=", "compare=", "groups=", "show="};
 
 static char command_line[256];
 

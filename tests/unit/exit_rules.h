@@ -12,6 +12,7 @@ struct before {
     u64 rip, rflags, blocking, pending;
     u32 length, vectoring;
     bool code_64;
+    bool memory_changes; /* while the exit lasts: what the handler has read may be gone */
     u64 gpr[GPRS];
     u64 kept[KEPT_FIELDS];
 };

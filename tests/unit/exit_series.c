@@ -297,7 +297,7 @@ static bool one_exit(unsigned profile)
     u64 slot = slot_of_word(word);
     series_count[profile][slot]++;
     counted = *fake_vcpu.stats;
-    others_write = one_in(4);
+    before.memory_changes = others_write = one_in(4);
     memory_accesses = 0;
     fake_fatal_expected = true;
     if (setjmp(fake_fatal)) { /* a machine check shuts down a guest that cannot take it */
