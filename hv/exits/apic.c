@@ -15,6 +15,7 @@ enum exit_action exit_monitor_trap_flag(struct vcpu *vcpu)
 {
     vcpu->controls.proc &= ~(u32)PROC_MONITOR_TRAP_FLAG;
     vmwrite(PRIMARY_PROCBASED_CONTROLS, vcpu->controls.proc);
+    queue_nmis(vcpu, 0); /* what waited for the end of STI's shadow */
     return EXIT_RETRY;
 }
 

@@ -2,6 +2,7 @@
 #include "host/traps.h"
 #include "lib/print.h"
 #include "vmx/advance.h"
+#include "vmx/capabilities.h"
 #include "vmx/guest_state.h"
 #include "vmx/live_state.h"
 
@@ -260,6 +261,7 @@ RARELY void take_nmi_window(struct vcpu *vcpu)
     if (vcpu->guest_nmis && (vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_STI)) {
         set_nmi_window(vcpu, false);
         set_interrupt_window(vcpu, true);
+        set_window(vcpu, PROC_MONITOR_TRAP_FLAG & vmx_capabilities.word[WORD_PROC].allowed, true);
     }
 }
 

@@ -62,7 +62,9 @@ void queue_machine_check(struct vcpu *vcpu);
 
 /*
  * The exit by NMI window. Some CPUs open it in the shadow of STI, where others refuse the injection
- * and nobody expects an NMI; the interrupt window opens right after the shadow.
+ * and nobody expects an NMI; the interrupt window opens right after the shadow, the monitor trap
+ * flag exits there even if the instruction in it cleared IF. SDM vol. 2, 'STI': NMIs are blocked
+ * for one instruction at most.
  */
 void take_nmi_window(struct vcpu *vcpu);
 

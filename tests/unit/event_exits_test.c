@@ -306,6 +306,26 @@ static void nmis_wait_for_the_end_of_stis_shadow(void **state)
     assert_false(window(PROC_INTERRUPT_WINDOW_EXITING));
 }
 
+/* STI and CLI: the interrupt window stays shut, and an NMI comes all the same. */
+static void nmis_come_after_an_instruction_in_stis_shadow(void **state)
+{
+    (void)state;
+    start(EXIT_NMI_WINDOW, 0, 0);
+    fake_set(GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
+    fake_set(GUEST_INTERRUPTIBILITY, BLOCKING_BY_STI);
+    fake_vcpu.guest_nmis = 1;
+    assert_resumed();
+    assert_false(window(PROC_NMI_WINDOW_EXITING));
+    assert_true(window(PROC_MONITOR_TRAP_FLAG));
+
+    fake_exit(EXIT_MONITOR_TRAP_FLAG, 0, 0);
+    fake_set(GUEST_RFLAGS, RFLAGS_FIXED);
+    fake_set(GUEST_INTERRUPTIBILITY, 0);
+    assert_faulted(NMI);
+    assert_int_equal(fake_vcpu.guest_nmis, 0);
+    assert_false(window(PROC_MONITOR_TRAP_FLAG));
+}
+
 /* An entry that injects an NMI would drop the step; behind it the window opens. */
 static void single_steps_come_before_nmis(void **state)
 {
@@ -410,6 +430,7 @@ int main(void)
         cmocka_unit_test(other_interrupts_wait_in_the_apic),
         cmocka_unit_test(nmis_wait_for_the_end_of_blocking),
         cmocka_unit_test(nmis_wait_for_the_end_of_stis_shadow),
+        cmocka_unit_test(nmis_come_after_an_instruction_in_stis_shadow),
         cmocka_unit_test(single_steps_come_before_nmis),
         cmocka_unit_test(a_sipi_ends_what_came_before),
         cmocka_unit_test(hlt_sleeps),

@@ -111,6 +111,8 @@ static void check_controls_in_force(void)
     CHECK(!fake_vcpu.interrupt_waits || !(c->pin & PIN_EXTERNAL_INTERRUPT_EXITING));
     CHECK(!(fake_vcpu.guest_nmis || fake_vcpu.machine_check) || windows);
     CHECK(fake_vcpu.guest_nmis <= 2);
+    /* An instruction in STI's shadow may clear IF: the interrupt window alone is not enough. */
+    CHECK(!fake_vcpu.guest_nmis || (c->proc & (PROC_NMI_WINDOW_EXITING | PROC_MONITOR_TRAP_FLAG)));
 }
 
 /* What VM entry does not look at. */
