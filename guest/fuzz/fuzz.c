@@ -8,8 +8,7 @@
 #include "harness/tap.h"
 
 #define WATCHDOG_TICKS 200000
-#define WATCHDOG_TICKS_SHOWN (1000 * WATCHDOG_TICKS) /* it prints meanwhile */
-#define WATCHDOG_MAX 24                              /* HLT waits for one, too */
+#define WATCHDOG_MAX 24 /* HLT waits for one, too */
 #define TRAPS_MAX 400
 #define OPCODE_HLT 0xF4
 #define SNIPPET_STEP 0xD1B54A32D192ED03ull
@@ -24,7 +23,6 @@ __asm__(".pushsection .text\n"
 
 struct fuzz_options fuzz_options;
 static struct snippet snippet;
-static u32 watchdog_ticks;
 static u32 traps, alarms, left_out[LEFT_OUT];
 static bool timed_out;
 static u64 last_offset; /* where the snippet was left */
@@ -93,7 +91,7 @@ static void on_timer(struct trap_frame *frame)
     if (!running)
         return;
     if (++alarms < WATCHDOG_MAX && !snippet.raw) {
-        apic_timer_start(watchdog_ticks);
+        apic_timer_start(WATCHDOG_TICKS);
         return;
     }
     timed_out = true;
@@ -176,7 +174,7 @@ static enum fuzz_left_out run_snippet(void)
         fuzz_close_memory();
     if (!snippet.legacy && fuzz_one_in(8))
         apic_self_ipi(VECTOR_LOW);
-    apic_timer_start(watchdog_ticks);
+    apic_timer_start(WATCHDOG_TICKS);
     run_uncounted(&r);
     if (ended_by_interrupt(&r))
         apic_eoi();
@@ -248,7 +246,6 @@ static void one_snippet(u64 index)
     bool shown = is_among(fuzz_options.show, index);
     enum fuzz_left_out why;
 
-    watchdog_ticks = shown ? WATCHDOG_TICKS_SHOWN : WATCHDOG_TICKS;
     fuzz_seed(fuzz_options.seed + index * SNIPPET_STEP);
     fuzz_digest_begin(shown);
     fuzz_memory_reset(snippet.touched);

@@ -10,7 +10,40 @@
 #define MULTIPLIER 0x9E3779B97F4A7C15ull
 
 static u64 digest;
-static bool shown;
+static bool shown, runs;
+
+/* What there is to show while the snippet runs: printed then, it would bring the timer. */
+static struct {
+    const char *name; /* NULL: a new event */
+    u64 value;
+} kept[4096];
+static u32 kept_count;
+
+static void show_value(const char *name, u64 value)
+{
+    if (name)
+        print("  %s %lx\n", name, value);
+    else
+        print("  event\n");
+}
+
+static void keep_or_show(const char *name, u64 value)
+{
+    if (!runs)
+        show_value(name, value);
+    else if (kept_count < ARRAY_SIZE(kept)) {
+        kept[kept_count].name = name;
+        kept[kept_count++].value = value;
+    }
+}
+
+static void show_kept(void)
+{
+    for (u32 i = 0; i < kept_count; i++)
+        show_value(kept[i].name, kept[i].value);
+    kept_count = 0;
+    runs = false;
+}
 
 void fuzz_digest_begin(bool show)
 {
@@ -24,7 +57,7 @@ void fuzz_fold(const char *name, u64 value)
         return;
     digest = ((digest << 5 | digest >> 59) ^ value) * MULTIPLIER;
     if (shown)
-        print("  %s %lx\n", name, value);
+        keep_or_show(name, value);
 }
 
 void fuzz_fold_memory(const char *name, const void *memory, const void *before, u64 size)
@@ -56,7 +89,7 @@ void fuzz_fold_event(const struct trap_frame *frame)
     if (!fuzz_options.compare)
         return;
     if (shown)
-        print("  event\n");
+        keep_or_show(NULL, 0);
     fuzz_fold("vector", frame->vector);
     fuzz_fold("error", frame->error);
     fuzz_fold("rip", frame->rip);
@@ -83,10 +116,12 @@ void fuzz_show_before(const struct run *run)
         if (i != RSP)
             print(" %s %lx", gpr_names[i], run->gpr[i]);
     print("\n");
+    runs = true;
 }
 
 void fuzz_fold_run(const struct run *run)
 {
+    show_kept();
     if (shown)
         print("  end\n");
     fuzz_fold("vector", run->vector);

@@ -11,8 +11,6 @@
 #define XSTATE_ALL 0xFFFFFFFF
 #define PAGE_OPEN 7
 #define PAGE_4M 0x400000u
-#define DMA_PAGE_REGISTERS 0x80
-#define UART_SCRATCH 0x3FF
 
 /* Where 16-bit code comes to with an address in the window, cut to 16 bits. */
 #define CUT_MEMORY 0x10000u
@@ -115,13 +113,14 @@ void fuzz_memory_init(void)
         show_junk();
 }
 
-/* The DMA controller's page registers and the UART's scratch register read back what was written.
- */
+/* Of those that snippets write to, the DMA controller's page registers and the UART's scratch
+ * register read back what was written. */
 static void reset_ports(void)
 {
-    for (u16 i = 0; i < 16; i++)
-        outb(DMA_PAGE_REGISTERS + i, 0);
-    outb(UART_SCRATCH, 0);
+    static const u16 ports[] = {0x80, 0x84, 0x85, 0x8C, 0x3FF};
+
+    for (u32 i = 0; i < ARRAY_SIZE(ports); i++)
+        outb(ports[i], 0);
 }
 
 static void reset_extended_state(void)

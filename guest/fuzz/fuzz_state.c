@@ -114,6 +114,7 @@ void fuzz_state_init(void)
     fuzz_memory_init();
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
         write_cr4(read_cr4() | CR4_OSXSAVE | CR4_OSFXSR);
+    write_cr0(read_cr0() | CR0_NE); /* as in VMX always: else x87 errors are interrupts, bare */
     init_msrs();
     init_closed_memory();
     c->cr0 = read_cr0();
