@@ -54,6 +54,8 @@ bool fuzz_is_unequal(u8 first, u8 second);
 /* The byte would make MOV to or from a debug register that no CPU has: the emulator's exit is
  * wrong. */
 bool fuzz_is_missing_debug_register(const struct snippet *s, u8 byte);
+/* ... or an instruction of which the SDM does not say what it does at the end of a flat segment. */
+bool fuzz_may_wrap(const struct snippet *s, u8 byte);
 /* After an instruction with such a result: a load of the register; a snippet that ends before the
  * load is left out for `why`. */
 void fuzz_overwrite(struct snippet *s, enum fuzz_left_out why, u32 gpr);

@@ -106,6 +106,13 @@ bool fuzz_is_missing_debug_register(const struct snippet *s, u8 byte)
            (end[-2] & 0xF4) == 0x44 && (byte == 0x21 || byte == 0x23);
 }
 
+/* SLDT, STR, SGDT, SIDT, SMSW as raw bytes: outside 64-bit code their operand may pass 4 GiB */
+bool fuzz_may_wrap(const struct snippet *s, u8 byte)
+{
+    return fuzz_options.compare && s->bits != 64 && s->length && s->code[s->length - 1] == 0x0F &&
+           byte <= 0x01;
+}
+
 void fuzz_overwrite(struct snippet *s, enum fuzz_left_out why, u32 gpr)
 {
     s->unequal[s->length] = why;

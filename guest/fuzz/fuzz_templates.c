@@ -147,7 +147,8 @@ static bool unwanted(const struct snippet *s, u8 byte)
 {
     u8 last = s->length ? s->code[s->length - 1] : 0;
 
-    if (byte == EVEX || fuzz_is_unequal(last, byte) || fuzz_is_missing_debug_register(s, byte))
+    if (byte == EVEX || fuzz_is_unequal(last, byte) || fuzz_is_missing_debug_register(s, byte) ||
+        fuzz_may_wrap(s, byte))
         return true;
     return s->mode == MODE_V86 && (byte == OPCODE_CLI || byte == 0x9D || byte == 0xCF);
 }
