@@ -13,7 +13,7 @@ like '^# [1-9][0-9]* passed, 0 failed' 'a module by UEFI: it runs'
 # goes_under KIND PROFILE CPUS - a disk of this kind boots under Tally, to its reset
 goes_under() {
     local name="$1, exits=$2, CPUs: $3"
-    [ -f "$scratch/$1" ] || need "$tests/lib/disk-image" "$1" "$scratch/$1" "tally.run=reboot loglevel=7"
+    [ -f "$scratch/$1" ] || need "$tests/lib/disk-image" "$1" "$scratch/$1" "tally.run=reboot loglevel=7 reboot=efi"
     boot --guest disk --firmware uefi --disk "$scratch/$1" --options "exits=$2" --cpus "$3" --timeout 400
     is "$status" 0 "$name: the status"
     like 'BdsDxe: failed to start .*: Not Found' "$name: the loader that started Tally is left"
