@@ -13,7 +13,6 @@
 #define CR_DETAIL 0x3Full       /* register, kind of access */
 #define DR_DETAIL 0x17ull       /* register, direction */
 #define APIC_OFFSET 0xFFFull
-#define EPT_ACCESS 7ull /* read, write, fetch */
 #define TASK_SOURCE_SHIFT 30
 #define SELF_SEEN_NMI 0x100u
 
@@ -120,6 +119,9 @@ u16 site_source(unsigned reason)
     case IO_PORT:
     case CONTROL_REGISTER:
     case DEBUG_REGISTER: return EXIT_QUALIFICATION;
+    case GUEST_PAGE: return SOURCE_PAGE;
+    case IF_FLAG: return SOURCE_IF;
+    case RAX_VALUE: return SOURCE_RAX;
     case QUALIFICATION_12: return asynchronous ? SOURCE_NOT_RAW : EXIT_QUALIFICATION;
     default: return SOURCE_NOT_RAW;
     }

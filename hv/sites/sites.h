@@ -27,15 +27,19 @@ _Static_assert(sizeof(struct known_site) == 1 << KNOWN_SIZE_SHIFT, "a cache line
 
 /* Where the raw word of a reason's detail comes from: one of these, or a field of the VMCS. */
 enum site_source {
-    SOURCE_NOT_RAW, /* several words, or one that the guest chose: learn_site() each time */
+    SOURCE_NOT_RAW, /* learn_site() each time */
     SOURCE_NOTHING,
     SOURCE_NOTHING_ASYNCHRONOUS,
     SOURCE_INJECTED,
     SOURCE_LEAF,
     SOURCE_MSR,
+    SOURCE_PAGE,
+    SOURCE_IF,
+    SOURCE_RAX,
     SOURCE_FIELDS
 };
 extern u16 site_sources[EXIT_REASONS];
+#define EPT_ACCESS 7u /* of the qualification: read, write, fetch */
 
 /* A recorder's own memory, beside the window. */
 struct recorder_memory {
