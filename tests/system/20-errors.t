@@ -46,6 +46,8 @@ unset BOCHS_SHARE
 refused 'unknown option' "unknown option 'colour=red'.*exits=.*stats=" --options 'colour=red'
 refused 'unknown value' 'exits=some.*minimal.*kvm.*all' --options 'exits=some' --vga "$scratch/vga"
 like '^tally: error: .*exits=some' 'unknown value: the line on the screen' "$scratch/vga"
+refused 'a trace for which there is no room' 'too little memory: Tally needs 2[0-9]{6} KiB' --options 'exits=kvm trace=2048'
+like '^tally: sites and trace take 2097152 KiB of memory for each CPU$' 'a trace for which there is no room: what takes it'
 
 # ---- Guests ------------------------------------------------------------------------------------------------
 
