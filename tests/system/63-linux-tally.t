@@ -49,4 +49,8 @@ like($out[8], qr/unknown word frob.*^status 2\n.*not a number: x.*^status 2\n.*a
 like($out[9], qr/^status 0$/m, 'a mark is set');
 like($log, qr/^\{"mark":"here",/m, '... and in the report');
 
+# On this machine, where there is no Tally: a bare boot's time is compared with that of one under it.
+my $program = ($ENV{B} // 'build') . '/linux/root/usr/bin/tally';
+like(`$program mark -t here 2>&1`, qr/^tsc [1-9]\d*$/m, 'mark -t tells the TSC without Tally, too');
+
 done_testing;

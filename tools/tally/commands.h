@@ -21,6 +21,7 @@ int command_sites(const struct options *o);
 int command_trace(const struct options *o);
 int command_record(const struct options *o);
 int command_mark(const struct options *o);
+void print_tsc(void); /* a line `tsc TICKS` */
 
 /* A line on standard error, and STATUS_USAGE. */
 int wrong(const struct options *o, const char *what, const char *word);

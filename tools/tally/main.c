@@ -116,6 +116,8 @@ int main(int argc, char **argv)
         if (!read_options(&o, argc, argv, commands[i].options, &status))
             return status;
         if (!under_tally()) {
+            if (o.tsc) /* the time of a bare machine, to compare with */
+                print_tsc();
             fprintf(stderr,
                     "%s: this machine does not run under Tally (no answer in CPUID leaf 0x%08X)\n",
                     o.program, LEAF_REASON_EXITS);

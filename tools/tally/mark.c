@@ -6,6 +6,11 @@
 static const char letters[] =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+";
 
+void print_tsc(void)
+{
+    printf("tsc %llu\n", (unsigned long long)__builtin_ia32_rdtsc());
+}
+
 int command_mark(const struct options *o)
 {
     u32 name[4] = {0};
@@ -20,7 +25,7 @@ int command_mark(const struct options *o)
                      : "+a"(eax), "+b"(name[0]), "+c"(name[1]), "+d"(name[2])
                      : "S"(name[3]));
     if (o->tsc) /* at once: the console takes its time */
-        printf("tsc %llu\n", (unsigned long long)__builtin_ia32_rdtsc());
+        print_tsc();
     if (!eax)
         fprintf(stderr, "%s: marks are off; start Tally with sample=MS\n", o->program);
     return eax ? STATUS_OK : STATUS_NO_TALLY;
