@@ -5,8 +5,9 @@
 }
 END {
     for (p = 0; p <= last; p++) {
-        span = (to[p] - from[p]) / scale
-        if (span > 0)
-            printf "| %s | %.3f | %.3f | %.0f | %.0f | %s |\n", name[p], from[p] / scale, span, sum[p], sum[p] / span, causes(p, 3, 1)
+        span = sprintf("%.6f", to[p] / scale) - sprintf("%.6f", from[p] / scale)
+        if (span <= 0 && !sum[p]) continue
+        printf "| %s | %.6f | %.6f | %.0f | %s | %s |\n", name[p], from[p] / scale, span, sum[p],
+            (span > 0 ? sprintf("%.0f", sum[p] / span) : "-"), causes(p, 3, 1)
     }
 }
