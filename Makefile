@@ -338,7 +338,7 @@ bench:  ## round trips in ticks from inside a guest in Bochs, and the size of th
 	@+$(BUILD) tally guest >&2
 	@tools/bench $(if $(KVM),--kvm)
 
-measure:  ## Linux under Tally, measured for docs/linux-boot.md: all its tables and pictures; 15 minutes
+measure:  ## Linux under Tally, measured for docs/linux-boot.md: all its tables and pictures; some twenty boots
 	@PLATFORM=nested tools/deps build run linux report
 	@+$(BUILD) tally guest >&2
 	@tools/linux-measure
