@@ -74,8 +74,10 @@ WARNINGS := -Wall -Wextra -Werror
 CFLAGS_COMMON := -std=c17 -g -ffreestanding $(WARNINGS) -mgeneral-regs-only -mno-red-zone \
     -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
     -fno-strict-aliasing -fno-common -ffunction-sections -fdata-sections -Iinclude -I$(B)
-FOR_SPEED    := -O2
-FOR_SIZE     := -Os -fno-jump-tables $(if $(IS_CLANG),,-malign-data=abi)
+# No filling with no-ops: a tick in Bochs is an instruction, and they are executed, too.
+PACKED       := $(if $(IS_CLANG),,-malign-data=abi $(patsubst %,-falign-%=1,functions jumps loops labels))
+FOR_SPEED    := -O2 $(PACKED)
+FOR_SIZE     := -Os -fno-jump-tables $(PACKED)
 # Without vector registers nothing needs a stack aligned to 16.
 STACK_BY_8   := $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=3)
 # A handler's prototype is made of its row in exit_reasons.def: an exit_… that no row names has none.
