@@ -35,47 +35,22 @@ static void put_text(struct output *out, const struct specification *spec, const
     while (length != spec->precision && text[length])
         length++;
     if (!spec->left)
-        put_padding(out, ' ', spec->width - length);
+        put_padding(out, spec->zero ? '0' : ' ', spec->width - length);
     for (int i = 0; i < length; i++)
         put_character(out, text[i]);
     if (spec->left)
         put_padding(out, ' ', spec->width - length);
 }
 
-static void put_number(struct output *out, const struct specification *spec, const char *prefix,
-                       u64 value, unsigned base)
+static void put_number(struct output *out, const struct specification *spec, u64 value,
+                       unsigned base)
 {
-    char digits[20];
-    int count = 0;
+    char digits[21] = {0}, *first = digits + sizeof(digits) - 1;
     do {
-        digits[count++] = "0123456789abcdef"[value % base];
+        *--first = "0123456789abcdef"[value % base];
         value /= base;
     } while (value);
-
-    int prefix_length = 0;
-    while (prefix[prefix_length])
-        prefix_length++;
-    int padding = spec->width - prefix_length - count;
-    bool zeros = spec->zero && !spec->left;
-
-    if (!spec->left && !zeros)
-        put_padding(out, ' ', padding);
-    while (*prefix)
-        put_character(out, *prefix++);
-    if (zeros)
-        put_padding(out, '0', padding);
-    while (count)
-        put_character(out, digits[--count]);
-    if (spec->left)
-        put_padding(out, ' ', padding);
-}
-
-static void put_signed(struct output *out, const struct specification *spec, long value)
-{
-    if (value < 0)
-        put_number(out, spec, "-", -(u64)value, 10);
-    else
-        put_number(out, spec, "", value, 10);
+    put_text(out, spec, first);
 }
 
 static int parse_number(const char **format, va_list *arguments)
@@ -124,12 +99,8 @@ static void put_argument(struct output *out, const struct specification *spec, c
         letter[0] = va_arg(*arguments, int);
         put_text(out, spec, letter);
         break;
-    case 'd':
-        put_signed(out, spec, spec->is_long ? va_arg(*arguments, long) : va_arg(*arguments, int));
-        break;
-    case 'u': put_number(out, spec, "", next_unsigned(spec, arguments), 10); break;
-    case 'x': put_number(out, spec, "", next_unsigned(spec, arguments), 16); break;
-    case 'p': put_number(out, spec, "0x", (uintptr_t)va_arg(*arguments, void *), 16); break;
+    case 'u': put_number(out, spec, next_unsigned(spec, arguments), 10); break;
+    case 'x': put_number(out, spec, next_unsigned(spec, arguments), 16); break;
     default: put_character(out, conversion);
     }
 }

@@ -1,5 +1,4 @@
-/* Formatted output. `%s %c %d %u %x %p`, `l` `z`, width (also `*`), `-`, `0`, `%%`, `.N` for
- * strings. */
+/* Formatted output. `%s %c %u %x`, `l` `z`, width (also `*`), `-`, `0`, `%%`, `.N` for strings. */
 #ifndef TALLY_LIB_PRINT_H
 #define TALLY_LIB_PRINT_H
 
@@ -21,8 +20,7 @@ void say(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Text in quotation marks as in JSON, up to NUL or `size` bytes; what is not ASCII becomes '?'. */
 void print_quoted(const char *text, size_t size);
 
-/* Like snprintf: never writes more than `size` bytes with the NUL; returns the untruncated length.
- */
+/* Like snprintf: writes at most `size` bytes with the NUL; returns the untruncated length. */
 size_t format_string(char *buffer, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* One line `tally: error: …` on serial and screen, then the run ends with VERDICT_TALLY_ERROR. */
