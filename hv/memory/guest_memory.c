@@ -18,26 +18,11 @@ static u64 wrap_linear(u64 linear)
 
 void guest_physical_read(u64 physical, void *buffer, size_t size)
 {
-    for (u8 *to = buffer; size;) {
-        size_t part = within_page(physical, size);
-        const void *from = guest_ram(physical, part);
-        if (from)
-            memcpy(to, from, part);
-        else
-            memset(to, 0xFF, part);
-        to += part, physical += part, size -= part;
-    }
-}
-
-void guest_physical_write(u64 physical, const void *buffer, size_t size)
-{
-    for (const u8 *from = buffer; size;) {
-        size_t part = within_page(physical, size);
-        void *to = guest_ram(physical, part);
-        if (to)
-            memcpy(to, from, part);
-        from += part, physical += part, size -= part;
-    }
+    const void *ram = guest_ram(physical, size);
+    if (ram)
+        memcpy(buffer, ram, size);
+    else
+        memset(buffer, 0xFF, size);
 }
 
 static bool read_as(enum access access, u64 linear, void *buffer, size_t size, unsigned cpl,
@@ -64,16 +49,27 @@ bool guest_fetch(u64 linear, void *buffer, size_t size, unsigned cpl, struct gue
     return read_as(ACCESS_FETCH, linear, buffer, size, cpl, fault);
 }
 
-bool guest_can_write(u64 linear, size_t size, unsigned cpl, struct guest_fault *fault)
+/* Without `from` it only looks whether all can be written. */
+static bool write_from(const u8 *from, u64 linear, size_t size, unsigned cpl,
+                       struct guest_fault *fault)
 {
     while (size) {
         size_t part = within_page(linear, size);
         u64 physical;
         if (!guest_translate(linear, ACCESS_WRITE, cpl, &physical, fault))
             return false;
+        void *ram = from ? guest_ram(physical, part) : NULL;
+        if (ram)
+            memcpy(ram, from, part);
+        from += from ? part : 0;
         linear = wrap_linear(linear + part), size -= part;
     }
     return true;
+}
+
+bool guest_can_write(u64 linear, size_t size, unsigned cpl, struct guest_fault *fault)
+{
+    return write_from(NULL, linear, size, cpl, fault);
 }
 
 bool guest_write(u64 linear, const void *buffer, size_t size, unsigned cpl,
@@ -82,15 +78,7 @@ bool guest_write(u64 linear, const void *buffer, size_t size, unsigned cpl,
     /* All pages first: a fault in the second one must leave the first as it was. */
     if (within_page(linear, size) < size && !guest_can_write(linear, size, cpl, fault))
         return false;
-    for (const u8 *from = buffer; size;) {
-        size_t part = within_page(linear, size);
-        u64 physical;
-        if (!guest_translate(linear, ACCESS_WRITE, cpl, &physical, fault))
-            return false;
-        guest_physical_write(physical, from, part);
-        from += part, linear = wrap_linear(linear + part), size -= part;
-    }
-    return true;
+    return write_from(buffer, linear, size, cpl, fault);
 }
 
 static u64 truncate_to(u64 value, unsigned bytes)

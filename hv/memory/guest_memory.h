@@ -64,9 +64,8 @@ void paging_features_read(void);
 /* MAXPHYADDR in bits, as the guest sees it. */
 unsigned guest_physical_address_width(void);
 
-/* Guest-physical memory; what is not RAM of the guest reads as ones and swallows writes. */
+/* Guest-physical memory within one page; what is not RAM of the guest reads as ones. */
 void guest_physical_read(u64 physical, void *buffer, size_t size);
-void guest_physical_write(u64 physical, const void *buffer, size_t size);
 
 /* Segment base + offset truncated to the address size, with limit, type and canonical checks
  * (`segment` is enum segment, `address_size` 2, 4 or 8 bytes). */
