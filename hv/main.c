@@ -1,10 +1,7 @@
 /* Bring-up as a story: from the boot loader's hands to the guest's first instruction. */
 #include "host/cpu.h"
-#include "exits/cpuid.h"
-#include "exits/dump.h"
+#include "exits/cpuid_msr.h"
 #include "exits/entry.h"
-#include "exits/last_run.h"
-#include "exits/msr.h"
 #include "features.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -24,9 +21,8 @@
 #include "stats/timeline.h"
 #include "sites/sites.h"
 #include "stats/window.h"
-#include "vmx/bitmaps.h"
+#include "vmx/controls.h"
 #include "vmx/capabilities.h"
-#include "vmx/time_limit.h"
 #include "memory/memory.h"
 #include "vmx/vmcs.h"
 

@@ -1,5 +1,4 @@
-/* Offsets and numbers for the assembly, taken from the C sources: compiled to text, never linked.
- */
+/* Offsets and numbers for the assembly, from the C sources: compiled to text, never linked. */
 #include "host/cpu.h"
 #include "host/paging.h"
 #include "efi/state.h"

@@ -1,5 +1,5 @@
 #include "options.h"
-#include "exits/msr.h"
+#include "exits/cpuid_msr.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "stats/report.h"

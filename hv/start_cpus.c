@@ -1,6 +1,6 @@
 /* The CPUs at the start: which there are, and how Tally gets to each. */
 #include "efi/cpus.h"
-#include "exits/cpuid.h"
+#include "exits/cpuid_msr.h"
 #include "exits/entry.h"
 #include "host/frames.h"
 #include "lib/print.h"
@@ -50,8 +50,7 @@ void set_up_vcpu(struct cpu *cpu)
     vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
 }
 
-/* One without VMX cannot be left out: the guest could start it behind Tally's back (docs/smp.md).
- */
+/* One without VMX cannot be left out: the guest could start it without Tally (docs/smp.md). */
 static void set_up_other_cpu(struct cpu *cpu)
 {
     char text[128];

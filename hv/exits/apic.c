@@ -3,7 +3,7 @@
  * The guest owns the real APIC, so each ends by giving the machine back to it.
  */
 #include "emulate/handlers.h"
-#include "vmx/time_limit.h"
+#include "vmx/vmcs.h"
 
 static void switch_off(struct vcpu *vcpu, u32 proc2)
 {
@@ -31,20 +31,6 @@ enum exit_action exit_tpr_below_threshold(struct vcpu *vcpu)
 enum exit_action exit_apic_access(struct vcpu *vcpu)
 {
     switch_off(vcpu, PROC2_VIRTUALIZE_APIC_ACCESSES);
-    return EXIT_RETRY;
-}
-
-/* The virtual APIC took the EOI; no device waits for it. */
-enum exit_action exit_virtualized_eoi(struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return EXIT_RETRY;
-}
-
-/* The value stands in the virtual-APIC page already. */
-enum exit_action exit_apic_write(struct vcpu *vcpu)
-{
-    (void)vcpu;
     return EXIT_RETRY;
 }
 

@@ -1,4 +1,4 @@
-#include "exits/cpuid.h"
+#include "exits/cpuid_msr.h"
 #include "emulate/handlers.h"
 #include "features.h"
 #include "lib/string.h"

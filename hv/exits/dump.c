@@ -1,4 +1,4 @@
-#include "exits/dump.h"
+#include "exits/entry.h"
 
 #include "host/frames.h"
 #include "lib/print.h"
@@ -61,8 +61,7 @@ static void put_capabilities(void)
     put_value(CPUID, 0x80000008, cpuid(0x80000008, 0).eax);
 }
 
-/* All that there are: an encoding is width, type and index. SDM vol. 3, 'Field Encoding in VMCS'.
- */
+/* All there are: an encoding is width, type, index. SDM vol. 3, 'Field Encoding in VMCS'. */
 static void put_fields(void)
 {
     u64 value;

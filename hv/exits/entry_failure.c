@@ -1,7 +1,6 @@
 /* VM entries that did not reach the guest. SDM vol. 3, 'VM-Entry Failures During or After Loading
  * Guest State' and 'VMfail'. */
 #include "emulate/handlers.h"
-#include "exits/dump.h"
 #include "exits/entry.h"
 #include "lib/print.h"
 

@@ -77,8 +77,9 @@ enum exit_action exit_enqcmd_pasid(struct vcpu *vcpu)
     return inject_gp(vcpu, 0);
 }
 
-/* The access is done; that it happened is what the counter tells. */
-enum exit_action exit_bus_lock(struct vcpu *vcpu)
+/* The access is done: a locked one, the virtual APIC's EOI, for which no device waits, or a write
+ * that stands in its page already. The counter tells. */
+enum exit_action exit_done_already(struct vcpu *vcpu)
 {
     (void)vcpu;
     return EXIT_RETRY;

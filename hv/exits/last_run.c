@@ -1,4 +1,4 @@
-#include "exits/last_run.h"
+#include "exits/entry.h"
 
 #include "host/paging.h"
 #include "lib/print.h"

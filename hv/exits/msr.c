@@ -1,10 +1,10 @@
 /* Reasons 31, 32: the MSR in ECX, its value in EDX:EAX. */
-#include "exits/msr.h"
+#include "exits/cpuid_msr.h"
 #include "emulate/handlers.h"
 #include "features.h"
 #include "lib/print.h"
 #include "lib/safe.h"
-#include "vmx/bitmaps.h"
+#include "vmx/controls.h"
 #include "x86/msr.h"
 
 enum exit_action exit_rdmsr(struct vcpu *vcpu)

@@ -1,17 +1,15 @@
 /* Access to MSRs, by their kinds in features.h. */
 #include "emulate/handlers.h"
-#include "exits/cpuid.h"
-#include "exits/msr.h"
+#include "exits/cpuid_msr.h"
 #include "features.h"
 #include "lib/safe.h"
 #include "memory/memory.h"
-#include "vmx/bitmaps.h"
+#include "vmx/controls.h"
 #include "vmx/capabilities.h"
 #include "x86/msr.h"
 
 #define CORE_CAPABILITIES_SHOWN (BIT(0) | BIT(3) | BIT(5)) /* no remote action requests */
-/* Of IA32_MISC_ENABLE: what is hidden in CPUID shows here, too; what the guest only seems to set.
- */
+/* Of IA32_MISC_ENABLE: what CPUID hides shows here, too; what the guest only seems to set. */
 #define MISC_ENABLE_UNAVAILABLE (MISC_ENABLE_BTS_UNAVAILABLE | MISC_ENABLE_PEBS_UNAVAILABLE)
 #define MISC_ENABLE_SOFT (MISC_ENABLE_LIMIT_CPUID | MISC_ENABLE_XD_DISABLE)
 #define TEST_CTRL_SPLIT_LOCK BIT(29) /* #AC; Tally has none */
@@ -94,8 +92,7 @@ static RARELY bool write_debugctl(u64 value)
     return true;
 }
 
-/* LME cannot change with paging on, LMA not at all. SDM vol. 3, 'Extended Feature Enable Register'.
- */
+/* LME cannot change with paging on, LMA never. SDM vol. 3, 'Extended Feature Enable Register'. */
 static RARELY bool write_efer(const struct vcpu *vcpu, u64 value)
 {
     u64 known = EFER_SCE | EFER_LME | EFER_LMA; /* Tally runs with all of them, and with NXE */

@@ -7,7 +7,7 @@
 #include "lib/safe.h"
 #include "emulate/handlers.h"
 #include "vmx/advance.h"
-#include "exits/msr.h"
+#include "exits/cpuid_msr.h"
 #include "emulate/operand.h"
 #include "emulate/prefixes.h"
 #include "x86/msr.h"

@@ -1,5 +1,4 @@
 #include "exits/entry.h"
-#include "exits/last_run.h"
 #include "lib/print.h"
 #include "platform/console.h"
 #include "platform/power.h"

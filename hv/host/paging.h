@@ -13,8 +13,7 @@
 #define IMAGE_VIRTUAL (HIGH + IMAGE_PHYSICAL)
 #define DIRECT_MAP 0xFFFF800000000000ull
 
-/* Where `address` is in the direct map; not for Tally's own memory, see frame_pointer() for that.
- */
+/* Where `address` is in the direct map; for Tally's own memory there is frame_pointer(). */
 void *physical(u64 address);
 
 /*

@@ -26,8 +26,7 @@ extern char trap_stubs[], trap_stubs_end[], nmi_gate[], interrupt_stubs[], inter
 #define STUB_GROUPS 8 /* of the 256 interrupts */
 #define STUB_SIZE 4
 
-/* Pairs made by the FIXUP macro of lib/safe.asm: an instruction that may fault, where to go then.
- */
+/* Made by the FIXUP macro of lib/safe.asm: an instruction that may fault, where to go then. */
 struct fixup {
     u64 rip, target;
 };

@@ -5,8 +5,7 @@
 #include "types.h"
 
 u32 apic_id(void);
-/* Whether a CPU with this identifier can be sent something from here: xAPIC mode has 8 bits for it.
- */
+/* Whether a CPU with this identifier can be reached from here: xAPIC mode has 8 bits for it. */
 bool apic_reaches(u32 apic_id);
 
 void apic_send_nmi(u32 apic_id);

@@ -18,10 +18,8 @@ struct boot_info {
     struct memory_map map;
     unsigned module_count;
     struct module module[MODULES_MAX];
-    const char
-        *command_line; /* Tally's own; never NULL, as are the modules' and the loader's name */
-    const char *loader;
-    bool multiboot2;    /* Tally was started by version 2 of the protocol */
+    const char *command_line, *loader; /* Tally's own, the loader's name; none is ever NULL */
+    bool multiboot2;                   /* Tally was started by version 2 of the protocol */
     bool efi;           /* by UEFI: no BIOS, no VGA text mode; known by version 2 only */
     bool boot_services; /* UEFI's go on: no memory map is told */
     struct multiboot2_framebuffer framebuffer; /* addr 0: none told */

@@ -56,8 +56,7 @@ static void uart_put_borrowed(char c)
     outb(COM1 + UART_LCR, line_control);
 }
 
-/* A line belongs to the CPU that began it, until its end. One that never ends it is not waited for.
- */
+/* A line belongs to the CPU that began it, until its end; that is not waited for for ever. */
 static u64 line_owner;
 
 static void own_line(u64 self)

@@ -26,8 +26,7 @@ unsigned console_screen_alone(void);
 /* Waits until COM1 has sent everything. */
 void console_drain(void);
 
-/* From now on the guest owns COM1; Tally leaves its settings as they are and waits for line ends.
- */
+/* The guest owns COM1 from now on: Tally leaves its settings alone and waits for line ends. */
 void console_hand_over(void);
 
 /*

@@ -3,8 +3,7 @@
 
 #include "lib/string.h"
 
-/* No physical address is wider (SDM vol. 3, 'Physical Address Space'); sums below cannot overflow.
- */
+/* No physical address is wider (SDM vol. 3, 'Physical Address Space'): no sum can overflow. */
 #define PHYSICAL_END BIT(52)
 
 static u64 end_of(const struct memory_range *range)

@@ -1,5 +1,4 @@
-/* Text on the screen that the boot loader left: VGA text, or a frame buffer. The console writes it.
- */
+/* The console's text on the screen that the boot loader left: VGA text, or a frame buffer. */
 #ifndef TALLY_PLATFORM_SCREEN_H
 #define TALLY_PLATFORM_SCREEN_H
 

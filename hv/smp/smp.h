@@ -14,12 +14,10 @@
 void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 page,
                       void (*enter)(struct cpu *cpu));
 
-/* The real-mode page that lend_start_page() lends, where start_other_cpus() did not start the CPUs.
- */
+/* The page that lend_start_page() lends, where start_other_cpus() did not start the CPUs. */
 void keep_start_page(u64 page);
 
-/* The CPU that runs this is ready for the guest; till then the boot CPU waits, though not for ever.
- */
+/* The CPU that runs this is ready for the guest; the boot CPU waits for it, not for ever. */
 void cpu_is_ready(struct cpu *cpu);
 
 /*
@@ -36,8 +34,7 @@ enum exit_action take_init(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu));
 /* SIPI reached it in wait-for-SIPI: it starts in real mode at `vector` << 12. */
 void take_sipi(struct vcpu *vcpu, u8 vector);
 
-/* Whether all vCPUs sleep and no NMI wakes one within a second. For the last that halts.
- */
+/* Whether all vCPUs sleep and no NMI wakes one within a second. For the last that halts. */
 bool all_asleep(const struct vcpu *self);
 
 #endif

@@ -78,8 +78,7 @@ static void send_sipi(void)
     atomic_store(&restart.sends_sipi, false);
 }
 
-/* None of Tally's is on its way when this returns: a vCPU that waits for the guest's would take it.
- */
+/* Tally's last one has arrived when this returns: a vCPU that waits for SIPIs would take it. */
 static void end_sipis(void)
 {
     atomic_store(&restart.wants_sipi, false);

@@ -10,8 +10,7 @@
 /* No exits yet. */
 void statistics_clear(struct statistics *s);
 
-/* Adds `part` to `sum`, which starts as NO_EXITS. Safe while the part's own CPU goes on counting.
- */
+/* Adds `part` to `sum`, which starts as NO_EXITS. The part's CPU may go on counting meanwhile. */
 void counter_add(struct reason_counter *sum, const struct reason_counter *part);
 #define NO_EXITS ((struct reason_counter){.min = ~0ull})
 

@@ -1,5 +1,4 @@
-/* When the exits happened: the counts of all reasons at intervals, and marks that the guest sets.
- */
+/* When the exits happened: the counts of all reasons at intervals, and marks of the guest's. */
 #ifndef TALLY_STATS_TIMELINE_H
 #define TALLY_STATS_TIMELINE_H
 

@@ -19,8 +19,7 @@ u64 window_pages(const u64 sizes[WINDOW_PARTS], u32 vcpus);
 /* Makes a window of zeroed pages, which lie at `physical`. */
 void window_init(void *pages, u64 physical, const u64 sizes[WINDOW_PARTS], u32 vcpus);
 
-/* A vCPU's copy of a part, or, of those that are one for all, copy 0. NULL: the part is not there.
- */
+/* A vCPU's copy of a part; of one that is for all, copy 0. NULL: the part is not there. */
 void *window_copy(const struct window *w, enum window_kind kind, u32 copy);
 
 /* Sets the pointers above. */

@@ -1,4 +1,4 @@
-#include "test/break_rules.h"
+#include "test/test_aids.h"
 
 #include "lib/print.h"
 #include "vmx/access.h"

@@ -1,10 +1,8 @@
 /* Where the test image steps in: it is the product's objects and this folder, so that the product
  * has no line for tests. */
 #include "emulate/handlers.h"
-#include "exits/dump.h"
 #include "exits/entry.h"
 #include "smp/smp.h"
-#include "test/break_rules.h"
 #include "test/test_aids.h"
 #include "vmx/access.h"
 #include "vmx/capabilities.h"

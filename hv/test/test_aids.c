@@ -16,26 +16,8 @@
 
 #define EPT_SUB_PAGE_WRITE BIT(61)
 
-/* clang-format off */
-const struct choice test_aids[] = {
-    {"entry-guest-state", TEST_ENTRY_FAIL_GUEST_STATE},
-    {"entry-msr-load",    TEST_ENTRY_FAIL_MSR_LOAD},
-    {"tpr-threshold",     TEST_TPR_THRESHOLD},
-    {"virtual-apic",      TEST_VIRTUAL_APIC},
-    {"ept-misconfig",     TEST_EPT_MISCONFIG},
-    {"preemption-timer",  TEST_PREEMPTION_TIMER},
-    {"pml",               TEST_PML},
-    {"spp",               TEST_SPP},
-    {"mtf",               TEST_MTF},
-    {"smx",               TEST_SMX},
-    {"entry-rules",       TEST_ENTRY_RULES},
-    {"stack-overflow",    TEST_STACK_OVERFLOW},
-    {"entry-fail-late",   TEST_ENTRY_FAIL_LATE},
-    {"odd-cpu",           TEST_ODD_CPU},
-    {"mtf-step",          TEST_MTF_STEP},
-    {0},
-};
-/* clang-format on */
+#define CHOICE(name, word, arm) {word, TEST_##name},
+const struct choice test_aids[] = {TEST_AIDS(CHOICE){0}};
 
 /* Sets controls in one word, after asking the CPU for them. */
 static u32 with_control(enum control_word word, u32 old, u32 bits, const char *aid)
@@ -199,29 +181,13 @@ static void arm_stack_overflow(struct vcpu *vcpu)
     overflow_stack();
 }
 
-static const struct {
-    u32 aid;
-    void (*arm)(struct vcpu *vcpu);
-} arms[] = {
-    {TEST_ENTRY_FAIL_GUEST_STATE, break_guest_state},
-    {TEST_ENTRY_FAIL_MSR_LOAD, break_msr_load},
-    {TEST_TPR_THRESHOLD, arm_tpr_threshold},
-    {TEST_VIRTUAL_APIC, arm_virtual_apic},
-    {TEST_EPT_MISCONFIG, arm_ept_misconfiguration},
-    {TEST_PREEMPTION_TIMER, arm_preemption_timer},
-    {TEST_PML, arm_pml},
-    {TEST_SPP, arm_spp},
-    {TEST_MTF, arm_mtf},
-    {TEST_MTF_STEP, arm_mtf_step},
-    {TEST_SMX, arm_smx},
-    {TEST_STACK_OVERFLOW, arm_stack_overflow},
-};
-
 void test_aids_arm(struct vcpu *vcpu, u32 aids)
 {
+#define ARM(name, word, arm) arm,
+    static void (*const arms[])(struct vcpu * vcpu) = {TEST_AIDS(ARM)};
     for (unsigned i = 0; i < ARRAY_SIZE(arms); i++)
-        if (aids & arms[i].aid)
-            arms[i].arm(vcpu);
+        if (arms[i] && (aids & 1u << i))
+            arms[i](vcpu);
     vmwrite(PIN_BASED_CONTROLS, vcpu->controls.pin);
     vmwrite(PRIMARY_PROCBASED_CONTROLS, vcpu->controls.proc);
     vmwrite(SECONDARY_PROCBASED_CONTROLS, vcpu->controls.proc2);

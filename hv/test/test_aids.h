@@ -8,23 +8,30 @@
 #include "options.h"
 #include "vcpu.h"
 
-enum test_aid {
-    TEST_ENTRY_FAIL_GUEST_STATE = 1 << 0,
-    TEST_ENTRY_FAIL_MSR_LOAD = 1 << 1,
-    TEST_TPR_THRESHOLD = 1 << 2,
-    TEST_VIRTUAL_APIC = 1 << 3, /* APIC access, APIC write, virtualized EOI */
-    TEST_EPT_MISCONFIG = 1 << 4,
-    TEST_PREEMPTION_TIMER = 1 << 5,
-    TEST_PML = 1 << 6,
-    TEST_SPP = 1 << 7,
-    TEST_MTF = 1 << 8,
-    TEST_SMX = 1 << 9,
-    TEST_ENTRY_RULES = 1 << 10, /* see test/break_rules.h */
-    TEST_STACK_OVERFLOW = 1 << 11,
-    TEST_ENTRY_FAIL_LATE = 1 << 12, /* once the guest executes VMCALL and other CPUs run as well */
-    TEST_ODD_CPU = 1 << 13,         /* the other CPUs seem to differ from the first */
-    TEST_MTF_STEP = 1 << 14,
-};
+/* Each with its word and what arms it, or NULL: hooks.c sees to it. */
+/* clang-format off */
+#define TEST_AIDS(AID)                                                                             \
+    AID(ENTRY_FAIL_GUEST_STATE, "entry-guest-state", break_guest_state)                            \
+    AID(ENTRY_FAIL_MSR_LOAD, "entry-msr-load", break_msr_load)                                     \
+    AID(TPR_THRESHOLD, "tpr-threshold", arm_tpr_threshold)                                         \
+    AID(VIRTUAL_APIC, "virtual-apic", arm_virtual_apic) /* APIC access, write, virtualized EOI */  \
+    AID(EPT_MISCONFIG, "ept-misconfig", arm_ept_misconfiguration)                                  \
+    AID(PREEMPTION_TIMER, "preemption-timer", arm_preemption_timer)                                \
+    AID(PML, "pml", arm_pml)                                                                       \
+    AID(SPP, "spp", arm_spp)                                                                       \
+    AID(MTF, "mtf", arm_mtf)                                                                       \
+    AID(SMX, "smx", arm_smx)                                                                       \
+    AID(ENTRY_RULES, "entry-rules", NULL)                                                          \
+    AID(STACK_OVERFLOW, "stack-overflow", arm_stack_overflow)                                      \
+    AID(ENTRY_FAIL_LATE, "entry-fail-late", NULL) /* at a VMCALL, while other CPUs run as well */  \
+    AID(ODD_CPU, "odd-cpu", NULL) /* the other CPUs seem to differ from the first */               \
+    AID(MTF_STEP, "mtf-step", arm_mtf_step)
+/* clang-format on */
+
+#define TEST_AID_BIT(name, word, arm) BIT_OF_##name,
+enum { TEST_AIDS(TEST_AID_BIT) };
+#define TEST_AID(name, word, arm) TEST_##name = 1 << BIT_OF_##name,
+enum test_aid { TEST_AIDS(TEST_AID) };
 
 /* Arms `aids` (a set of enum test_aid) on the boot CPU's vCPU, whose VMCS is otherwise ready.
  * fatal() where the CPU lacks the control. */
@@ -35,5 +42,11 @@ void overflow_stack(void);
 
 /* Puts the EPT entry that an aid spoiled back in order; false if `physical` is not in its page. */
 bool repair_spoiled_page(u64 physical);
+
+/* The aid `entry-rules`, in break_rules.c: VM-entry rules broken one by one, to see each explained.
+ */
+
+/* Repairs what the last call broke and breaks the next rule. False once there is none left. */
+bool break_next_rule(const struct vcpu *vcpu);
 
 #endif

@@ -1,4 +1,4 @@
-#include "vmx/bitmaps.h"
+#include "vmx/controls.h"
 #include "features.h"
 #include "host/frames.h"
 

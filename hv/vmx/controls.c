@@ -124,8 +124,7 @@ static const char *check_ept(const struct vmx_capabilities *c, char *error, size
     return NULL;
 }
 
-/* Without these kinds of INVVPID a guest's flush could not be carried out: better no VPID at all.
- */
+/* Without these kinds of INVVPID no guest's flush can be carried out: better no VPID at all. */
 static bool vpid_usable(const struct vmx_capabilities *c)
 {
     u64 needed = VPID_CAP_INVVPID | VPID_CAP_SINGLE_CONTEXT | VPID_CAP_ALL_CONTEXT;

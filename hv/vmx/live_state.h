@@ -104,8 +104,7 @@ static inline void live_set_debug_register(unsigned number, u64 value)
     }
 }
 
-/* Only for a guest with CR4.PKE. RDPKRU needs the bit in Tally's own CR4; its pages have no keys.
- */
+/* For a guest with CR4.PKE: RDPKRU needs the bit in Tally's own CR4; its pages have no keys. */
 static inline u32 live_pkru(void)
 {
     u64 cr4 = read_cr4();

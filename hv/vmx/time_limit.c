@@ -1,4 +1,4 @@
-#include "vmx/time_limit.h"
+#include "vmx/vmcs.h"
 #include "vmx/access.h"
 #include "vmx/capabilities.h"
 

@@ -6,7 +6,6 @@
 #include "host/frames.h"
 #include "host/paging.h"
 #include "vmx/access.h"
-#include "vmx/bitmaps.h"
 #include "vmx/controls.h"
 #include "vmx/invalidate.h"
 #include "x86/instructions.h"
@@ -88,23 +87,30 @@ void vmx_disable(struct cpu *cpu)
     __asm__ volatile("vmclear %0\n\tvmxoff" : : "m"(vmcs) : "cc", "memory");
 }
 
+static void write_zeros(void)
+{
+    /* clang-format off */
+    static const u16 fields[] = {
+        HOST_ES_SELECTOR, HOST_DS_SELECTOR, HOST_FS_SELECTOR, HOST_GS_SELECTOR, HOST_FS_BASE,
+        HOST_IA32_SYSENTER_CS, HOST_IA32_SYSENTER_ESP, HOST_IA32_SYSENTER_EIP,
+        VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_LOAD_COUNT, VM_ENTRY_MSR_LOAD_COUNT,
+        VM_ENTRY_INTERRUPTION_INFO, TSC_OFFSET, CR3_TARGET_COUNT, GUEST_IA32_DEBUGCTL,
+        GUEST_PDPTE0, GUEST_PDPTE1, GUEST_PDPTE2, GUEST_PDPTE3,
+    };
+    /* clang-format on */
+    for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
+        vmwrite(fields[i], 0);
+}
+
 static void write_host_state(struct cpu *cpu)
 {
-    static const enum vmcs_field null_selectors[] = {HOST_ES_SELECTOR, HOST_DS_SELECTOR,
-                                                     HOST_FS_SELECTOR, HOST_GS_SELECTOR};
-    for (unsigned i = 0; i < ARRAY_SIZE(null_selectors); i++)
-        vmwrite(null_selectors[i], 0);
     vmwrite(HOST_CS_SELECTOR, HOST_CODE);
     vmwrite(HOST_SS_SELECTOR, HOST_DATA);
     vmwrite(HOST_TR_SELECTOR, HOST_TASK);
-    vmwrite(HOST_FS_BASE, 0);
     vmwrite(HOST_GS_BASE, (u64)&cpu->vcpu);
     vmwrite(HOST_TR_BASE, (u64)&cpu->tss);
     vmwrite(HOST_GDTR_BASE, (u64)cpu->gdt);
     vmwrite(HOST_IDTR_BASE, traps_base());
-    vmwrite(HOST_IA32_SYSENTER_CS, 0);
-    vmwrite(HOST_IA32_SYSENTER_ESP, 0);
-    vmwrite(HOST_IA32_SYSENTER_EIP, 0);
     vmwrite(HOST_IA32_PAT, rdmsr(IA32_PAT));
     vmwrite(HOST_IA32_EFER, rdmsr(IA32_EFER));
     vmwrite(HOST_CR0, read_cr0());
@@ -128,12 +134,6 @@ static void write_execution_control(struct vcpu *vcpu, u64 ept_pointer)
     if (vcpu->controls.proc2 & PROC2_ENABLE_VPID)
         vmwrite(VIRTUAL_PROCESSOR_ID, vcpu->vpid);
     vmwrite(EPT_POINTER, ept_pointer);
-    vmwrite(TSC_OFFSET, 0);
-    vmwrite(CR3_TARGET_COUNT, 0);
-    vmwrite(VM_EXIT_MSR_STORE_COUNT, 0);
-    vmwrite(VM_EXIT_MSR_LOAD_COUNT, 0);
-    vmwrite(VM_ENTRY_MSR_LOAD_COUNT, 0);
-    vmwrite(VM_ENTRY_INTERRUPTION_INFO, 0);
     vmwrite(VMCS_LINK_POINTER, ~0ull);
 }
 
@@ -142,13 +142,9 @@ void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *c, u64 ept_pointe
     struct vcpu *vcpu = &cpu->vcpu;
     vcpu->vpid = (u16)(vcpu->index + 1);
     invalidate_init(c->ept_vpid);
+    write_zeros();
     write_host_state(cpu);
     write_execution_control(vcpu, ept_pointer);
     vmwrite(GUEST_IA32_PAT, rdmsr(IA32_PAT));
-    vmwrite(GUEST_IA32_DEBUGCTL, 0);
-    vmwrite(GUEST_PDPTE0, 0);
-    vmwrite(GUEST_PDPTE1, 0);
-    vmwrite(GUEST_PDPTE2, 0);
-    vmwrite(GUEST_PDPTE3, 0);
     vmcs_set_init_state(vcpu);
 }

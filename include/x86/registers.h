@@ -37,16 +37,10 @@
 #define CR4_FSGSBASE BIT(16)
 #define CR4_PCIDE BIT(17)
 #define CR4_OSXSAVE BIT(18)
-#define CR4_KL BIT(19)
 #define CR4_SMEP BIT(20)
 #define CR4_SMAP BIT(21)
 #define CR4_PKE BIT(22)
 #define CR4_CET BIT(23)
-#define CR4_PKS BIT(24)
-#define CR4_UINTR BIT(25)
-#define CR4_LASS BIT(27)
-#define CR4_LAM_SUP BIT(28)
-#define CR4_FRED BIT(32)
 
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)
@@ -68,8 +62,6 @@
 #define RFLAGS_RF BIT(16)
 #define RFLAGS_VM BIT(17)
 #define RFLAGS_AC BIT(18)
-#define RFLAGS_VIF BIT(19)
-#define RFLAGS_VIP BIT(20)
 #define RFLAGS_ID BIT(21)
 
 #define DR6_FIXED 0xFFFF0FF0ull /* the bits that read as 1 */

@@ -43,9 +43,8 @@ enum interruption_type {
 #define BLOCKING_BY_MOV_SS BIT(1)
 #define BLOCKING_BY_SMI BIT(2)
 #define BLOCKING_BY_NMI BIT(3)
-#define BLOCKING_SHADOW                                                                            \
-    (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS) /* ends with the next instruction                       \
-                                            */
+/* Ends with the next instruction. */
+#define BLOCKING_SHADOW (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)
 
 enum activity_state {
     ACTIVITY_ACTIVE = 0,
@@ -77,7 +76,6 @@ enum activity_state {
 /* IA32_VMX_MISC */
 #define VMX_MISC_TIMER_RATE 0x1Full
 #define VMX_MISC_ACTIVITY_HLT BIT(6)
-#define VMX_MISC_ACTIVITY_SHUTDOWN BIT(7)
 #define VMX_MISC_ACTIVITY_WAIT_FOR_SIPI BIT(8)
 #define VMX_MISC_ILEN_0_INJECTION BIT(30)
 
@@ -90,7 +88,6 @@ enum activity_state {
 #define EPT_CAP_1G BIT(17)
 #define EPT_CAP_INVEPT BIT(20)
 #define EPT_CAP_ACCESSED_DIRTY BIT(21)
-#define EPT_CAP_INVEPT_SINGLE BIT(25)
 #define EPT_CAP_INVEPT_ALL BIT(26)
 #define VPID_CAP_INVVPID BIT(32)
 #define VPID_CAP_INDIVIDUAL_ADDRESS BIT(40)
@@ -101,7 +98,6 @@ enum activity_state {
 enum invvpid_type {
     INVVPID_INDIVIDUAL_ADDRESS = 0,
     INVVPID_SINGLE_CONTEXT = 1,
-    INVVPID_ALL_CONTEXT = 2,
     INVVPID_SINGLE_RETAIN_GLOBALS = 3,
 };
 
@@ -120,14 +116,7 @@ enum invept_type { INVEPT_SINGLE_CONTEXT = 1, INVEPT_ALL_CONTEXT = 2 };
 #define EPTP_ACCESSED_DIRTY BIT(6)
 
 /* Qualification of an EPT violation */
-#define EPT_VIOLATION_READ BIT(0)
 #define EPT_VIOLATION_WRITE BIT(1)
 #define EPT_VIOLATION_FETCH BIT(2)
-#define EPT_VIOLATION_READABLE BIT(3)
-#define EPT_VIOLATION_WRITABLE BIT(4)
-#define EPT_VIOLATION_EXECUTABLE BIT(5)
-#define EPT_VIOLATION_LINEAR_VALID BIT(7)
-#define EPT_VIOLATION_TRANSLATED BIT(8)
-#define EPT_VIOLATION_NMI_UNBLOCKING BIT(12)
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "smp/kick.h"
 #include "vmx/capabilities.h"
-#include "vmx/time_limit.h"
+#include "vmx/vmcs.h"
 
 #define LENGTH 3 /* of an instruction that no exit may step over */
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exits/dump.h"
+#include "exits/entry.h"
 #include "names.h"
 #include "recorded_caps.h"
 #include "x86/msr.h"

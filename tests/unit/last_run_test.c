@@ -1,6 +1,6 @@
 /* What a run leaves in memory is shown by the next start if all of it checks, and else not at all.
  */
-#include "exits/last_run.h"
+#include "exits/entry.h"
 #include "host/paging.h"
 #include "lib/print.h"
 #include "platform/console.h"

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-#include "exits/msr.h"
+#include "exits/cpuid_msr.h"
 #include "lib/print.h"
 #include "host/frames.h"
-#include "vmx/bitmaps.h"
+#include "vmx/controls.h"
 #include "x86/msr.h"
 
 #define GP (INTERRUPTION_VALID | INTERRUPTION_ERROR_CODE | 3 << 8 | VECTOR_GP)

@@ -1,9 +1,17 @@
-/* Access to MSRs, by whatever instruction. What each MSR is to the guest stands in features.c. */
-#ifndef TALLY_EXITS_MSR_H
-#define TALLY_EXITS_MSR_H
+/* What CPUID and the MSRs tell the guest: the processor's own, less what features.c hides. */
+#ifndef TALLY_EXITS_CPUID_MSR_H
+#define TALLY_EXITS_CPUID_MSR_H
 
 #include "tally.h"
 #include "vcpu.h"
+
+/* Whether leaf 0x40000000 and CPUID.1:ECX[31] show Tally to the guest; they do unless told. */
+void cpuid_announce(bool announce);
+
+/* At the start, and after a WRMSR that switches features: the next answers come from the CPU. */
+void cpuid_forget(struct cpuid_cache *cache);
+
+/* ---- MSRs, by whatever instruction ---- */
 
 /* What becomes of a write to an MSR that the machine has and features.c does not know: it is
  * swallowed, a #GP, or let through. A line tells the first one to each MSR. */
