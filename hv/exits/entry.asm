@@ -1,52 +1,20 @@
 ; VM entry and VM exit. HOST_RSP is the address of struct vcpu: after an exit RSP points at it, the
 ; registers are stored relative to it, and the handlers' stack grows down from it.
+%include "hv/host/registers.inc"
 %include "offsets.inc"
 
 extern dispatch_exit, observe_exit, take_nmis, vmx_instruction_failed
 
         section .text
 
-; Everything but RAX, RCX and RDX, which the stamps at both ends need.
-%macro SAVE_GPRS 0
-        mov [rsp + VCPU_RCX], rcx
-        mov [rsp + VCPU_RBX], rbx
-        mov [rsp + VCPU_RBP], rbp
-        mov [rsp + VCPU_RSI], rsi
-        mov [rsp + VCPU_RDI], rdi
-        mov [rsp + VCPU_R8], r8
-        mov [rsp + VCPU_R9], r9
-        mov [rsp + VCPU_R10], r10
-        mov [rsp + VCPU_R11], r11
-        mov [rsp + VCPU_R12], r12
-        mov [rsp + VCPU_R13], r13
-        mov [rsp + VCPU_R14], r14
-        mov [rsp + VCPU_R15], r15
-%endmacro
-
-; What a C function need not preserve, and RBX, which CPUID changes.
+; What a C function need not preserve, and RBX, which CPUID changes; all but what the stamps at both ends need.
 %macro LOAD_CHANGED_GPRS 0
-        mov rbx, [rsp + VCPU_RBX]
-        mov rsi, [rsp + VCPU_RSI]
-        mov rdi, [rsp + VCPU_RDI]
-        mov r8, [rsp + VCPU_R8]
-        mov r9, [rsp + VCPU_R9]
-        mov r10, [rsp + VCPU_R10]
-        mov r11, [rsp + VCPU_R11]
+        LOAD rbx, rsi, rdi, r8, r9, r10, r11
 %endmacro
 
 %macro LOAD_GPRS 0
         LOAD_CHANGED_GPRS
-        mov rbp, [rsp + VCPU_RBP]
-        mov r12, [rsp + VCPU_R12]
-        mov r13, [rsp + VCPU_R13]
-        mov r14, [rsp + VCPU_R14]
-        mov r15, [rsp + VCPU_R15]
-%endmacro
-
-%macro LOAD_STAMP_GPRS 0
-        mov rax, [rsp + VCPU_RAX]
-        mov rcx, [rsp + VCPU_RCX]
-        mov rdx, [rsp + VCPU_RDX]
+        LOAD rbp, r12, r13, r14, r15
 %endmacro
 
 ; One 64-bit number of RDTSC's two halves.
@@ -56,18 +24,12 @@ extern dispatch_exit, observe_exit, take_nmis, vmx_instruction_failed
         or rax, rdx
 %endmacro
 
-; What the stamp needs.
-%macro SAVE_STAMP_GPRS 0
-        mov [rsp + VCPU_RAX], rax
-        mov [rsp + VCPU_RDX], rdx
-%endmacro
-
 ; An exit from the guest's registers to the guest's registers, but RAX, RCX and RDX, with its time:
 ; at the end in RAX. In: RSP = struct vcpu, all but RAX and RDX the guest's.
 %macro TIMED_EXIT 0
         READ_TSC
         mov [rsp + VCPU_EXIT_TSC], rax
-        SAVE_GPRS
+        SAVE rcx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
         mov rdi, rsp
         call dispatch_exit
         LOAD_CHANGED_GPRS
@@ -92,7 +54,7 @@ extern dispatch_exit, observe_exit, take_nmis, vmx_instruction_failed
 vcpu_run:
         mov rsp, rdi
         LOAD_GPRS
-        LOAD_STAMP_GPRS
+        LOAD rax, rcx, rdx
         vmlaunch
         jmp failed
 
@@ -100,7 +62,7 @@ vcpu_run:
         global vmx_exit_observed
         align 16
 vmx_exit_observed:
-        SAVE_STAMP_GPRS
+        SAVE rax, rdx
         TIMED_EXIT
 observed:
         mov rdi, rsp
@@ -114,7 +76,7 @@ observed:
         global vmx_exit
         align 16
 vmx_exit:
-        SAVE_STAMP_GPRS
+        SAVE rax, rdx
         TIMED_EXIT
 
 ; The last look before the entry, at two words as one: nmis, and whether a handler has changed a
@@ -125,7 +87,7 @@ vmx_exit:
 vmx_check_nmis:
         cmp qword [rsp + VCPU_NMIS], 0
         jne last_errands
-        LOAD_STAMP_GPRS
+        LOAD rax, rcx, rdx
         vmresume
 vmx_check_nmis.end:
 

@@ -35,22 +35,9 @@ save:   PUSH_GPRS
         cld
         mov rdi, rsp
         call handle_trap
-        pop rax
-        pop rcx
-        pop rdx
-        pop rbx
+        EACH pop, rax, rcx, rdx, rbx
         add rsp, 8
-        pop rbp
-        pop rsi
-        pop rdi
-        pop r8
-        pop r9
-        pop r10
-        pop r11
-        pop r12
-        pop r13
-        pop r14
-        pop r15
+        EACH pop, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
         add rsp, 16
         iretq
 
