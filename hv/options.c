@@ -20,10 +20,10 @@ enum kind {
 
 struct option {
     const char *name;
-    enum kind kind;
-    size_t offset; /* of the u32 in struct options */
-    const struct choice *choices;
+    u8 kind;    /* enum kind */
+    u16 offset; /* of the u32 in struct options */
     u32 max;
+    const struct choice *choices;
 };
 
 /* clang-format off */
@@ -57,8 +57,8 @@ static const struct option option_table[] = {
     {"stats",    SET,    offsetof(struct options, report),    .choices = reports},
     {"msr",      ONE,    offsetof(struct options, msr),       .choices = policies},
     {"announce", ONE,    offsetof(struct options, announce),  .choices = yes_no},
-    {"caps",     FLAG,   offsetof(struct options, caps),      NULL, 0},
-    {"last",     FLAG,   offsetof(struct options, last),      NULL, 0},
+    {"caps",     FLAG,   offsetof(struct options, caps),      0, NULL},
+    {"last",     FLAG,   offsetof(struct options, last),      0, NULL},
     {"cpus",     NUMBER, offsetof(struct options, cpus),      .max = 65535},
     {"end",      NUMBER, offsetof(struct options, end),       .max = 1000000},
     {"sample",   NUMBER, offsetof(struct options, sample_ms), .max = 60000},

@@ -10,10 +10,9 @@
 
 #define INFO_REGISTER_FORM BIT(10)
 #define INFO_REGISTER(info) ((info) >> 3 & 15)
-#define INFO_IDENTITY(info) ((info) >> 28 & 3)
-
-enum table_instruction { TABLE_SGDT, TABLE_SIDT, TABLE_LGDT, TABLE_LIDT };
-enum selector_instruction { SELECTOR_SLDT, SELECTOR_STR, SELECTOR_LLDT, SELECTOR_LTR };
+/* Which of the four instructions: IDT, not GDT, or TR, not LDTR; and load, not store. */
+#define INFO_SECOND BIT(28)
+#define INFO_LOAD BIT(29)
 
 /* The CPU itself checks UMIP before the exit; one whose UMIP KVM emulates does not. */
 static bool privilege_forbids(bool load)
@@ -58,9 +57,7 @@ static bool load_table(const struct vcpu *vcpu, bool idt, struct guest_fault *fa
 enum exit_action exit_gdtr_idtr_access(struct vcpu *vcpu)
 {
     u32 info = (u32)vmread(VM_EXIT_INSTRUCTION_INFO);
-    enum table_instruction instruction = INFO_IDENTITY(info);
-    bool load = instruction == TABLE_LGDT || instruction == TABLE_LIDT;
-    bool idt = instruction == TABLE_SIDT || instruction == TABLE_LIDT;
+    bool load = info & INFO_LOAD, idt = info & INFO_SECOND;
     struct guest_fault fault = {0};
 
     if (privilege_forbids(load))
@@ -154,9 +151,7 @@ static bool load_selector(const struct vcpu *vcpu, u32 info, bool task, struct g
 enum exit_action exit_ldtr_tr_access(struct vcpu *vcpu)
 {
     u32 info = (u32)vmread(VM_EXIT_INSTRUCTION_INFO);
-    enum selector_instruction instruction = INFO_IDENTITY(info);
-    bool load = instruction == SELECTOR_LLDT || instruction == SELECTOR_LTR;
-    bool task = instruction == SELECTOR_STR || instruction == SELECTOR_LTR;
+    bool load = info & INFO_LOAD, task = info & INFO_SECOND;
     struct guest_fault fault = {0};
 
     if (privilege_forbids(load))

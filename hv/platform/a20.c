@@ -1,9 +1,5 @@
 #include "platform/a20.h"
 
-#define PORT_KEYBOARD_DATA 0x60
-#define PORT_KEYBOARD_COMMAND 0x64
-#define PORT_SYSTEM_CONTROL_A A20_LAST_PORT
-
 #define WRITE_OUTPUT_PORT 0xD1 /* the data byte that follows goes there */
 #define A20_OFF 0xDD           /* with the bit: on */
 #define A20 2u                 /* in the output port, the command and system control port A */

@@ -7,7 +7,11 @@
 
 #include "types.h"
 
-#define A20_LAST_PORT 0x92 /* beyond it no port has to do with it */
+/* Ports that have to do with it, and by which machines are reset. */
+#define PORT_KEYBOARD_DATA 0x60
+#define PORT_KEYBOARD_COMMAND 0x64
+#define PORT_SYSTEM_CONTROL_A 0x92
+#define A20_LAST_PORT PORT_SYSTEM_CONTROL_A
 
 /* What goes to the ports in place of the guest's `value`, so that the line stays on. */
 u32 a20_keep(u16 port, unsigned size, u32 value);

@@ -6,11 +6,8 @@
 #include "platform/tsc.h"
 #include "x86/instructions.h"
 
-#define PORT_KEYBOARD_DATA 0x60
-#define PORT_KEYBOARD_COMMAND 0x64
 #define KEYBOARD_PULSES 0xF0 /* of the low bits of its output port that are 0 in the command */
 #define OUTPUT_PORT_RESET 1  /* active low */
-#define PORT_SYSTEM_CONTROL_A 0x92
 #define PORT_PCI_ADDRESS 0xCF8
 #define PORT_RESET_CONTROL 0xCF9
 #define RESET_CPU BIT(2)
