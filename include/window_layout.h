@@ -27,9 +27,12 @@ _Static_assert(sizeof(struct reason_counter) == 32 && sizeof(struct statistics) 
 
 /*
  * The time line's records, numbers as base-128 varints, lowest digit first, so that a quiet
- * interval takes some ten bytes: u8 number of reasons whose counts changed, or TIMELINE_MARK varint
- * ticks since the record before sample: (u8 reason, varint increase) for each;  mark: the name,
- * MARK_NAME bytes
+ * interval takes some ten bytes:
+ *
+ *   u8       number of reasons whose counts changed, or TIMELINE_MARK
+ *   varint   ticks since the record before
+ *   sample:  u8 reason, varint increase, for each of them
+ *   mark:    the name, MARK_NAME bytes
  */
 #define TIMELINE_MARK 0xFF
 #define MARK_NAME 16

@@ -8,10 +8,14 @@
  *   sets its `kick_nmi`; if that was clear,
  *   sends an NMI                             exits, or its NMI gate runs: `nmis` grows
  *                                            take_nmis(): clears `nmis`, then `kick_nmi`; if this
- * was set, one of the NMIs was Tally's, the rest is the guest's take_kicks(): clears `kick`, does
- * what was in it, says so in ept_generation, presence or by the errand's own means waits until all
- * have said so, and takes its own kicks meanwhile after a second without: makes the other `deaf`
- * and adds 1 to its `nmis`          finds this at its next exit, whatever causes it
+ *                                            was set, one of the NMIs was Tally's, the rest is the
+ *                                            guest's
+ *                                            take_kicks(): clears `kick`, does what was in it, says
+ *                                            so in ept_generation, presence or the errand's way
+ *   waits until all have said so, and takes
+ *   its own kicks meanwhile
+ *   after a second without: makes the other
+ *   `deaf` and adds 1 to its `nmis`          finds this at its next exit, whatever causes it
  *
  * An NMI that is on its way answers for all that is asked until it arrives: a second one could
  * merge with it in the CPU, and then nobody knew how many of those that arrive are the guest's.

@@ -7,8 +7,10 @@
  *   puts the CPU's block into `ap_mailbox`
  *   INIT, SIPI, and a second SIPI if the
  *   mailbox is full 200 us later             ap.asm: from real to 64-bit mode; takes the block out
- * of the mailbox, which makes it the owner, and its stack mailbox empty: no SIPI will follow; says
- * so in `released`                    leaves the tables that map the page; VMX; cpu_is_ready()
+ *                                            of the mailbox: it is the owner now, with a stack
+ *   mailbox empty: no SIPI will follow;
+ *   says so in `released`                    leaves the tables that map the page; VMX;
+ *                                            cpu_is_ready()
  *   waits until it is ready                  enters its vCPU, which waits for the guest's SIPI
  *   or takes the block back: it will not
  *   start; should it come late, it finds

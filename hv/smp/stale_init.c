@@ -4,9 +4,11 @@
  *   the CPU that has it                      the others; the boot CPU is one of them
  *   ---------------------------------------  ------------------------------------------------------
  *   gives `hold` a number, sends an errand   be_held(): each says in `held` which hold it is in,
- * and waits until all are held                 stays: a SIPI of the guest's could start the CPU
- * below while it is outside VMX operation makes its code ready in the real-mode page, sets
- * `wants_sipi` VMCLEAR, VMXOFF: now the INIT comes,     the boot CPU sends one SIPI after the other
+ *   and waits until all are held             stays: a SIPI of the guest's could start the CPU below
+ *                                            while it is outside VMX operation
+ *   makes its code ready in the real-mode
+ *   page, sets `wants_sipi`
+ *   VMCLEAR, VMXOFF: now the INIT comes,     the boot CPU sends one SIPI after the other
  *   and a SIPI brings the CPU back by ap.asm
  *   come_back(): VMXON, and the vCPU is as
  *   the guest's SIPI left it
@@ -14,8 +16,7 @@
  *   VMXON, and the vCPU waits for a SIPI --
  *   clears `wants_sipi`; the page and its
  *   content are the guest's again
- *   clears `hold`, enters the guest          go on; one whose guest had sent a SIPI to all repeats
- * it
+ *   clears `hold`, enters the guest          go on; one whose guest sent a SIPI to all repeats it
  */
 #include "smp/stale_init.h"
 #include "host/cpu.h"
