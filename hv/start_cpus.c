@@ -6,7 +6,6 @@
 #include "lib/print.h"
 #include "memory/memory.h"
 #include "platform/acpi.h"
-#include "platform/apic.h"
 #include "sites/sites.h"
 #include "smp/kick.h"
 #include "smp/smp.h"

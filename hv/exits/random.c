@@ -1,7 +1,6 @@
 /* RDRAND, RDSEED (exits 57, 61), UMWAIT, TPAUSE (67, 68): one register, and flags that tell. */
 #include "emulate/handlers.h"
 #include "vmx/advance.h"
-#include "tally.h"
 #include "vmx/live_state.h"
 #include "emulate/prefixes.h"
 

@@ -8,7 +8,7 @@ extern handle_trap, last_look, interrupt_idtr, trap_idtr
 
 ; One stub a vector, all of the same length; the last serves every vector above.
 %macro STUB 1
-        align 16
+%%stub:
     %if %1 = 8 || (%1 >= 10 && %1 <= 14) || %1 = 17 || %1 = 21 || %1 = 29 || %1 = 30
         push qword %1
         jmp near with_error_code
@@ -17,11 +17,10 @@ extern handle_trap, last_look, interrupt_idtr, trap_idtr
         push qword %1
         jmp near save
     %endif
-        align 16
+        times 9 - ($ - %%stub) nop
 %endmacro
 
         global trap_stubs, trap_stubs_end
-        align 16
 trap_stubs:
 %assign vector 0
 %rep 33

@@ -19,7 +19,6 @@
 #include "smp/smp.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "host/frames.h"
 #include "host/paging.h"
 #include "platform/acpi.h"
 #include "platform/apic.h"

@@ -1,6 +1,5 @@
 #include "test/test_aids.h"
 #include "lib/print.h"
-#include "lib/string.h"
 #include "host/frames.h"
 #include "host/paging.h"
 #include "vmx/access.h"

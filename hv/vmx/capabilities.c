@@ -1,6 +1,5 @@
 #include "vmx/capabilities.h"
 
-#include "lib/string.h"
 #include "x86/msr.h"
 #include "x86/vmx.h"
 

@@ -3,7 +3,6 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "tally.h"
-#include "host/frames.h"
 #include "host/paging.h"
 #include "vmx/access.h"
 #include "vmx/controls.h"
