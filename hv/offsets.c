@@ -5,7 +5,7 @@
 #include "sites/sites.h"
 #include "tally.h"
 #include "x86/msr.h"
-#include "x86/vmcs.h"
+#include "x86/vmx.h"
 
 _Static_assert(offsetof(struct vcpu, nmis) % 8 == 0 &&
                    offsetof(struct vcpu, gprs_changed) == offsetof(struct vcpu, nmis) + 4,

@@ -2,7 +2,7 @@
 #include "host/cpu.h"
 #include "host/paging.h"
 #include "lib/string.h"
-#include "platform/boot_info_parts.h"
+#include "platform/boot_info.h"
 #include "efi/state.h"
 
 /* UEFI, 'EFI System Table' and 'EFI_BOOT_SERVICES.AllocatePages()'. */

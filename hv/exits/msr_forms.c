@@ -27,19 +27,18 @@ static enum exit_action write_from(struct vcpu *vcpu, u32 msr, unsigned gpr)
     return msr_write(vcpu, msr, value) ? EXIT_ADVANCE : inject_gp(vcpu, 0);
 }
 
-enum exit_action exit_rdmsr_immediate(struct vcpu *vcpu)
+static bool is_exit(const struct vcpu *vcpu, enum exit_reason reason)
 {
-    struct instruction instruction = guest_instruction();
-    if (!instruction.length)
-        return execute_again();
-    return read_to(vcpu, instruction.immediate, instruction.rm);
+    return (vcpu->exit_reason & EXIT_REASON_BASIC) == reason;
 }
 
-enum exit_action exit_wrmsrns_immediate(struct vcpu *vcpu)
+enum exit_action exit_msr_immediate(struct vcpu *vcpu)
 {
     struct instruction instruction = guest_instruction();
     if (!instruction.length)
         return execute_again();
+    if (is_exit(vcpu, EXIT_RDMSR_IMMEDIATE))
+        return read_to(vcpu, instruction.immediate, instruction.rm);
     if (!instruction.vex)
         return exit_wrmsr(vcpu); /* by registers: reason 32 but in Bochs up to 3.1 */
     return write_from(vcpu, instruction.immediate, instruction.rm);
@@ -70,23 +69,16 @@ static bool user_may(u32 msr, u64 part)
            (bits & 1u << msr % 8);
 }
 
-enum exit_action exit_urdmsr(struct vcpu *vcpu)
+enum exit_action exit_user_msr(struct vcpu *vcpu)
 {
+    bool write = is_exit(vcpu, EXIT_UWRMSR);
     struct instruction instruction = guest_instruction();
     if (!instruction.length)
         return execute_again();
     u32 msr = user_msr(vcpu, &instruction);
-    return user_may(msr, 0) ? read_to(vcpu, msr, instruction.rm) : inject_gp(vcpu, 0);
-}
-
-enum exit_action exit_uwrmsr(struct vcpu *vcpu)
-{
-    struct instruction instruction = guest_instruction();
-    if (!instruction.length)
-        return execute_again();
-    u32 msr = user_msr(vcpu, &instruction);
-    return user_may(msr, USER_MSR_WRITES) ? write_from(vcpu, msr, instruction.rm)
-                                          : inject_gp(vcpu, 0);
+    if (!user_may(msr, write ? USER_MSR_WRITES : 0))
+        return inject_gp(vcpu, 0);
+    return write ? write_from(vcpu, msr, instruction.rm) : read_to(vcpu, msr, instruction.rm);
 }
 
 /* ---- Lists: each bit of RCX is an MSR, in the table at RSI, and its value, in that at RDI ---- */

@@ -189,58 +189,55 @@ const struct acpi_power *acpi_power(void)
     return &power;
 }
 
-/* Calls `visit` for each usable CPU of the MADT. */
-static void for_each_cpu(void (*visit)(u32 apic_id, u8 *flags, void *context), void *context)
+/* The flags of the MADT's next usable CPU from `*offset` on, which moves past it; NULL at the end.
+ */
+static u8 *next_cpu(const struct table *madt, u32 *offset, u32 *apic_id)
 {
-    const struct table *madt = find_table("APIC");
-    for (u32 offset = MADT_ENTRIES; madt && offset + 2 <= madt->length;) {
-        u8 *entry = (u8 *)madt + offset;
-        u32 flags = entry[0] == MADT_LOCAL_APIC ? 4 : 8;
-        u32 id = entry[0] == MADT_LOCAL_APIC ? entry[3] : u32_at(entry, 4);
-        bool is_cpu = entry[0] == MADT_LOCAL_APIC || entry[0] == MADT_LOCAL_X2APIC;
+    while (madt && *offset + 2 <= madt->length) {
+        u8 *entry = (u8 *)madt + *offset, type = entry[0];
+        u8 *flags = entry + (type == MADT_LOCAL_APIC ? 4 : 8);
         if (entry[1] < 2)
-            return;
-        if (is_cpu && (entry[flags] & MADT_ENABLED))
-            visit(id, &entry[flags], context);
-        offset += entry[1];
+            return NULL;
+        *offset += entry[1];
+        *apic_id = type == MADT_LOCAL_APIC ? entry[3] : u32_at(entry, 4);
+        if ((type == MADT_LOCAL_APIC || type == MADT_LOCAL_X2APIC) && (*flags & MADT_ENABLED))
+            return flags;
     }
+    return NULL;
 }
 
-struct cpu_list {
-    u32 *ids;
-    unsigned count;
-};
-
-static void list_cpu(u32 apic_id, u8 *flags, void *context)
+/* A CPU may be listed as a local APIC and as a local x2APIC. */
+static bool is_listed(const u32 *ids, unsigned count, u32 id)
 {
-    (void)flags;
-    struct cpu_list *list = context;
-    for (unsigned i = 0; list->ids && i < list->count; i++)
-        if (list->ids[i] == apic_id)
-            return; /* listed as a local APIC and as a local x2APIC */
-    if (list->ids)
-        list->ids[list->count] = apic_id;
-    list->count++;
+    while (count)
+        if (ids[--count] == id)
+            return true;
+    return false;
 }
 
 unsigned acpi_cpus(u32 *apic_ids)
 {
-    struct cpu_list list = {apic_ids, 0};
-    for_each_cpu(list_cpu, &list);
-    return list.count;
+    const struct table *madt = find_table("APIC");
+    unsigned count = 0;
+    for (u32 id, offset = MADT_ENTRIES; next_cpu(madt, &offset, &id);) {
+        if (apic_ids && is_listed(apic_ids, count, id))
+            continue;
+        if (apic_ids)
+            apic_ids[count] = id;
+        count++;
+    }
+    return count;
 }
 
 /* The table's sum stays zero. */
-static void hide_cpu(u32 apic_id, u8 *flags, void *context)
+void acpi_hide_cpu(u32 apic_id)
 {
-    if (apic_id == *(const u32 *)context) {
-        struct table *madt = (struct table *)(u64)find_table("APIC");
+    struct table *madt = (struct table *)(u64)find_table("APIC");
+    u8 *flags;
+    for (u32 id, offset = MADT_ENTRIES; (flags = next_cpu(madt, &offset, &id));) {
+        if (id != apic_id)
+            continue;
         *flags &= (u8)~MADT_ENABLED;
         madt->checksum += MADT_ENABLED;
     }
-}
-
-void acpi_hide_cpu(u32 apic_id)
-{
-    for_each_cpu(hide_cpu, &apic_id);
 }

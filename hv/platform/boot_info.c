@@ -1,5 +1,5 @@
 /* Multiboot 1 and 2 information into one form. Everything in it is checked before it is used. */
-#include "platform/boot_info_parts.h"
+#include "platform/boot_info.h"
 
 #include "lib/string.h"
 

@@ -1,5 +1,5 @@
 /* Multiboot 1 information, turned into the form of version 2 where that has it, too. */
-#include "platform/boot_info_parts.h"
+#include "platform/boot_info.h"
 
 #include "lib/string.h"
 

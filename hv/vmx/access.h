@@ -4,7 +4,7 @@
 
 #include "stats/accesses.h"
 #include "types.h"
-#include "x86/vmcs.h"
+#include "x86/vmx.h"
 
 /* Stops: VMWRITE refused a field, which only a bug in Tally can cause. */
 __attribute__((noreturn)) void vmwrite_failed(u32 field, u64 value);

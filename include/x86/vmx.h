@@ -4,6 +4,13 @@
 
 #include "types.h"
 
+/* VMCS field encodings */
+enum vmcs_field {
+#define FIELD(name, encoding) name = encoding,
+#include "x86/vmcs_fields.def"
+#undef FIELD
+};
+
 /* PIN_…, PROC_…, PROC2_…, EXIT_… and ENTRY_…: the controls */
 enum vmx_control {
 #define CONTROL(word, name, bit, need, text) word##_##name = 1u << (bit),

@@ -1,7 +1,6 @@
 /* The option `caps`: what goes into a bug report. */
 #include "explain.h"
 #include "names.h"
-#include "x86/vmcs.h"
 #include "x86/vmx.h"
 
 static void describe_word(const struct control_limits *limits, enum control_word word, u32 used)

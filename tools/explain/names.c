@@ -1,7 +1,7 @@
 #include "names.h"
 
 #include "tally.h"
-#include "x86/vmcs.h"
+#include "x86/vmx.h"
 
 const char *vmcs_field_name(u32 field)
 {
