@@ -71,27 +71,6 @@ bool mtrr_write(struct mtrr_state *state, u32 msr, u64 value)
     return true;
 }
 
-#ifndef TALLY_HOST
-#include "memory/guest_memory.h"
-#include "x86/instructions.h"
-
-#define CPUID_1_EDX_MTRR BIT(12)
-
-void mtrr_read(struct mtrr_state *state)
-{
-    *state = (struct mtrr_state){.def_type = BIT(11) | CACHE_WB,
-                                 .physical_bits = guest_physical_address_width()};
-    if (!(cpuid(1, 0).edx & CPUID_1_EDX_MTRR))
-        return;
-    state->cap = rdmsr(IA32_MTRRCAP);
-    for (u32 msr = IA32_MTRR_PHYSBASE0; msr <= IA32_MTRR_DEF_TYPE; msr++) {
-        u64 *mtrr = mtrr_register(state, msr);
-        if (mtrr)
-            *mtrr = rdmsr(msr);
-    }
-}
-#endif
-
 /* Shortens *until to the end of the aligned block of `size` (a power of two) around `address`. */
 static void limit_to_block(u64 address, u64 size, u64 *until)
 {

@@ -1,14 +1,16 @@
 /*
- * What this CPU's paging can do, and which addresses there are. SDM vol. 2, CPUID.80000008H; vol.
- * 1, 'Canonical Addressing'.
+ * What this CPU's paging can do, which addresses there are, and what the firmware's MTRRs say of
+ * them. SDM vol. 2, CPUID.80000008H; vol. 1, 'Canonical Addressing'.
  */
 #include "lib/safe.h"
 #include "memory/guest_memory.h"
+#include "memory/mtrr.h"
 #include "vmx/guest_state.h"
 #include "x86/msr.h"
 
 #define WIDTHS_UNTOLD (48 << 8 | 36)
 #define EPT_ADDRESS_BITS 48 /* what four levels translate */
+#define CPUID_1_EDX_MTRR BIT(12)
 #define CPUID_7_ECX_TME BIT(13)
 #define TME_LOCKED_AND_ENABLED 3
 #define TME_KEY_BITS(activate) ((unsigned)((activate) >> 32) & 15)
@@ -40,6 +42,20 @@ void paging_features_read(void)
 unsigned guest_physical_address_width(void)
 {
     return paging_features.physical_address_width;
+}
+
+void mtrr_read(struct mtrr_state *state)
+{
+    *state = (struct mtrr_state){.def_type = BIT(11) | CACHE_WB,
+                                 .physical_bits = guest_physical_address_width()};
+    if (!(cpuid(1, 0).edx & CPUID_1_EDX_MTRR))
+        return;
+    state->cap = rdmsr(IA32_MTRRCAP);
+    for (u32 msr = IA32_MTRR_PHYSBASE0; msr <= IA32_MTRR_DEF_TYPE; msr++) {
+        u64 *mtrr = mtrr_register(state, msr);
+        if (mtrr)
+            *mtrr = rdmsr(msr);
+    }
 }
 
 static bool is_linear(u64 linear, bool la57)
