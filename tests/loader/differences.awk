@@ -7,9 +7,15 @@
 # 4. The memory map: Tally's own memory, one block in whole 2 MiB, and the page from which INT 15H is answered are
 #    reserved; the sizes of lower and upper memory are those of this map.
 # 5. The words of a refusal: it counts that both refuse.
+# 6. A video mode that the header asks for: GRUB sets one, under Tally the screen stays as it is, and a line says so.
+# 7. The reserved word of a module in version 1: GRUB leaves in it what it finds.
 #
-# And these kinds of kernels, which only Tally takes (shapes has none of them): a version 1 header in a file with
-# SHT_REL sections, of which GRUB refuses version 2's; the EFI32 entry tag; ELF files of 32 bits for the x86-64.
+# And these kinds of kernels, of which shapes has none. Only Tally takes: files with SHT_REL sections and a header of version
+# 2; the EFI32 entry tag; ELF files of 32 bits for the x86-64; an entry point by its physical address; program headers behind
+# the first 8 or 32 KiB. GRUB alone dies with a section that no segment loads and whose alignment is 0, if it is larger than a
+# few bytes: it loads it at 0, over the BIOS's vectors; and with a version 2 header that asks for video, where the screen has a
+# palette as in Bochs: GRUB 2.06 makes no room for it. Of a SHT_NOBITS section that no segment loads GRUB loads what the file
+# happens to have there. Only GRUB takes: kernels in memory that is not there, or where Tally is.
 
 function hex(text, i, n) {
     n = 0
@@ -22,9 +28,20 @@ function bytes(text, at) {                   # four bytes, the lowest first
     return hex(substr(text, at + 6, 2) substr(text, at + 4, 2) substr(text, at + 2, 2) substr(text, at, 2))
 }
 
-function add(line) { text[side, ++lines[side]] = line }
+# What tells of the screen is compared by itself: the lines of version 1, and those of tags 7 and 8.
+function add(line) {
+    if (line ~ /^tag /)
+        screen = line ~ /^tag 0000000[78]/
+    if (screen || line ~ /^(vbe|framebuffer):/)
+        screens[side] = screens[side] line "\n"
+    else
+        text[side, ++lines[side]] = line
+}
 
-FNR == 1 { side++ }
+FNR == 1 { side++; screen = 0 }
+
+/^tally: the guest's header asks for a video mode/ { asked = 1; next }
+/^reserved: / { add($1 " " (side == 1 ? "00000000" : $2)); next }
 
 /^range: / {
     n = ++ranges[side]
@@ -89,6 +106,8 @@ function check_maps(i, side, n, j, edge, t) {
 }
 
 END {
+    if (screens[1] != screens[2] && !asked)
+        complain("GRUB:  " screens[1] "Tally: " screens[2])
     for (i = 1; i <= lines[1] || i <= lines[2]; i++)
         if (text[1, i] != text[2, i])
             complain("GRUB:  " text[1, i] "\nTally: " text[2, i])
