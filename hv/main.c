@@ -6,7 +6,6 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "efi/boot.h"
-#include "load/disk.h"
 #include "load/load.h"
 #include "start.h"
 #include "host/frames.h"

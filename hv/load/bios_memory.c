@@ -1,4 +1,10 @@
-#include "load/bios_memory.h"
+/*
+ * The BIOS's answers about memory. A guest that asks INT 15h (AX = E820h, E801h, AH = 88h) in real
+ * mode, whatever its boot protocol told it, gets its own map: the interrupt vector leads to a page
+ * of code in low memory, which hands every other function on to the BIOS. A guest that puts the
+ * BIOS's own vector back gets the BIOS's own answers back.
+ */
+#include "load/loader.h"
 
 #include "lib/string.h"
 #include "host/paging.h"

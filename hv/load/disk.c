@@ -1,9 +1,8 @@
-#include "load/disk.h"
+#include "load/loader.h"
 
 #include "host/paging.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "load/bios_memory.h"
 
 #define STUB 0x7E00
 #define CODE_SIZE 192

@@ -7,7 +7,6 @@
 
 #include "host/paging.h"
 #include "lib/string.h"
-#include "load/bios_memory.h"
 
 #define ADDRESS_END (4 * GIB) /* what a 32-bit guest can be told of */
 

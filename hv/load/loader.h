@@ -116,4 +116,14 @@ void multiboot2_tell(struct writer *writer, const struct loader *loader, struct 
 /* KiB of RAM from 0 and from 1 MiB on, as all protocols tell it. */
 void memory_sizes(const struct memory_map *map, u32 *lower, u32 *upper);
 
+/* Takes the page out of the guest's map, at the top of what is not in use of low memory: the BIOS
+ * data area's size of it, which INT 12h tells, goes down with it. Returns its address; 0: there is
+ * no BIOS that could be asked, or no room for the page. */
+u64 bios_memory_reserve(const struct boot_info *info, struct memory_map *guest_map,
+                        const struct memory_range *used, unsigned used_count);
+
+/* Fills the page with the code and the answers and points the vector at it, unless there is no page
+ * or the guest was loaded over the vectors. */
+void bios_memory_hook(u64 page, const struct memory_map *guest_map);
+
 #endif

@@ -2,7 +2,7 @@
 /* The machine's own boot as the guest: which disk is the next one, and what lies in memory. */
 #include "load_machine.h"
 
-#include "load/disk.h"
+#include "load/load.h"
 
 #include <string.h>
 
