@@ -15,10 +15,14 @@ enum multiboot_header_flags {
     MULTIBOOT_AOUT_KLUDGE = 1 << 16,
 };
 
+struct multiboot_addresses {
+    u32 header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr;
+};
+
 struct multiboot_header {
     u32 magic, flags, checksum;
-    u32 header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr; /* with AOUT_KLUDGE */
-    u32 mode_type, width, height, depth;                                 /* with VIDEO_MODE */
+    struct multiboot_addresses addresses; /* with AOUT_KLUDGE */
+    u32 mode_type, width, height, depth;  /* with VIDEO_MODE */
 };
 
 enum multiboot_info_flags {

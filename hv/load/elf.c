@@ -4,138 +4,41 @@
 #include "host/paging.h"
 #include "lib/string.h"
 
-struct elf_header_start { /* the same in both classes */
-    u8 magic[4], class, data, ident_version, padding[9];
-    u16 type, machine;
-    u32 version;
+/* Where a field stands in files of 32 and of 64 bits, and how many bytes it has there. */
+struct field {
+    u8 at[2], bytes[2];
 };
+static const struct field E_CLASS = {{4, 4}, {1, 1}}, E_DATA = {{5, 5}, {1, 1}},
+                          E_TYPE = {{16, 16}, {2, 2}}, E_MACHINE = {{18, 18}, {2, 2}},
+                          E_ENTRY = {{24, 24}, {4, 8}}, E_PHOFF = {{28, 32}, {4, 8}},
+                          E_SHOFF = {{32, 40}, {4, 8}}, E_PHENTSIZE = {{42, 54}, {2, 2}},
+                          E_PHNUM = {{44, 56}, {2, 2}}, E_SHENTSIZE = {{46, 58}, {2, 2}},
+                          E_SHNUM = {{48, 60}, {2, 2}}, E_SHSTRNDX = {{50, 62}, {2, 2}},
+                          P_TYPE = {{0, 0}, {4, 4}}, P_OFFSET = {{4, 8}, {4, 8}},
+                          P_VADDR = {{8, 16}, {4, 8}}, P_PADDR = {{12, 24}, {4, 8}},
+                          P_FILESZ = {{16, 32}, {4, 8}}, P_MEMSZ = {{20, 40}, {4, 8}},
+                          SH_TYPE = {{4, 4}, {4, 4}}, SH_ADDR = {{12, 16}, {4, 8}},
+                          SH_OFFSET = {{16, 24}, {4, 8}}, SH_SIZE = {{20, 32}, {4, 8}},
+                          SH_ADDRALIGN = {{32, 48}, {4, 8}};
 
-struct elf_header32 {
-    struct elf_header_start start;
-    u32 entry, phoff, shoff, flags;
-    u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-_Static_assert(sizeof(struct elf_header32) == 52, "ELF32 header");
+enum { CLASS_32 = 1, CLASS_64 = 2, LITTLE_ENDIAN = 1 };
+enum { TYPE_EXEC = 2, TYPE_DYN = 3, MACHINE_386 = 3, MACHINE_X86_64 = 62 };
+enum { SEGMENT_LOAD = 1, SECTION_NOBITS = 8 };
 
-struct elf_header64 {
-    struct elf_header_start start;
-    u64 entry, phoff, shoff;
-    u32 flags;
-    u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-_Static_assert(sizeof(struct elf_header64) == 64, "ELF64 header");
+/* Bytes of the headers, by class; no file with segments is shorter than the first of 64 bits. */
+static const u32 segment_header[] = {32, 56}, section_header[] = {40, 64};
+#define HEADER_SIZE 64
 
-struct elf_segment32 {
-    u32 type, offset, vaddr, paddr, filesz, memsz, flags, align;
-};
-_Static_assert(sizeof(struct elf_segment32) == 32, "ELF32 program header");
-
-struct elf_segment64 {
-    u32 type, flags;
-    u64 offset, vaddr, paddr, filesz, memsz, align;
-};
-_Static_assert(sizeof(struct elf_segment64) == 56, "ELF64 program header");
-
-struct elf_section32 {
-    u32 name, type, flags, addr, offset, size, link, info, addralign, entsize;
-};
-_Static_assert(sizeof(struct elf_section32) == 40, "ELF32 section header");
-
-struct elf_section64 {
-    u32 name, type;
-    u64 flags, addr, offset, size;
-    u32 link, info;
-    u64 addralign, entsize;
-};
-_Static_assert(sizeof(struct elf_section64) == 64, "ELF64 section header");
-
-enum {
-    CLASS_32 = 1,
-    CLASS_64 = 2,
-    LITTLE_ENDIAN = 1,
-    TYPE_EXEC = 2,
-    TYPE_DYN = 3,
-    MACHINE_386 = 3,
-    MACHINE_X86_64 = 62,
-    SEGMENT_LOAD = 1,
-    SECTION_NOBITS = 8
-};
-
-/* What of either class matters. */
-struct elf {
-    u64 entry, segments, sections; /* the latter two: offsets in the file */
-    u32 segment_count, segment_size, section_count, section_size, names;
-    bool is_64;
-};
-
-bool elf_recognized(const u8 *file, u64 size)
+static u64 get(const struct image *image, const u8 *header, struct field field)
 {
-    return size >= 4 && memcmp(file, "\177ELF", 4) == 0;
+    u64 value = 0;
+    memcpy(&value, header + field.at[image->is_64], field.bytes[image->is_64]);
+    return value;
 }
 
-static void read_fields(const u8 *file, struct elf *elf)
+bool elf_recognized(const struct image *image)
 {
-    struct elf_header32 h32;
-    struct elf_header64 h64;
-    memcpy(&h32, file, sizeof(h32));
-    memcpy(&h64, file, sizeof(h64));
-    elf->is_64 = h64.start.class == CLASS_64;
-#define FIELD(name) (elf->is_64 ? h64.name : h32.name)
-    *elf = (struct elf){FIELD(entry),     FIELD(phoff),     FIELD(shoff),
-                        FIELD(phnum),     FIELD(phentsize), FIELD(shnum),
-                        FIELD(shentsize), FIELD(shstrndx),  elf->is_64};
-#undef FIELD
-}
-
-static bool check_table(struct loader *loader, const char *what, u64 offset, u32 count, u32 size,
-                        u32 least)
-{
-    u64 file_size = loader->image.size;
-    if (count && size < least)
-        return refuse(loader, "the ELF file has %s headers of %u bytes, too short", what, size);
-    if (count && (offset > file_size || (u64)count * size > file_size - offset))
-        return refuse(loader, "the ELF file is truncated: its %s headers lie beyond its end", what);
-    return true;
-}
-
-static bool read_header(struct loader *loader, struct elf *elf)
-{
-    const struct image *image = &loader->image;
-    struct elf_header_start start;
-    if (!elf_recognized(image->file, image->size))
-        return refuse(loader, "the kernel has a multiboot header without addresses and is not ELF");
-    if (image->size < sizeof(struct elf_header64))
-        return refuse(loader, "the ELF file is truncated: no whole header");
-    memcpy(&start, image->file, sizeof(start));
-    if (start.class != CLASS_32 && start.class != CLASS_64)
-        return refuse(loader, "the ELF file has class %u, neither 32 nor 64 bits", start.class);
-    if (start.data != LITTLE_ENDIAN)
-        return refuse(loader, "the ELF file is not little-endian");
-    if (start.type != TYPE_EXEC && start.type != TYPE_DYN)
-        return refuse(loader, "the ELF file has type %u, it is no executable", start.type);
-    if (start.machine != MACHINE_386 && start.machine != MACHINE_X86_64)
-        return refuse(loader, "the ELF file is for machine %u, not for x86", start.machine);
-    read_fields(image->file, elf);
-    return check_table(loader, "program", elf->segments, elf->segment_count, elf->segment_size,
-                       elf->is_64 ? sizeof(struct elf_segment64) : sizeof(struct elf_segment32)) &&
-           check_table(loader, "section", elf->sections, elf->section_count, elf->section_size,
-                       elf->is_64 ? sizeof(struct elf_section64) : sizeof(struct elf_section32));
-}
-
-static struct elf_segment64 program_header(const struct image *image, const struct elf *elf,
-                                           u32 index)
-{
-    const u8 *from = image->file + elf->segments + (u64)index * elf->segment_size;
-    struct elf_segment64 segment;
-    if (elf->is_64) {
-        memcpy(&segment, from, sizeof(segment));
-    } else {
-        struct elf_segment32 s;
-        memcpy(&s, from, sizeof(s));
-        segment = (struct elf_segment64){s.type,  s.flags,  s.offset, s.vaddr,
-                                         s.paddr, s.filesz, s.memsz,  s.align};
-    }
-    return segment;
+    return image->size >= 4 && memcmp(image->file, "\177ELF", 4) == 0;
 }
 
 static bool is_in_file(const struct image *image, u64 offset, u64 size)
@@ -143,105 +46,133 @@ static bool is_in_file(const struct image *image, u64 offset, u64 size)
     return offset <= image->size && size <= image->size - offset;
 }
 
-/* Without bytes in the file its offset means nothing (linkers and strip leave any there). */
-static bool add_segment(struct loader *loader, u32 index, const struct elf_segment64 *from)
+static bool check_table(struct loader *loader, const char *what, const struct table *table,
+                        u32 least)
+{
+    if (table->count && table->size < least)
+        return refuse(loader, "the ELF file has %s headers of %u bytes, too short", what,
+                      table->size);
+    if (table->count && !is_in_file(&loader->image, table->offset, (u64)table->count * table->size))
+        return refuse(loader, "the ELF file is truncated: its %s headers lie beyond its end", what);
+    return true;
+}
+
+static bool check_header(struct loader *loader)
 {
     struct image *image = &loader->image;
-    if (from->filesz > from->memsz)
+    const u8 *file = image->file;
+    if (!elf_recognized(image))
+        return refuse(loader, "the kernel has a multiboot header without addresses and is not ELF");
+    if (image->size < HEADER_SIZE)
+        return refuse(loader, "the ELF file is truncated: no whole header");
+    u32 class = (u32)get(image, file, E_CLASS), type = (u32)get(image, file, E_TYPE),
+        machine = (u32)get(image, file, E_MACHINE);
+    if (class != CLASS_32 && class != CLASS_64)
+        return refuse(loader, "the ELF file has class %u, neither 32 nor 64 bits", class);
+    if (get(image, file, E_DATA) != LITTLE_ENDIAN)
+        return refuse(loader, "the ELF file is not little-endian");
+    if (type != TYPE_EXEC && type != TYPE_DYN)
+        return refuse(loader, "the ELF file has type %u, it is no executable", type);
+    if (machine != MACHINE_386 && machine != MACHINE_X86_64)
+        return refuse(loader, "the ELF file is for machine %u, not for x86", machine);
+    image->is_64 = class == CLASS_64;
+    return true;
+}
+
+/* Without bytes in the file its offset means nothing (linkers and strip leave any there). */
+static bool add_segment(struct loader *loader, u32 index, const struct segment *segment)
+{
+    struct image *image = &loader->image;
+    if (segment->file_size > segment->memory_size)
         return refuse(loader, "ELF segment %u has more bytes in the file than in memory", index);
-    if (from->filesz && !is_in_file(image, from->offset, from->filesz))
+    if (segment->file_size && !is_in_file(image, segment->offset, segment->file_size))
         return refuse(loader, "the ELF file is truncated: segment %u lies beyond its end", index);
     if (image->count == SEGMENTS_MAX)
         return refuse(loader, "the ELF file has more than %u segments to load", SEGMENTS_MAX);
-    image->segment[image->count++] =
-        (struct segment){from->paddr, from->memsz, from->filesz ? from->offset : 0, from->filesz};
+    image->segment[image->count++] = *segment;
+    if (!segment->file_size)
+        image->segment[image->count - 1].offset = 0;
     return true;
 }
 
 /* The entry point is a virtual address; it is translated by the first segment in which it lies, as
  * boot loaders do. Whether the result is in any segment is checked with the segments. */
-bool elf_read(struct loader *loader)
+static bool read_segments(struct loader *loader, const struct table *headers)
 {
     struct image *image = &loader->image;
-    struct elf elf;
+    u64 entry = image->entry;
     bool translated = false;
-    if (!read_header(loader, &elf))
-        return false;
-    image->entry = elf.entry;
-    image->sections = (struct sections){elf.section_count, elf.section_size, elf.names,
-                                        elf.is_64,         elf.sections,     0};
-    for (u32 i = 0; i < elf.segment_count; i++) {
-        struct elf_segment64 segment = program_header(image, &elf, i);
-        if (segment.type != SEGMENT_LOAD || segment.memsz == 0)
+    for (u32 i = 0; i < headers->count; i++) {
+        const u8 *header = image->file + headers->offset + (u64)i * headers->size;
+        struct segment segment = {get(image, header, P_PADDR), get(image, header, P_MEMSZ),
+                                  get(image, header, P_OFFSET), get(image, header, P_FILESZ)};
+        u64 distance = entry - get(image, header, P_VADDR);
+        if (get(image, header, P_TYPE) != SEGMENT_LOAD || segment.memory_size == 0)
             continue;
         if (!add_segment(loader, i, &segment))
             return false;
-        if (!translated && elf.entry - segment.vaddr < segment.memsz) {
-            image->entry = elf.entry - segment.vaddr + segment.paddr;
+        if (!translated && distance < segment.memory_size) {
+            image->entry = distance + segment.address;
             translated = true;
         }
     }
     return image->count || refuse(loader, "the ELF file has no segment to load");
 }
 
-/* Sections that are not in memory with a segment: debuggers inside of kernels read them. */
-
-struct part {
-    u64 offset, size, align;
-};
-
-/* What of the section must be loaded; size 0: nothing. */
-static struct part unloaded_part(const u8 *header, bool is_64)
+bool elf_read(struct loader *loader)
 {
-    struct elf_section64 s;
-    struct elf_section32 s32;
-    memcpy(&s, header, is_64 ? sizeof(s) : sizeof(s32));
-    if (!is_64) {
-        memcpy(&s32, header, sizeof(s32));
-        s.addr = s32.addr, s.offset = s32.offset, s.size = s32.size, s.addralign = s32.addralign;
-    }
-    bool usual = s.addralign && s.addralign <= PAGE_SIZE && !(s.addralign & (s.addralign - 1));
-    bool wanted = s.addr == 0 && s.type != SECTION_NOBITS;
-    return (struct part){s.offset, wanted ? s.size : 0, usual ? s.addralign : 1};
+    struct image *image = &loader->image;
+    const u8 *file = image->file;
+    if (!check_header(loader))
+        return false;
+    struct table segments = {get(image, file, E_PHOFF), (u32)get(image, file, E_PHNUM),
+                             (u32)get(image, file, E_PHENTSIZE)};
+    image->sections = (struct table){get(image, file, E_SHOFF), (u32)get(image, file, E_SHNUM),
+                                     (u32)get(image, file, E_SHENTSIZE)};
+    image->section_names = (u32)get(image, file, E_SHSTRNDX);
+    image->entry = get(image, file, E_ENTRY);
+    return check_table(loader, "program", &segments, segment_header[image->is_64]) &&
+           check_table(loader, "section", &image->sections, section_header[image->is_64]) &&
+           read_segments(loader, &segments);
 }
 
-static void set_address(u8 *header, bool is_64, u64 address)
+/* Sections that are not in memory with a segment: debuggers inside of kernels read them. How many
+ * bytes of the section must be loaded; *used goes up to where they may begin. */
+static u64 unloaded_size(const struct image *image, const u8 *header, u64 *used)
 {
-    if (is_64)
-        memcpy(header + offsetof(struct elf_section64, addr), &address, sizeof(u64));
-    else
-        memcpy(header + offsetof(struct elf_section32, addr), &address, sizeof(u32));
+    u64 align = get(image, header, SH_ADDRALIGN), size = get(image, header, SH_SIZE);
+    if (get(image, header, SH_ADDR) || get(image, header, SH_TYPE) == SECTION_NOBITS || !size)
+        return 0;
+    if (align && align <= PAGE_SIZE && !(align & (align - 1)))
+        *used = align_up(*used, align);
+    return size;
 }
 
 bool elf_place_sections(struct loader *loader)
 {
     struct image *image = &loader->image;
-    struct sections *sections = &image->sections;
-    if (!sections->count)
+    const struct table *table = &image->sections;
+    u64 headers_size = (u64)table->count * table->size, size = headers_size, used = headers_size;
+    if (!table->count)
         return true;
-    const u8 *headers = image->file + sections->offset;
-    u64 headers_size = (u64)sections->count * sections->header_size, size = headers_size;
-    for (u32 i = 0; i < sections->count; i++) {
-        struct part part = unloaded_part(headers + i * sections->header_size, sections->is_64);
-        if (part.size && !is_in_file(image, part.offset, part.size))
+    const u8 *from = image->file + table->offset;
+    for (u32 i = 0; i < table->count; i++, from += table->size) {
+        u64 bytes = unloaded_size(image, from, &size);
+        if (bytes && !is_in_file(image, get(image, from, SH_OFFSET), bytes))
             return refuse(loader, "the ELF file is truncated: section %u lies beyond its end", i);
-        size = align_up(size, part.align) + part.size;
+        size += bytes;
     }
-    sections->place = take_behind(loader, "the ELF file's sections", size);
-    if (!sections->place)
+    image->sections_place = take_behind(loader, "the ELF file's sections", size);
+    if (!image->sections_place)
         return false;
-
-    u8 *to = physical(sections->place);
-    u64 used = headers_size;
-    memcpy(to, headers, headers_size);
-    for (u32 i = 0; i < sections->count; i++, to += sections->header_size) {
-        struct part part = unloaded_part(to, sections->is_64);
-        if (!part.size)
+    u8 *to = memcpy(physical(image->sections_place), image->file + table->offset, headers_size);
+    for (u32 i = 0; i < table->count; i++, to += table->size) {
+        u64 bytes = unloaded_size(image, to, &used), place = image->sections_place + used;
+        if (!bytes)
             continue;
-        used = align_up(used, part.align);
-        memcpy(physical(sections->place + used), image->file + part.offset, part.size);
-        set_address(to, sections->is_64, sections->place + used);
-        used += part.size;
+        memcpy(physical(place), image->file + get(image, to, SH_OFFSET), bytes);
+        memcpy(to + SH_ADDR.at[image->is_64], &place, SH_ADDR.bytes[image->is_64]);
+        used += bytes;
     }
     return true;
 }

@@ -5,68 +5,58 @@
 #include "host/paging.h"
 #include "lib/string.h"
 
-void put_bytes(struct writer *writer, const void *bytes, size_t size)
+u32 put(struct writer *w, const void *bytes, size_t size)
 {
-    if (writer->memory && size)
-        memcpy(writer->memory + writer->used, bytes, size);
-    writer->used += size;
-}
-
-u32 put_aligned(struct writer *writer, const void *bytes, size_t size)
-{
-    writer->used = align_up(writer->used, 8);
-    u32 address = writer->address + writer->used;
-    put_bytes(writer, bytes, size);
+    u32 address = w->next;
+    if (size)
+        memcpy(physical(address), bytes, size);
+    w->next += size;
     return address;
 }
 
-u32 put_text(struct writer *writer, const char *text)
+u32 put_aligned(struct writer *w, const void *bytes, size_t size)
 {
-    return put_aligned(writer, text, strlen(text) + 1);
+    w->next = align_up(w->next, 8);
+    return put(w, bytes, size);
 }
 
-static void write_all(struct writer *writer, const struct loader *loader,
-                      const struct protocol *protocol, struct guest_start *start)
+/* More bytes than that takes, whatever the protocol. */
+static u64 information_size(const struct loader *loader)
 {
-    enum { CODE = 0x10, DATA = 0x18 }; /* Linux requires these two */
-    static const u64 gdt[] = {0, 0, 0x00CF9B000000FFFF, 0x00CF93000000FFFF};
-    *start = (struct guest_start){
-        .protocol = protocol->name,
-        .entry = (u32)loader->image.entry,
-        .gdt_limit = sizeof(gdt) - 1,
-        .code_selector = CODE,
-        .data_selector = DATA,
-    };
-    protocol->tell(writer, loader, start);
-    start->gdt_base = put_aligned(writer, gdt, sizeof(gdt));
+    const struct boot_info *info = loader->info;
+    const struct table *sections = &loader->image.sections;
+    u64 size = PAGE_SIZE + 1024; /* Linux's zero page, the rest of it and of tags */
+    size += loader->map->count * 2 * sizeof(struct multiboot2_mmap_entry);
+    size += (u64)sections->count * sections->size + strlen(info->loader);
+    for (u32 type = 0; type < MULTIBOOT2_TAG_TYPES; type++)
+        size += info->tag[type] ? 3 * info->tag[type]->size : 0; /* EFI's map may be split */
+    for (unsigned i = 0; i < info->module_count; i++)
+        size += 48 + strlen(info->module[i].command_line);
+    return align_up(size, PAGE_SIZE);
 }
 
 bool information_write(struct loader *loader, const struct protocol *protocol,
                        struct guest_start *start)
 {
-    struct writer measure = {0};
-    write_all(&measure, loader, protocol, start);
-    u64 size = measure.used;
+    enum { CODE = 0x10, DATA = 0x18 }; /* Linux requires these two */
+    static const u64 gdt[] = {0, 0, 0x00CF9B000000FFFF, 0x00CF93000000FFFF};
+    u64 size = information_size(loader);
     u64 place = take_highest(loader, "boot information", size, 64 * KIB, 640 * KIB);
     if (!place)
         place = take_behind(loader, "boot information", size);
     if (!place)
         return false;
-    struct writer writer = {memset(physical(place), 0, size), (u32)place, 0};
-    write_all(&writer, loader, protocol, start);
+    memset(physical(place), 0, size);
+    struct writer w = {.loader = loader, .next = (u32)place};
+    *start = (struct guest_start){
+        .protocol = protocol->name,
+        .entry = (u32)loader->image.entry,
+        .gdt_base = put(&w, gdt, sizeof(gdt)),
+        .gdt_limit = sizeof(gdt) - 1,
+        .code_selector = CODE,
+        .data_selector = DATA,
+    };
+    put_tags(&w);
+    protocol->tell(&w, start);
     return true;
-}
-
-void memory_sizes(const struct memory_map *map, u32 *lower, u32 *upper)
-{
-    *lower = *upper = 0;
-    for (unsigned i = 0; i < map->count; i++) {
-        u64 base = map->range[i].base, end = base + map->range[i].size;
-        if (map->range[i].type != MEMORY_RAM)
-            continue;
-        if (base == 0)
-            *lower = (u32)((end < 640 * KIB ? end : 640 * KIB) / KIB);
-        if (base <= MIB && end > MIB)
-            *upper = (u32)((end < 4 * GIB ? end - MIB : 4 * GIB - MIB) / KIB);
-    }
 }

@@ -10,11 +10,11 @@
 static struct linux_header header; /* the kernel's, and what it is told in it */
 static u64 rsdp_page;
 
-static bool find_header(const u8 *file, u64 size)
+static bool recognized(struct loader *loader)
 {
-    if (size < LINUX_HEADER_OFFSET + sizeof(header))
+    if (loader->image.size < LINUX_HEADER_OFFSET + sizeof(header))
         return false;
-    memcpy(&header, file + LINUX_HEADER_OFFSET, sizeof(header));
+    memcpy(&header, loader->image.file + LINUX_HEADER_OFFSET, sizeof(header));
     return header.boot_flag == LINUX_BOOT_FLAG && header.magic == LINUX_HEADER_MAGIC;
 }
 
@@ -108,7 +108,7 @@ static bool initrd_can_stay(const struct loader *loader, u64 limit)
 
 static bool initrd_place(struct loader *loader)
 {
-    u64 size = 0, used = 0, limit = header.initrd_addr_max + 1ull;
+    u64 size = 0, limit = header.initrd_addr_max + 1ull;
     u64 end_of_memory = mem_option(loader->info->module[0].command_line);
     if (end_of_memory && end_of_memory < limit)
         limit = end_of_memory;
@@ -123,12 +123,11 @@ static bool initrd_place(struct loader *loader)
     u64 place = take_highest(loader, "the initrd", size, MIB, limit);
     if (!place)
         return false;
+    u8 *to = memset(physical(place), 0, size);
     for (unsigned i = 0; i < loader->guest_modules; i++) {
         const struct module *module = guest_module(loader, i);
-        u8 *to = physical(place + used);
         memcpy(to, physical(module->start), module->size);
-        memset(to + module->size, 0, align_up(module->size, 4) - module->size);
-        used += align_up(module->size, 4);
+        to += align_up(module->size, 4);
     }
     header.ramdisk_image = (u32)place;
     header.ramdisk_size = (u32)size;
@@ -168,16 +167,10 @@ static void tell_framebuffer(const struct boot_info *info, struct linux_screen_i
     to->lfb_height = (u16)from->height;
     to->lfb_depth = from->bpp;
     to->lfb_linelength = (u16)from->pitch;
-    to->red_pos = from->color_info[0];
-    to->red_size = from->color_info[1];
-    to->green_pos = from->color_info[2];
-    to->green_size = from->color_info[3];
-    to->blue_pos = from->color_info[4];
-    to->blue_size = from->color_info[5];
-    if (from->bpp == 32) {
-        to->rsvd_pos = 24;
-        to->rsvd_size = 8;
-    }
+    for (unsigned i = 0; i < 3; i++)
+        to->color[i] = (struct linux_color){from->color_info[2 * i + 1], from->color_info[2 * i]};
+    if (from->bpp == 32)
+        to->color[3] = (struct linux_color){.size = 8, .pos = 24};
 }
 
 static void tell_screen(const struct boot_info *info, struct linux_screen_info *to)
@@ -204,10 +197,8 @@ static struct linux_e820_entry e820_entry(const struct memory_range *range)
     return (struct linux_e820_entry){range->base, range->size, range->type};
 }
 
-static void tell_memory(const struct memory_map *map, struct linux_boot_params *params)
+static void tell_memory(const struct memory_map *map, u32 upper, struct linux_boot_params *params)
 {
-    u32 lower, upper;
-    memory_sizes(map, &lower, &upper);
     params->alt_mem_k = upper;
     params->screen_info.ext_mem_k = upper < 0xFFFF ? (u16)upper : 0xFFFF;
     params->e820_entries = (u8)entries_in_page(map);
@@ -226,25 +217,26 @@ static u32 put_more_memory(struct writer *w, const struct memory_map *map)
     u32 address = put_aligned(w, &list, sizeof(list));
     for (u32 i = first; i < map->count; i++) {
         struct linux_e820_entry entry = e820_entry(&map->range[i]);
-        put_bytes(w, &entry, sizeof(entry));
+        put(w, &entry, sizeof(entry));
     }
     return address;
 }
 
-static void tell_linux(struct writer *w, const struct loader *loader, struct guest_start *start)
+static void tell_linux(struct writer *w, struct guest_start *start)
 {
     static struct linux_boot_params params;
+    const struct loader *loader = w->loader;
+    const u32 *kib = physical(tag_body(w, MULTIBOOT2_TAG_BASIC_MEMINFO));
     size_t known = 0x202 + header.jump_distance - LINUX_HEADER_OFFSET;
     memset(&params, 0, sizeof(params));
-    u32 more_memory = put_more_memory(w, loader->map);
     header.code32_start = start->entry;
     header.type_of_loader = LINUX_LOADER_OTHER;
-    header.cmd_line_ptr = put_text(w, loader->info->module[0].command_line);
-    header.setup_data = more_memory;
+    header.cmd_line_ptr = tag_body(w, MULTIBOOT2_TAG_CMDLINE);
+    header.setup_data = put_more_memory(w, loader->map);
     memcpy(&params.header, &header, known < sizeof(header) ? known : sizeof(header));
     params.acpi_rsdp_addr = rsdp_page;
     tell_screen(loader->info, &params.screen_info);
-    tell_memory(loader->map, &params);
+    tell_memory(loader->map, kib[1], &params);
     start->esi = put_aligned(w, &params, sizeof(params));
 }
 
@@ -253,5 +245,5 @@ static bool place_modules(struct loader *loader)
     return initrd_place(loader) && rsdp_place(loader);
 }
 
-const struct protocol linux_protocol = {"Linux", find_header, read_kernel, place_modules,
+const struct protocol linux_protocol = {"Linux", recognized, read_kernel, place_modules,
                                         tell_linux};

@@ -48,7 +48,9 @@ struct linux_screen_info {
     u16 orig_video_points, lfb_width, lfb_height, lfb_depth;
     u32 lfb_base, lfb_size;
     u16 cl_magic, cl_offset, lfb_linelength;
-    u8 red_size, red_pos, green_size, green_pos, blue_size, blue_pos, rsvd_size, rsvd_pos;
+    struct linux_color {
+        u8 size, pos;
+    } color[4]; /* red, green, blue, reserved */
     u16 vesapm_seg, vesapm_off, pages, vesa_attributes;
     u32 capabilities, ext_lfb_base;
     u8 reserved[2];

@@ -175,21 +175,18 @@ bool modules_place(struct loader *loader)
  * both. */
 static const struct protocol *choose_protocol(struct loader *loader)
 {
-    const u8 *file = loader->image.file;
-    u64 size = loader->image.size;
-    const struct protocol *first =
-        loader->info->multiboot2 ? &multiboot2_protocol : &multiboot_protocol;
-    const struct protocol *second =
-        loader->info->multiboot2 ? &multiboot_protocol : &multiboot2_protocol;
-    if (first->recognized(file, size))
-        return first;
-    if (second->recognized(file, size))
-        return second;
-    if (linux_protocol.recognized(file, size))
-        return &linux_protocol;
-    if (elf_recognized(file, size))
+    const struct image *image = &loader->image;
+    bool second = loader->info->multiboot2;
+    const struct protocol *const protocols[] = {second ? &multiboot2_protocol : &multiboot_protocol,
+                                                second ? &multiboot_protocol : &multiboot2_protocol,
+                                                &linux_protocol};
+    for (unsigned i = 0; i < ARRAY_SIZE(protocols); i++) {
+        if (protocols[i]->recognized(loader))
+            return protocols[i];
+    }
+    if (elf_recognized(image))
         (void)refuse(loader, "the kernel is an ELF file without a multiboot header");
-    else if (size >= 2 && file[0] == 0x1F && file[1] == 0x8B)
+    else if (image->size >= 2 && image->file[0] == 0x1F && image->file[1] == 0x8B)
         (void)refuse(loader, "the kernel is packed by gzip: unpack it first");
     else
         (void)refuse(loader, "the kernel is neither a multiboot kernel nor a Linux bzImage");

@@ -20,12 +20,13 @@ struct image {
         u64 offset, file_size;
     } segment[SEGMENTS_MAX];
     u64 entry; /* physical */
-    struct sections {
-        u32 count, header_size, names; /* as in the ELF header; count 0: none */
-        bool is_64;
-        u64 offset; /* of the headers in the file */
-        u64 place;  /* of their copy in the guest's memory */
-    } sections;
+    bool is_64;
+    struct table {  /* of headers in an ELF file */
+        u64 offset; /* in the file */
+        u32 count, size;
+    } sections;         /* count 0: none */
+    u32 section_names;  /* as in the ELF header */
+    u64 sections_place; /* of their headers' copy in the guest's memory */
 };
 
 struct loader {
@@ -33,6 +34,7 @@ struct loader {
     struct memory_map *map; /* the guest's */
     struct memory_range tally;
     struct image image;
+    u64 header;                         /* multiboot's: its offset in the file */
     struct memory_range used[USED_MAX]; /* not to be overwritten */
     unsigned used_count;
     unsigned guest_modules;      /* how many modules the guest has: all but its kernel */
@@ -41,25 +43,35 @@ struct loader {
     size_t error_size;
 };
 
-/* Where the boot information is written: first to nowhere, for its size, then to the guest. */
+/* What the guest is told, in its memory: the tags of Multiboot 2, into which the fields of version
+ * 1 and of Linux lead. */
 struct writer {
-    u8 *memory; /* NULL: only the size is wanted */
-    u32 address, used;
+    const struct loader *loader;
+    u32 next;                      /* where the next byte goes */
+    u32 list;                      /* the tags, with the header of version 2 */
+    u32 tag[MULTIBOOT2_TAG_TYPES]; /* the first of each type; 0: there is none */
 };
 
-/* Appends bytes, or begins with them on a boundary of 8 bytes; the latter returns their address. */
-void put_bytes(struct writer *writer, const void *bytes, size_t size);
+/* Appends bytes, or begins with them on a boundary of 8 bytes; returns their address. */
+u32 put(struct writer *writer, const void *bytes, size_t size);
 u32 put_aligned(struct writer *writer, const void *bytes, size_t size);
-u32 put_text(struct writer *writer, const char *text);
+
+void put_tags(struct writer *writer);
+
+/* The address of what follows a tag's header; 0: there is no such tag. */
+static inline u32 tag_body(const struct writer *writer, u32 type)
+{
+    return writer->tag[type] ? writer->tag[type] + sizeof(struct multiboot2_tag) : 0;
+}
 
 /* A boot protocol: what differs between them, in this order. */
 struct protocol {
     const char *name;
-    bool (*recognized)(const u8 *file, u64 size); /* by its first bytes */
-    bool (*read)(struct loader *loader);          /* the file: fills loader->image */
+    bool (*recognized)(struct loader *loader); /* by the file's first bytes */
+    bool (*read)(struct loader *loader);       /* the file: fills loader->image */
     bool (*place_modules)(struct loader *loader);
-    /* Writes the information, twice the same; sets the registers. */
-    void (*tell)(struct writer *writer, const struct loader *loader, struct guest_start *start);
+    /* Puts the protocol's own form of what the tags say; sets the registers. */
+    void (*tell)(struct writer *writer, struct guest_start *start);
 };
 extern const struct protocol multiboot_protocol, multiboot2_protocol, linux_protocol;
 
@@ -92,29 +104,19 @@ bool module_can_stay(const struct loader *loader, const struct module *module);
 bool modules_place(struct loader *loader);
 
 /* ELF files. */
-bool elf_recognized(const u8 *file, u64 size);
+bool elf_recognized(const struct image *image);
 bool elf_read(struct loader *loader);
 /* Puts what no segment loads (symbols, strings) after the image, with a copy of the sections'
  * headers that tells where. */
 bool elf_place_sections(struct loader *loader);
 
-/* What the headers of both versions of multiboot ask for, checked in one way. */
-struct address_fields {
-    u32 header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr;
-};
-bool address_fields_read(struct loader *loader, u64 header_offset,
-                         const struct address_fields *fields);
+/* Both versions of multiboot: their header, by its first word, becomes loader->header; what it asks
+ * for is checked in one way. */
+bool header_find(struct loader *loader, u32 magic);
+bool addresses_read(struct loader *loader, const struct multiboot_addresses *addresses);
 void ask_for_video(const struct loader *loader, u32 width, u32 height, u32 depth);
-
-/* The information of both versions. The name of the loader says whose conventions the command lines
- * follow: Xen drops their first word unless they are GRUB 2's. */
+void multiboot_tell(struct writer *writer, struct guest_start *start);
 #define MULTIBOOT_START_ESP 0x7FF00 /* GRUB's: some kernels use it before they set their own */
-const char *loader_name(const struct loader *loader);
-void multiboot_tell(struct writer *writer, const struct loader *loader, struct guest_start *start);
-void multiboot2_tell(struct writer *writer, const struct loader *loader, struct guest_start *start);
-
-/* KiB of RAM from 0 and from 1 MiB on, as all protocols tell it. */
-void memory_sizes(const struct memory_map *map, u32 *lower, u32 *upper);
 
 /* Takes the page out of the guest's map, at the top of what is not in use of low memory: the BIOS
  * data area's size of it, which INT 12h tells, goes down with it. Returns its address; 0: there is

@@ -5,39 +5,39 @@
 #include "lib/string.h"
 
 #define REQUIRED_FLAGS 0xFFFFu /* a loader that does not know one of these must refuse */
+#define ARCHITECTURE_I386 0
 #define KNOWN_FLAGS (MULTIBOOT_PAGE_ALIGN | MULTIBOOT_MEMORY_INFO | MULTIBOOT_VIDEO_MODE)
-#define HEADER_SIZE 12 /* without what flags ask for */
 
-static bool find_header(const u8 *file, u64 size, struct multiboot_header *header, u64 *offset)
+bool header_find(struct loader *loader, u32 magic)
 {
-    u64 end = size < MULTIBOOT_SEARCH ? size : MULTIBOOT_SEARCH;
-    for (*offset = 0; *offset + HEADER_SIZE <= end; *offset += 4) {
-        u64 rest = size - *offset;
-        memset(header, 0, sizeof(*header));
-        memcpy(header, file + *offset, rest < sizeof(*header) ? rest : sizeof(*header));
-        if (header->magic == MULTIBOOT_HEADER_MAGIC &&
-            header->magic + header->flags + header->checksum == 0)
+    const struct image *image = &loader->image;
+    bool second = magic == MULTIBOOT2_HEADER_MAGIC;
+    u64 within = second ? MULTIBOOT2_SEARCH : MULTIBOOT_SEARCH, step = second ? 8 : 4;
+    u64 end = image->size < within ? image->size : within, size = second ? 16 : 12;
+    for (u64 offset = 0; offset + size <= end; offset += step) {
+        u32 word[4] = {0};
+        memcpy(word, image->file + offset, size);
+        loader->header = offset;
+        if (word[0] == magic && word[0] + word[1] + word[2] + word[3] == 0 &&
+            (!second || word[1] == ARCHITECTURE_I386))
             return true;
     }
     return false;
 }
 
-static bool recognized(const u8 *file, u64 size)
+static bool recognized(struct loader *loader)
 {
-    struct multiboot_header header = {0};
-    u64 offset = 0;
-    return find_header(file, size, &header, &offset);
+    return header_find(loader, MULTIBOOT_HEADER_MAGIC);
 }
 
 /* Version 2, 'The address tag of Multiboot2 header': a load_addr of -1 is the file's beginning.
  * Where GRUB goes further, so does this: what load_addr leaves out may be the header itself, and
  * what the file lacks at its end is zeroes. */
-bool address_fields_read(struct loader *loader, u64 header_offset,
-                         const struct address_fields *fields)
+bool addresses_read(struct loader *loader, const struct multiboot_addresses *fields)
 {
     struct image *image = &loader->image;
-    u64 load = fields->load_addr == ~0u ? fields->header_addr - header_offset : fields->load_addr;
-    u64 offset = header_offset + load - fields->header_addr;
+    u64 load = fields->load_addr == ~0u ? fields->header_addr - loader->header : fields->load_addr;
+    u64 offset = loader->header + load - fields->header_addr;
     if (load > ~0u || offset > image->size)
         return refuse(loader,
                       "the multiboot header's load_addr 0x%x does not suit its own "
@@ -74,24 +74,22 @@ void ask_for_video(const struct loader *loader, u32 width, u32 height, u32 depth
 
 static bool read_header(struct loader *loader)
 {
-    struct image *image = &loader->image;
+    const struct image *image = &loader->image;
     struct multiboot_header header = {0};
-    u64 offset = 0;
-    find_header(image->file, image->size, &header, &offset);
+    u64 rest = image->size - loader->header;
+    memcpy(&header, image->file + loader->header, rest < sizeof(header) ? rest : sizeof(header));
     u32 unknown = header.flags & REQUIRED_FLAGS & ~KNOWN_FLAGS;
+    bool video = header.flags & MULTIBOOT_VIDEO_MODE;
     if (unknown)
         return refuse(loader, "the multiboot header requires unknown features (flags 0x%x)",
                       unknown);
-    if (header.flags & MULTIBOOT_VIDEO_MODE && header.mode_type > 1)
+    if (video && header.mode_type > 1)
         return refuse(loader, "the multiboot header asks for unknown video modes (type %u)",
                       header.mode_type);
-    if (header.flags & MULTIBOOT_VIDEO_MODE && header.mode_type == 0)
+    if (video && header.mode_type == 0)
         ask_for_video(loader, header.width, header.height, header.depth);
-    if (!(header.flags & MULTIBOOT_AOUT_KLUDGE))
-        return elf_read(loader);
-    struct address_fields fields = {header.header_addr, header.load_addr, header.load_end_addr,
-                                    header.bss_end_addr, header.entry_addr};
-    return address_fields_read(loader, offset, &fields);
+    return header.flags & MULTIBOOT_AOUT_KLUDGE ? addresses_read(loader, &header.addresses)
+                                                : elf_read(loader);
 }
 
 const struct protocol multiboot_protocol = {"multiboot", recognized, read_header, modules_place,

@@ -1,8 +1,5 @@
-/*
- * What a guest is told by Multiboot 2: a table that says for each tag whether it is what the boot
- * loader told (platform/boot_info.h) or is made here. Version 1 (fields.c) and Linux are told the
- * same pieces.
- */
+/* What every guest is told, as the tags of Multiboot 2: a table says which are made here; the
+ * others are as the boot loader told them (platform/boot_info.h). */
 #include "load/loader.h"
 
 #include "host/paging.h"
@@ -12,93 +9,96 @@
 static u32 tag_begin(struct writer *w, u32 type)
 {
     struct multiboot2_tag tag = {type, 0};
-    return put_aligned(w, &tag, sizeof(tag)) - w->address;
+    u32 begin = put_aligned(w, &tag, sizeof(tag));
+    if (!w->tag[type])
+        w->tag[type] = begin;
+    return begin;
 }
 
 static void tag_end(struct writer *w, u32 begin)
 {
-    if (w->memory)
-        ((struct multiboot2_tag *)(w->memory + begin))->size = w->used - begin;
+    struct multiboot2_tag *tag = physical(begin);
+    tag->size = w->next - begin;
 }
 
 static void put_tag(struct writer *w, u32 type, const void *body, size_t size)
 {
     u32 begin = tag_begin(w, type);
-    put_bytes(w, body, size);
+    put(w, body, size);
     tag_end(w, begin);
 }
 
-static void text_tag(struct writer *w, u32 type, const char *text)
+static void command_line(struct writer *w, u32 type)
 {
-    put_tag(w, type, text, strlen(text) + 1);
+    const char *line = w->loader->info->module[0].command_line;
+    put_tag(w, type, line, strlen(line) + 1);
 }
 
-static void tag_as_told(struct writer *w, const struct loader *loader, u32 type)
+/* The name says whose conventions the command lines follow: Xen drops their first word unless they
+ * are GRUB 2's. */
+static void loader_name(struct writer *w, u32 type)
 {
-    const struct multiboot2_tag *tag = loader->info->tag[type];
-    if (tag)
-        put_aligned(w, tag, tag->size);
+    const struct boot_info *info = w->loader->info;
+    const char *name = boot_info_is_grub(info) ? info->loader : "GRUB 2 (Tally)";
+    put_tag(w, type, name, strlen(name) + 1);
 }
 
-static void tag_of_command_line(struct writer *w, const struct loader *loader, u32 type)
+static void modules(struct writer *w, u32 type)
 {
-    text_tag(w, type, loader->info->module[0].command_line);
-}
-
-const char *loader_name(const struct loader *loader)
-{
-    return boot_info_is_grub(loader->info) ? loader->info->loader : "GRUB 2 (Tally)";
-}
-
-static void tag_of_loader_name(struct writer *w, const struct loader *loader, u32 type)
-{
-    text_tag(w, type, loader_name(loader));
-}
-
-static void tags_of_modules(struct writer *w, const struct loader *loader, u32 type)
-{
-    for (unsigned i = 0; i < loader->guest_modules; i++) {
-        const struct module *module = guest_module(loader, i);
-        u32 bounds[] = {(u32)loader->module[i], (u32)(loader->module[i] + module->size)};
+    for (unsigned i = 0; i < w->loader->guest_modules; i++) {
+        const struct module *module = guest_module(w->loader, i);
+        u64 start = w->loader->module[i];
+        u32 bounds[] = {(u32)start, (u32)(start + module->size)};
         u32 begin = tag_begin(w, type);
-        put_bytes(w, bounds, sizeof(bounds));
-        put_bytes(w, module->command_line, strlen(module->command_line) + 1);
+        put(w, bounds, sizeof(bounds));
+        put(w, module->command_line, strlen(module->command_line) + 1);
         tag_end(w, begin);
     }
 }
 
-static void tag_of_memory_sizes(struct writer *w, const struct loader *loader, u32 type)
+/* KiB of RAM from 0 and from 1 MiB on. */
+static void memory_sizes(struct writer *w, u32 type)
 {
-    u32 sizes[2];
-    memory_sizes(loader->map, &sizes[0], &sizes[1]);
-    put_tag(w, type, sizes, sizeof(sizes));
+    u32 kib[2] = {0, 0};
+    for (unsigned i = 0; i < w->loader->map->count; i++) {
+        const struct memory_range *range = &w->loader->map->range[i];
+        u64 end = range->base + range->size;
+        if (range->type != MEMORY_RAM)
+            continue;
+        if (range->base == 0)
+            kib[0] = (u32)((end < 640 * KIB ? end : 640 * KIB) / KIB);
+        if (range->base <= MIB && end > MIB)
+            kib[1] = (u32)((end < 4 * GIB ? end - MIB : 4 * GIB - MIB) / KIB);
+    }
+    put_tag(w, type, kib, sizeof(kib));
 }
 
-static void tag_of_memory_map(struct writer *w, const struct loader *loader, u32 type)
+static void memory_map(struct writer *w, u32 type)
 {
-    u32 begin = tag_begin(w, type), form[] = {sizeof(struct multiboot2_mmap_entry), 0};
-    put_bytes(w, form, sizeof(form));
-    for (unsigned i = 0; i < loader->map->count; i++) {
-        const struct memory_range *range = &loader->map->range[i];
+    u32 form[] = {sizeof(struct multiboot2_mmap_entry), 0};
+    u32 begin = tag_begin(w, type);
+    put(w, form, sizeof(form));
+    for (unsigned i = 0; i < w->loader->map->count; i++) {
+        const struct memory_range *range = &w->loader->map->range[i];
         struct multiboot2_mmap_entry entry = {range->base, range->size, range->type, 0};
-        put_bytes(w, &entry, sizeof(entry));
+        put(w, &entry, sizeof(entry));
     }
     tag_end(w, begin);
 }
 
-static void tag_of_sections(struct writer *w, const struct loader *loader, u32 type)
+static void sections(struct writer *w, u32 type)
 {
-    const struct sections *sections = &loader->image.sections;
+    const struct image *image = &w->loader->image;
+    u32 form[] = {image->sections.count, image->sections.size, image->section_names};
     u32 begin = tag_begin(w, type);
-    put_bytes(w, sections, offsetof(struct sections, is_64));
-    put_bytes(w, physical(sections->place), (size_t)sections->count * sections->header_size);
+    put(w, form, sizeof(form));
+    put(w, physical(image->sections_place), (size_t)form[0] * form[1]);
     tag_end(w, begin);
 }
-_Static_assert(offsetof(struct sections, names) == 8, "in the tag's order");
 
-static void tag_of_load_address(struct writer *w, const struct loader *loader, u32 type)
+static void load_address(struct writer *w, u32 type)
 {
-    u32 base = (u32)kernel_base(&loader->image);
+    u32 base = (u32)kernel_base(&w->loader->image);
     put_tag(w, type, &base, sizeof(base));
 }
 
@@ -115,18 +115,19 @@ static void put_efi_part(struct writer *w, const u8 *whole, u32 size, u64 from, 
     part.start = from;
     part.pages = (to - from) / PAGE_SIZE;
     part.type = tally ? EFI_RESERVED_MEMORY_TYPE : part.type;
-    put_bytes(w, &part, sizeof(part));
-    put_bytes(w, whole + sizeof(part), size - sizeof(part));
+    put(w, &part, sizeof(part));
+    put(w, whole + sizeof(part), size - sizeof(part));
 }
 
-static void tag_of_efi_map(struct writer *w, const struct loader *loader, u32 type)
+static void efi_map(struct writer *w, u32 type)
 {
+    const struct loader *loader = w->loader;
     const struct multiboot2_efi_mmap *map = (const void *)loader->info->tag[type];
     u64 tally = loader->tally.base, tally_end = tally + loader->tally.size;
     if (!map || map->descr_size < sizeof(struct efi_memory_descriptor))
         return;
     u32 begin = tag_begin(w, type);
-    put_bytes(w, &map->descr_size, sizeof(*map) - sizeof(map->tag));
+    put(w, &map->descr_size, sizeof(*map) - sizeof(map->tag));
     for (u64 at = sizeof(*map); at + map->descr_size <= map->tag.size; at += map->descr_size) {
         const u8 *whole = (const u8 *)map + at;
         put_efi_part(w, whole, map->descr_size, 0, tally, false);
@@ -136,44 +137,25 @@ static void tag_of_efi_map(struct writer *w, const struct loader *loader, u32 ty
     tag_end(w, begin);
 }
 
-/* The table. GRUB takes a kernel that requires one of these, whether there is one or not. */
-
-static void (*const tags[MULTIBOOT2_TAG_TYPES])(struct writer *, const struct loader *, u32) = {
-    [MULTIBOOT2_TAG_CMDLINE] = tag_of_command_line,
-    [MULTIBOOT2_TAG_BOOT_LOADER_NAME] = tag_of_loader_name,
-    [MULTIBOOT2_TAG_MODULE] = tags_of_modules,
-    [MULTIBOOT2_TAG_BASIC_MEMINFO] = tag_of_memory_sizes,
-    [MULTIBOOT2_TAG_BOOTDEV] = tag_as_told,
-    [MULTIBOOT2_TAG_MMAP] = tag_of_memory_map,
-    [MULTIBOOT2_TAG_VBE] = tag_as_told,
-    [MULTIBOOT2_TAG_FRAMEBUFFER] = tag_as_told,
-    [MULTIBOOT2_TAG_ELF_SECTIONS] = tag_of_sections,
-    [MULTIBOOT2_TAG_APM] = tag_as_told,
-    [MULTIBOOT2_TAG_EFI32] = tag_as_told,
-    [MULTIBOOT2_TAG_EFI64] = tag_as_told,
-    [MULTIBOOT2_TAG_SMBIOS] = tag_as_told,
-    [MULTIBOOT2_TAG_ACPI_OLD] = tag_as_told,
-    [MULTIBOOT2_TAG_ACPI_NEW] = tag_as_told,
-    [MULTIBOOT2_TAG_NETWORK] = tag_as_told,
-    [MULTIBOOT2_TAG_EFI_MMAP] = tag_of_efi_map,
-    [MULTIBOOT2_TAG_EFI_BS] = NULL, /* boot services have ended */
-    [MULTIBOOT2_TAG_EFI32_IH] = tag_as_told,
-    [MULTIBOOT2_TAG_EFI64_IH] = tag_as_told,
-    [MULTIBOOT2_TAG_LOAD_BASE_ADDR] = tag_of_load_address,
+static void (*const made_here[MULTIBOOT2_TAG_TYPES])(struct writer *, u32 type) = {
+    [MULTIBOOT2_TAG_CMDLINE] = command_line, [MULTIBOOT2_TAG_BOOT_LOADER_NAME] = loader_name,
+    [MULTIBOOT2_TAG_MODULE] = modules,       [MULTIBOOT2_TAG_BASIC_MEMINFO] = memory_sizes,
+    [MULTIBOOT2_TAG_MMAP] = memory_map,      [MULTIBOOT2_TAG_ELF_SECTIONS] = sections,
+    [MULTIBOOT2_TAG_EFI_MMAP] = efi_map,     [MULTIBOOT2_TAG_LOAD_BASE_ADDR] = load_address,
 };
 
-void multiboot2_tell(struct writer *w, const struct loader *loader, struct guest_start *start)
+void put_tags(struct writer *w)
 {
     struct multiboot2_info header = {0};
-    start->eax = MULTIBOOT2_BOOTLOADER_MAGIC;
-    start->ebx = put_aligned(w, &header, sizeof(header));
-    start->esp = MULTIBOOT_START_ESP;
-    for (u32 type = 0; type < ARRAY_SIZE(tags); type++) {
-        if (tags[type])
-            tags[type](w, loader, type);
+    w->list = put_aligned(w, &header, sizeof(header));
+    for (u32 type = MULTIBOOT2_TAG_END + 1; type < MULTIBOOT2_TAG_TYPES; type++) {
+        const struct multiboot2_tag *told = w->loader->info->tag[type];
+        if (made_here[type])
+            made_here[type](w, type);
+        else if (told)
+            put_tag(w, type, told + 1, told->size - sizeof(*told));
     }
     put_tag(w, MULTIBOOT2_TAG_END, NULL, 0);
-    if (w->memory)
-        ((struct multiboot2_info *)(w->memory + start->ebx - w->address))->total_size =
-            w->address + w->used - start->ebx;
+    header.total_size = w->next - w->list;
+    memcpy(physical(w->list), &header, sizeof(header));
 }

@@ -125,7 +125,7 @@ static void linux_on_uefi(void **state)
     assert_int_equal(screen->lfb_base, 0x80000000);
     assert_int_equal(screen->ext_lfb_base, 4);
     assert_int_equal(screen->lfb_size, 4096 * 768);
-    assert_int_equal(screen->red_pos, 16);
+    assert_int_equal(screen->color[0].pos, 16);
     assert_int_equal(screen->capabilities, LINUX_SCREEN_64BIT_BASE);
     assert_int_equal(screen->lfb_depth, 32);
     assert_int_equal(screen->lfb_linelength, 4096);
