@@ -107,7 +107,7 @@ static bool read_segments(struct loader *loader, const struct table *headers)
         struct segment segment = {get(image, header, P_PADDR), get(image, header, P_MEMSZ),
                                   get(image, header, P_OFFSET), get(image, header, P_FILESZ)};
         u64 distance = entry - get(image, header, P_VADDR);
-        if (get(image, header, P_TYPE) != SEGMENT_LOAD || segment.memory_size == 0)
+        if (get(image, header, P_TYPE) != SEGMENT_LOAD)
             continue;
         if (!add_segment(loader, i, &segment))
             return false;

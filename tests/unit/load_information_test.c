@@ -164,13 +164,36 @@ static void many_modules(void **state)
     }
 }
 
+/* The load base address is the lowest of all segments, as GRUB has it, also of one without bytes.
+ */
+static void empty_segment(void **state)
+{
+    (void)state;
+    static const u32 header[] = {MULTIBOOT2_HEADER_MAGIC,         0, 24,
+                                 -(MULTIBOOT2_HEADER_MAGIC + 24), 0, 8};
+    machine(64);
+    make_elf32();
+    put32(0x200, 0); /* no multiboot 1 */
+    memcpy(file + 0x400, header, sizeof(header));
+    put32(52 + 32, 1); /* what was a note */
+    put32(52 + 32 + 12, 0x50000);
+    put32(52 + 32 + 16, 0);
+    put32(52 + 32 + 20, 0);
+    add_kernel(0x400000, "");
+    assert_true(load());
+    u32 base = 0;
+    for (const u8 *at = (const u8 *)physical(start.ebx) + 8; *(const u32 *)at;
+         at += align_up(((const u32 *)at)[1], 8))
+        if (*(const u32 *)at == MULTIBOOT2_TAG_LOAD_BASE_ADDR)
+            base = ((const u32 *)at)[2];
+    assert_int_equal(base, 0x50000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tags_go_on),
-        cmocka_unit_test(efi_map),
-        cmocka_unit_test(sections),
-        cmocka_unit_test(many_modules),
+        cmocka_unit_test(tags_go_on),   cmocka_unit_test(efi_map),       cmocka_unit_test(sections),
+        cmocka_unit_test(many_modules), cmocka_unit_test(empty_segment),
     };
     return cmocka_run_group_tests_name("load: information", tests, NULL, NULL);
 }
