@@ -75,6 +75,8 @@ is "${PIPESTATUS[0]}" 3 'a console that nobody reads any more ends the run'
 ok $((SECONDS > 290)) 'before its time is over'
 is "$(tr -d '\r' <"$scratch/console.log")" 'command line: a spin' 'and is kept'
 is "$(tr -d '\r' <"$scratch/console.log.1")" 'command line: first' 'beside the one before'
+for _ in 1 2; do boot --kernel "$kernel" --cpu vax --log "$scratch/console.log"; done
+is "$status $(tr -d '\r' <"$scratch/console.log.1")" '2 command line: a spin' 'runs that were refused push no console out'
 "$top/tools/run" --platform bochs --native --interactive --kernel "$kernel spin" 2>"$errors" </dev/null | head -n 1 >"$console"
 is "${PIPESTATUS[0]}" 3 'one that takes input, too'
 like '^run: nobody reads the console any more' 'which is told' "$errors"
