@@ -27,15 +27,17 @@ static void load(void)
         if (sscanf(line, "%llx %c %127s", &address, &type, name) != 3 || !address ||
             !strchr("tTwW", type))
             continue;
-        if (count % 4096 == 0)
-            symbols = realloc(symbols, (count + 4096) * sizeof(*symbols));
-        if (!symbols)
+        struct symbol *more =
+            count % 4096 ? symbols : realloc(symbols, (count + 4096) * sizeof(*symbols));
+        if (!more)
             break;
+        symbols = more;
         symbols[count++] = (struct symbol){address, strdup(name)};
     }
     if (file)
         fclose(file);
-    qsort(symbols, count, sizeof(*symbols), by_address);
+    if (symbols)
+        qsort(symbols, count, sizeof(*symbols), by_address);
 }
 
 const char *function_at(u64 address, unsigned mode)
