@@ -55,7 +55,7 @@ static int help(void)
          "Counts are read from Tally's window by /dev/mem, without exits, by root where the kernel "
          "lets it; else by\n"
          "CPUID. Either way this program's own CPUIDs are left out. Keys of top: q quit, s sort, d "
-         "details, p pause.\n"
+         "details, v vCPU, p pause.\n"
          "Exit status: that of the command; 1 not under Tally, or it does not record that; 2 wrong "
          "usage.");
     return STATUS_OK;
@@ -111,7 +111,7 @@ int main(int argc, char **argv)
     if (!strcmp(word, "-h") || !strcmp(word, "--help"))
         return help();
     for (unsigned i = 0; i < COMMANDS; i++) {
-        if (strcmp(word, commands[i].word))
+        if (strcmp(word, commands[i].word) != 0)
             continue;
         if (!read_options(&o, argc, argv, commands[i].options, &status))
             return status;

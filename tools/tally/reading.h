@@ -28,6 +28,8 @@ const char *window_find(void);
 
 /* A copy of these parts of the window. NULL: it was not found. */
 struct window *window_take(unsigned parts);
+/* Leaves of this copy one vCPU. */
+void window_of_one(struct window *w, u32 vcpu);
 /* The counters alone, by the leaves, as a window of one vCPU. */
 struct window *leaves_take(void);
 

@@ -10,6 +10,18 @@
 
 static const volatile struct window *mapped;
 
+/* This program's own CPUIDs, on each vCPU. */
+static struct own {
+    u64 count, cycles;
+} * own;
+
+static const volatile struct reason_counter *cpuids_of(u32 vcpu)
+{
+    const volatile struct window_part *part = &mapped->part[WINDOW_COUNTERS];
+    const volatile u8 *of_vcpu = (const volatile u8 *)mapped + part->offset + vcpu * part->size;
+    return &((const volatile struct statistics *)of_vcpu)->reason[EXIT_CPUID];
+}
+
 /* Where it is. Asking puts it back where a guest has spoiled it, so it is asked before each
  * reading. */
 static u64 ask(u32 *pages)
@@ -17,6 +29,31 @@ static u64 ask(u32 *pages)
     struct registers r = cpuid(LEAF_WINDOW, 0);
     *pages = r.eax == WINDOW_VERSION ? r.edx : 0;
     return (u64)r.ebx << 32 | r.ecx;
+}
+
+/* Asks, and notes on which vCPU that was: where the count has grown, least if on several. */
+static void ask_again(void)
+{
+    u32 vcpus = mapped->facts.vcpus, pages, on = 0;
+    struct own *before = take_memory(vcpus * sizeof(*before));
+    u64 least = ~0ull, asked = own_cpuids;
+    for (u32 i = 0; i < vcpus; i++)
+        before[i] = (struct own){cpuids_of(i)->count, cpuids_of(i)->cycles};
+    ask(&pages);
+    for (u32 i = 0; i < vcpus; i++) {
+        u64 grown = cpuids_of(i)->count - before[i].count;
+        if (grown && grown < least) {
+            least = grown;
+            on = i;
+        }
+    }
+    if (!own) { /* those before are taken for this vCPU's */
+        own = take_memory(vcpus * sizeof(*own));
+        own[on].count = asked;
+    }
+    own[on].count++;
+    own[on].cycles += (cpuids_of(on)->cycles - before[on].cycles) / least;
+    free(before);
 }
 
 const char *window_find(void)
@@ -84,14 +121,7 @@ struct window *window_take(unsigned parts)
 {
     if (!mapped)
         return NULL;
-    const volatile struct statistics *first =
-        (const volatile void *)((const volatile u8 *)mapped + mapped->part[WINDOW_COUNTERS].offset);
-    static u64 own_cycles;
-    u32 pages;
-    u64 before = first->reason[EXIT_CPUID].cycles;
-    ask(&pages);
-    own_cycles += first->reason[EXIT_CPUID].cycles - before;
-
+    ask_again();
     struct window *w = take_memory(mapped->pages * PAGE_SIZE);
     copy(w, 0, PAGE_SIZE);
     copy_part(w, WINDOW_COUNTERS);
@@ -100,8 +130,19 @@ struct window *window_take(unsigned parts)
             copy_part(w, kind);
         else
             w->part[kind].size = 0;
-    struct statistics *s = window_copy(w, WINDOW_COUNTERS, 0);
-    s->reason[EXIT_CPUID].count -= own_cpuids;
-    s->reason[EXIT_CPUID].cycles -= own_cycles < s->reason[EXIT_CPUID].cycles ? own_cycles : 0;
+    for (u32 i = 0; i < w->facts.vcpus; i++) {
+        struct statistics *s = window_copy(w, WINDOW_COUNTERS, i);
+        struct reason_counter *cpuids = &s->reason[EXIT_CPUID];
+        cpuids->count -= own[i].count < cpuids->count ? own[i].count : cpuids->count;
+        cpuids->cycles -= own[i].cycles < cpuids->cycles ? own[i].cycles : cpuids->cycles;
+    }
     return w;
+}
+
+void window_of_one(struct window *w, u32 vcpu)
+{
+    for (unsigned kind = 0; kind < WINDOW_PARTS; kind++)
+        if (w->part[kind].copies > vcpu)
+            w->part[kind].offset += vcpu * w->part[kind].size;
+    w->facts.vcpus = 1;
 }
