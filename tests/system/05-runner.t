@@ -38,7 +38,7 @@ said() {
 # running LINE ARGUMENT... - starts a run with these arguments, $run, and waits for the line; Ctrl-C reaches it
 running() {
     : >"$console"                       # the last machine said the same
-    env --default-signal=INT "$top/tools/run" --timeout 3000 "${@:2}" >"$console" 2>"$errors" </dev/null &
+    setsid env --default-signal=INT "$top/tools/run" --timeout 3000 "${@:2}" >"$console" 2>"$errors" </dev/null &
     run=$!
     said "$1"
 }
@@ -125,7 +125,7 @@ for platform in bochs tcg; do
 done
 for way in interrupted:130 late:124; do
     running ready --platform bochs --options 'exits=kvm stats=table,json' --kernel "$kernel echo"
-    if [ "${way%:*}" = late ]; then late; else kill -TERM "$run"; fi
+    if [ "${way%:*}" = late ]; then late; else kill -INT -- "-$run"; fi # as a terminal does: all of them
     wait "$run"
     is $? "${way#*:}" "a guest of Tally's that never ends, status ${way#*:}"
     like '^tally:  *30 IO_INSTRUCTION ' "status ${way#*:}: and the report"
