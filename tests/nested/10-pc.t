@@ -36,5 +36,10 @@ check_outside() {
     like '^tally: +30 IO_INSTRUCTION +[1-9]' 'outside: they are of this guest'
     like '^\{"tally":"end","exits":[1-9]' 'outside: all of the report'
 }
+# A table of 64 sites: each line takes the console of a nested machine its time.
+by_loader sites-kvm-1 'kvm sites=64 trace=1' 'quiet only=io,exceptions,interrupts' $lean
 check_jobs
+tr -d '\r' <"$scratch/results/sites-kvm-1.out" | awk -f "$tests/lib/sums.awk" >"$scratch/sums"
+like '^reasons [1-9][0-9]* sites [1-9][0-9]+$' 'sites are recorded' "$scratch/sums"
+is "$(tail -n +2 "$scratch/sums")" '' "... and those of a reason, with 'other', add up to its counter"
 done_testing

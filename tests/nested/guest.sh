@@ -20,7 +20,7 @@ whole=' ' # the jobs that run the whole test kernel
 differences=tests/nested/known-differences
 
 # A job's name is MACHINE-PROFILE-CPUS. Those of the short form:
-short=' pc-minimal-1 q35-minimal-2 q35-kvm-1 pc-kvm-2 pc-all-1 q35-all-2 '
+short=' sites-kvm-1 pc-minimal-1 q35-minimal-2 q35-kvm-1 pc-kvm-2 pc-all-1 q35-all-2 '
 
 wanted() { [ "${NESTED:-}" = long ] || [[ $short = *" $1 "* ]]; }
 

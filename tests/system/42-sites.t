@@ -3,18 +3,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 
 # sums CONSOLE - 'reasons N sites N', and a line for each reason whose sites and 'other' differ from its counter
-sums() {
-    tr -d '\r' <"$1" | awk '
-        function number(key) { return match($0, "\"" key "\":[0-9]+") ? substr($0, RSTART + length(key) + 3, RLENGTH - length(key) - 3) + 0 : 0 }
-        /^\{"reason":/ { r = number("reason"); count[r] = number("count"); cycles[r] = number("cycles"); reasons++ }
-        /^\{"site":/ { r = number("reason"); sites++ }
-        /^\{"other":/ { r = number("other") }
-        /^\{"(site|other)":/ { found[r] += number("count"); spent[r] += number("cycles") }
-        END {
-            print "reasons", reasons + 0, "sites", sites + 0
-            for (r in count) if (count[r] != found[r] || cycles[r] != spent[r]) print "reason", r, count[r] - found[r], cycles[r] - spent[r]
-        }'
-}
+sums() { tr -d '\r' <"$1" | awk -f "$tests/lib/sums.awk"; }
 
 # uncounted CONSOLE - how many exits the histograms lack, and a line for each reason whose histogram ends elsewhere than at
 # the least and the most cycles; INITs are left out, since a CPU may have left VMX operation at one (Bochs 2.7)
@@ -68,6 +57,12 @@ if why=$(tools/bochs-rom 2 2>&1 >/dev/null); then
     exact '2 CPUs' --cpus 2 --kernel "$B/guest.elf only=smp" --options 'exits=kvm sites=on trace=1 stats=json'
     boot --guest test --cpus 2 --kernel "$B/guest.elf only=sites" --options 'exits=all sites=64 trace=1,last stats=none'
     guest_tests 'a full table, a full trace'
+    # make test-long: 500,000 exits of each of four CPUs, all at once.
+    if [ -n "${SITES_MILLIONS:-}" ] && tools/bochs-rom 4 >/dev/null 2>&1; then
+        exact 'millions' --cpus 4 --kernel "$B/guest.elf only=smp_exits" --options 'exits=all sites=on trace=1,last stats=json'
+        guest_tests 'millions'
+        is "$(($(sed -n 's/^{"tally":"end","exits":\([0-9]*\),.*/\1/p' "$console") > 2000000))" 1 'millions: they are'
+    fi
 else
     skip "${why##*$'\n'}" '2 CPUs'
 fi
