@@ -65,8 +65,6 @@ static void read_what_the_loader_told(u32 magic, u32 information)
               "boot=next for the system on the disk");
     if (info.module_count && options.boot)
         fatal("two guests: a module and the system on the disk (boot=); give one of them");
-    if (info.efi && options.boot && options.boot != BOOT_NEXT)
-        fatal("boot=disk:N counts as a BIOS does; by UEFI give boot=next");
     if (info.boot_services && !options.boot)
         stop_if(efi_end(&info));
 }
@@ -184,7 +182,8 @@ static void load_the_guest(void)
     guest_map = info.map;
     memory_map_set(&guest_map, own.base, own.size, MEMORY_RESERVED);
     if (is_under_firmware())
-        found = efi_boot_next();
+        stop_if(efi_boot(options.boot == BOOT_NEXT ? EFI_NEXT : options.boot - BOOT_DISK,
+                         &found));
     else if (options.boot)
         stop_if(load_disk(&info, &guest_map,
                           options.boot == BOOT_NEXT ? NEXT_DISK : options.boot - BOOT_DISK,

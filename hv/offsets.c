@@ -117,6 +117,7 @@ void offsets(void)
     DEFINE(IA32_EFER, IA32_EFER);
     DEFINE(EFER_LME, EFER_LME);
     DEFINE(EFER_NXE, EFER_NXE);
+    DEFINE(LEAF_MARK, LEAF_MARK);
     DEFINE(EFI_STATE_CR3, offsetof(struct efi_state, cr3));
     DEFINE(EFI_STATE_RSP, offsetof(struct efi_state, rsp));
     DEFINE(EFI_STATE_GDTR, offsetof(struct efi_state, gdtr));

@@ -1,7 +1,13 @@
 #include "efi/boot.h"
 
+#include "efi/boot_option.h"
 #include "host/paging.h"
+#include "lib/print.h"
+#include "platform/power.h"
 #include "x86/msr.h"
+
+void efi_go_on(void);
+void efi_go_on_image(void);
 
 static struct found_state found;
 
@@ -17,13 +23,28 @@ void efi_boot_keep(u64 image, const struct efi_frame *frame)
     wrmsr(IA32_EFER, rdmsr(IA32_EFER) | EFER_NXE);
 }
 
-/* UEFI, 'EFI_BOOT_SERVICES.Exit()' and 'Boot Manager'. */
-const struct found_state *efi_boot_next(void)
+/* UEFI, 'EFI_BOOT_SERVICES.Exit()', '.StartImage()' and 'Boot Manager'. */
+const char *efi_boot(u32 number, const struct found_state **start)
 {
-    found.rip = efi_code(efi_go_on);
-    found.gpr[RAX] = efi_function(EFI_EXIT);
-    found.gpr[RCX] = efi_image();
-    found.gpr[RDX] = EFI_NOT_FOUND;
-    found.gpr[R8] = found.gpr[R9] = 0; /* no data beside the status */
-    return &found;
+    const char *problem = NULL;
+    *start = &found;
+    found.rip = efi_code(number == EFI_NEXT ? efi_go_on : efi_go_on_image);
+    found.gpr[R12] = efi_function(EFI_EXIT);
+    found.gpr[R13] = efi_image();
+    found.gpr[R14] = EFI_NOT_FOUND;
+    found.gpr[R15] = efi_function(EFI_START_IMAGE);
+    if (number != EFI_NEXT)
+        problem = efi_load_option(number, &found.gpr[RDI]);
+    if (problem)
+        return problem;
+    power_leave(NULL);
+    return NULL;
+}
+
+void efi_leave(void)
+{
+    u64 event = efi_key(), which = 0;
+    say("press a key, and the firmware goes on");
+    EFI_CALL(EFI_WAIT_FOR_EVENT, 1, own_physical(&event), own_physical(&which));
+    EFI_CALL(EFI_EXIT, efi_image(), EFI_NOT_FOUND);
 }

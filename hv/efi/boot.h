@@ -11,6 +11,13 @@ void efi_boot_keep(u64 image, const struct efi_frame *frame);
 
 /* The guest leaves the loader that started Tally, without success: the firmware's boot manager
  * tries its next option. */
-const struct found_state *efi_boot_next(void);
+#define EFI_NEXT (~0u)
+
+/* How the guest starts: it goes on with EFI_NEXT, or starts entry `number` of the firmware's boot
+ * order. Returns NULL, or what is wrong. */
+const char *efi_boot(u32 number, const struct found_state **start);
+
+/* Instead of a guest, once somebody has pressed a key: Tally ends, and the firmware goes on. */
+void efi_leave(void);
 
 #endif

@@ -1,12 +1,19 @@
 #include "efi/services.h"
+#include "efi/boot.h"
 #include "host/cpu.h"
 #include "host/paging.h"
 #include "lib/string.h"
 #include "platform/boot_info.h"
+#include "platform/power.h"
 #include "efi/state.h"
 
-/* UEFI, 'EFI System Table' and 'EFI_BOOT_SERVICES.AllocatePages()'. */
+/* UEFI, 'EFI System Table', 'EFI Runtime Services Table', 'Simple Text Input Protocol' and
+ * 'EFI_BOOT_SERVICES.AllocatePages()'. */
+#define SYSTEM_TABLE_CONSOLE_IN 48
+#define SYSTEM_TABLE_RUNTIME_SERVICES 88
 #define SYSTEM_TABLE_BOOT_SERVICES 96
+#define RUNTIME_GET_VARIABLE 72
+#define CONSOLE_WAIT_FOR_KEY 16
 #define ALLOCATE_MAX_ADDRESS 1
 
 /* Types of memory, as far as they are not like reserved memory. */
@@ -24,7 +31,7 @@ enum {
 struct efi_state efi_state;
 u64 efi_enter(u64 function, const u64 arguments[8]);
 
-static u64 image_handle, loaded_at;
+static u64 image_handle, loaded_at, get_variable, key;
 static u64 boot_services[48]; /* the table, which may lie above 4 GiB */
 
 /* The firmware's map, in the form of the tag: GetMemoryMap fills it. */
@@ -51,6 +58,16 @@ u64 efi_code(void (*code)(void))
 u64 efi_image(void)
 {
     return image_handle;
+}
+
+u64 efi_get_variable(void)
+{
+    return get_variable;
+}
+
+u64 efi_key(void)
+{
+    return key;
 }
 
 u64 efi_function(enum efi_function function)
@@ -105,17 +122,29 @@ static u64 told_address(const struct boot_info *info, u32 type)
     return address;
 }
 
+/* In the firmware's page tables. */
+static u64 quadword(u64 address)
+{
+    return *(const u64 *)address;
+}
+
 const char *efi_init(struct boot_info *info)
 {
-    u64 key, size, system_table = told_address(info, MULTIBOOT2_TAG_EFI64);
+    u64 map_key, size, system_table = told_address(info, MULTIBOOT2_TAG_EFI64);
     image_handle = told_address(info, MULTIBOOT2_TAG_EFI64_IH);
     if (!system_table || !image_handle)
         return "the boot loader told nothing of UEFI's tables";
     if (read_cr4() & CR4_LA57)
         return "the firmware has left 5-level paging on (CR4.LA57); switch it off in its set-up";
-    memcpy(boot_services, *(void *const *)(system_table + SYSTEM_TABLE_BOOT_SERVICES),
+    memcpy(boot_services, (const void *)quadword(system_table + SYSTEM_TABLE_BOOT_SERVICES),
            sizeof(boot_services));
-    return read_map(info, &key, &size);
+    get_variable =
+        quadword(quadword(system_table + SYSTEM_TABLE_RUNTIME_SERVICES) + RUNTIME_GET_VARIABLE);
+    u64 console = quadword(system_table + SYSTEM_TABLE_CONSOLE_IN);
+    if (console)
+        key = quadword(console + CONSOLE_WAIT_FOR_KEY);
+    power_leave(efi_leave);
+    return read_map(info, &map_key, &size);
 }
 
 u64 efi_allocate(u64 size, u64 align)
@@ -134,13 +163,14 @@ u64 efi_allocate(u64 size, u64 align)
 
 const char *efi_end(struct boot_info *info)
 {
-    u64 key, size;
+    u64 map_key, size;
     for (unsigned i = 0; i < ENTRY_ATTEMPTS; i++) {
-        const char *problem = read_map(info, &key, &size);
+        const char *problem = read_map(info, &map_key, &size);
         if (problem)
             return problem;
-        if (EFI_CALL(EFI_EXIT_BOOT_SERVICES, image_handle, key))
+        if (EFI_CALL(EFI_EXIT_BOOT_SERVICES, image_handle, map_key))
             continue;
+        power_leave(NULL);
         return copy_tag(info, MULTIBOOT2_TAG_EFI_MMAP, &map, 2 * sizeof(u32) + size);
     }
     return "UEFI does not end its boot services";

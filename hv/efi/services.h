@@ -18,9 +18,13 @@ enum efi_function {
     EFI_ALLOCATE_PAGES = 40,
     EFI_FREE_PAGES = 48,
     EFI_GET_MEMORY_MAP = 56,
+    EFI_WAIT_FOR_EVENT = 96,
+    EFI_HANDLE_PROTOCOL = 152,
+    EFI_LOAD_IMAGE = 200,
     EFI_START_IMAGE = 208,
     EFI_EXIT = 216,
     EFI_EXIT_BOOT_SERVICES = 232,
+    EFI_LOCATE_HANDLE_BUFFER = 312,
     EFI_LOCATE_PROTOCOL = 320,
 };
 
@@ -39,9 +43,12 @@ u64 efi_code(void (*code)(void));
  * info->map. NULL, or what is wrong. */
 const char *efi_init(struct boot_info *info);
 
-/* The address of a boot service; the handle of the loader that started Tally. */
+/* The address of a boot service, and of GetVariable(); the handle of the loader that started Tally;
+ * the event that a key of the firmware's console signals, 0 without a console. */
 u64 efi_function(enum efi_function function);
+u64 efi_get_variable(void);
 u64 efi_image(void);
+u64 efi_key(void);
 
 /* Calls it with up to 8 arguments, on the boot CPU; pointers are physical addresses. Returns
  * EFI_STATUS. */
@@ -54,9 +61,5 @@ u64 efi_allocate(u64 size, u64 align);
 
 /* Ends the boot services; info->map, and the tag with the firmware's map, are the last ones. */
 const char *efi_end(struct boot_info *info);
-
-/* The guest's code that calls a boot service which does not return: RAX = its address, RCX, RDX, R8
- * and R9 its arguments, RSP the firmware's. To run in the image as the loader placed it. */
-void efi_go_on(void);
 
 #endif

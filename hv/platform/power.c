@@ -19,7 +19,7 @@ static const char shutdown_word[] = "Shutdown";
 static unsigned shutdown_letters; /* of it seen in a row */
 static const char *way;
 static const char reset_way[] = "reset";
-static void (*before_last_write)(void);
+static void (*before_last_write)(void), (*leave_machine)(void);
 
 /* The guest's last write, to be repeated. */
 static struct {
@@ -133,6 +133,11 @@ void power_before_last_write(void (*prepare)(void))
     before_last_write = prepare;
 }
 
+void power_leave(void (*leave)(void))
+{
+    leave_machine = leave;
+}
+
 static void repeat_last_write(void)
 {
     if (last_write.size && before_last_write)
@@ -152,6 +157,8 @@ void power_end(u32 value)
     outl(EXIT_PORT, value);
     for (const char *letter = shutdown_word; *letter; letter++)
         outb(SHUTDOWN_PORT, (u8)*letter);
+    if (leave_machine)
+        leave_machine();
     if (!console_screen_alone()) {
         repeat_last_write();
     } else if (way == reset_way) { /* a power-off would take what is on the screen with it */

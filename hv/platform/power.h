@@ -19,6 +19,10 @@ void power_watched_ports(void (*watch)(u16 port));
  * an emulator that listens, the machine does what the guest asked for. */
 __attribute__((noreturn)) void power_end(u32 verdict);
 
+/* Who takes the machine over from power_end(), if nobody listens there, while there is no guest;
+ * NULL: nobody. */
+void power_leave(void (*leave)(void));
+
 /* An error of Tally's, in one line, and the end: fatal_handler. */
 __attribute__((noreturn)) void power_fatal(const char *format, va_list arguments);
 

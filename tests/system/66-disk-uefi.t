@@ -38,6 +38,23 @@ refused() {
     like "tally: error: $2" "$1: the line"
 }
 refused 'a limit of CPUs' 'cpus=1: the firmware has 2 CPUs' --options cpus=1 --cpus 2
-refused 'a disk by its number' 'boot=disk:N counts as a BIOS does' --options boot=disk:0
+refused 'Tally twice' 'Tally runs on this machine already' --options boot=disk:1     # the CD
+like '^tally: *sum ' 'Tally twice: the report of the first'
+
+# An option that is not there. A network card on Bochs' port for the end lets the machine go on after it.
+mkfifo "$scratch/keys"
+"$top/tools/run" --platform bochs --guest disk --firmware uefi --disk "$scratch/uki" --options boot=disk:9 --timeout 400 --interactive \
+    --bochs 'ne2k: enabled=1, ioaddr=0x88ff, irq=5, mac=b0:c4:00:00:00:01, ethmod=null, ethdev=none' \
+    <"$scratch/keys" >"$console.raw" 2>"$errors" &
+exec 5>"$scratch/keys"
+until grep -qa '^tally: press a key' "$console.raw" || ! kill -0 $! 2>/dev/null; do sleep 0.2; done
+printf x >&5
+until grep -qa 'BdsDxe: starting Boot0002' "$console.raw" || ! kill -0 $! 2>/dev/null; do sleep 0.2; done
+exec 5>&-
+kill -TERM $! 2>/dev/null
+wait $!
+tr -d '\r' <"$console.raw" >"$console"
+like "^tally: error: boot=disk:9: UEFI's boot order has 4 entries, counted from 0" 'an option that is not there: the line'
+like 'BdsDxe: failed to start Boot0001' 'an option that is not there: after a key the firmware goes on'
 
 done_testing
