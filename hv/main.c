@@ -183,7 +183,7 @@ static void load_the_guest(void)
     memory_map_set(&guest_map, own.base, own.size, MEMORY_RESERVED);
     if (is_under_firmware())
         stop_if(efi_boot(options.boot == BOOT_NEXT ? EFI_NEXT : options.boot - BOOT_DISK,
-                         &found));
+                         part_sizes[WINDOW_TIMELINE], &found));
     else if (options.boot)
         stop_if(load_disk(&info, &guest_map,
                           options.boot == BOOT_NEXT ? NEXT_DISK : options.boot - BOOT_DISK,

@@ -13,9 +13,12 @@ void efi_boot_keep(u64 image, const struct efi_frame *frame);
  * tries its next option. */
 #define EFI_NEXT (~0u)
 
-/* How the guest starts: it goes on with EFI_NEXT, or starts entry `number` of the firmware's boot
- * order. Returns NULL, or what is wrong. */
-const char *efi_boot(u32 number, const struct found_state **start);
+/*
+ * How the guest starts: it goes on with EFI_NEXT, or starts entry `number` of the firmware's boot
+ * order. With `marks` the firmware's own events set marks in the time line, for each image that is
+ * loaded and for the end of the boot services. Returns NULL, or what is wrong.
+ */
+const char *efi_boot(u32 number, bool marks, const struct found_state **start);
 
 /* Instead of a guest, once somebody has pressed a key: Tally ends, and the firmware goes on. */
 void efi_leave(void);

@@ -70,6 +70,20 @@ efi_enter:
         cpuid
 %endmacro
 
+; What the firmware calls at its events, as the guest, in the image as the loader placed it.
+%macro MARK_EVENT 5
+        global %1
+%1:     push rbx
+        push rsi
+        MARK %2, %3, %4, %5
+        pop rsi
+        pop rbx
+        ret
+%endmacro
+
+        MARK_EVENT efi_mark_image, 'imag', 'e lo', 'aded', 0
+        MARK_EVENT efi_mark_exit, 'Exit', 'Boot', 'Serv', 'ices'
+
 ; Where the guest goes on, in the image as the loader placed it, with RSP the firmware's: R15 = StartImage() of the
 ; handle RDI, and if that gives up, Exit(), R12, of the handle R13 with the status R14.
         global efi_go_on_image, efi_go_on

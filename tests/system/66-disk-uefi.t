@@ -14,7 +14,7 @@ like '^# [1-9][0-9]* passed, 0 failed' 'a module by UEFI: it runs'
 goes_under() {
     local name="$1, exits=$2, CPUs: $3"
     [ -f "$scratch/$1" ] || need "$tests/lib/disk-image" "$1" "$scratch/$1" "tally.run=reboot loglevel=7 reboot=efi"
-    boot --guest disk --firmware uefi --disk "$scratch/$1" --options "exits=$2" --cpus "$3" --timeout 400
+    boot --guest disk --firmware uefi --disk "$scratch/$1" --options "exits=$2 sample=1000 stats=table,json" --cpus "$3" --timeout 400
     is "$status" 0 "$name: the status"
     like 'BdsDxe: failed to start .*: Not Found' "$name: the loader that started Tally is left"
     like 'BdsDxe: starting .*BXHD' "$name: the firmware's next option is the disk"
@@ -24,6 +24,8 @@ goes_under() {
     like '^guest: running reboot' "$name: user space comes up"
     like '^tally: the guest asked for: reset' "$name: the end"
     like "^tally: exits [1-9].* vcpus $3\$" "$name: the report"
+    is "$(sed -n 's/^{"mark":"\([^"]*\)".*/\1/p' "$console" | uniq)" \
+        "$(printf '%s\n' firmware 'image loaded' ExitBootServices kernel 'user space' init)" "$name: marks that nobody asked for"
     [ "$2" = minimal ] || like '^tally:  *1 EXTERNAL_INTERRUPT  *[1-9]' "$name: interrupts reach firmware and Linux by exits"
 }
 
