@@ -282,7 +282,8 @@ test-nested:  ## Tally in QEMU with KVM on a Linux in Bochs (docs/nested.md); ab
 test-long:  ## what takes too long for make test: all kernels of tests/loader, a disk in each profile; by BIOS and UEFI; 40 minutes
 	@tools/deps build run test
 	@+$(BUILD) all >&2
-	@LOADER_EVERY=1 DISK_PROFILES="minimal kvm all" ACCOUNT_PROFILES="minimal kvm all" tests/run tests/system/46-loader.t \
+	@LOADER_EVERY=1 DISK_PROFILES="minimal kvm all" ACCOUNT_PROFILES="minimal kvm all" SITES_MILLIONS=1 \
+	    tests/run tests/system/42-sites.t tests/system/46-loader.t \
 	    tests/system/47-account.t tests/system/65-disk.t tests/system/66-disk-uefi.t
 
 test-programs: $(UNIT_TESTS) $(FIXTURES)
