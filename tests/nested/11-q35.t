@@ -21,7 +21,19 @@ menuentry Tally {
 END
     grub-mkrescue --compress=xz --fonts= --locales= --themes= -o "$scratch/uefi.iso" "$scratch/cd" >/dev/null 2>&1
     ok $? 'an image for UEFI'
-    job uefi-kvm-1 -machine q35 -m 256 -nodefaults -device VGA,romfile= -bios /usr/share/ovmf/OVMF.fd -cdrom "$scratch/uefi.iso"
+    uefi="-machine q35 -m 256 -nodefaults -device VGA,romfile= -bios /usr/share/ovmf/OVMF.fd -cdrom $scratch/uefi.iso"
+    # shellcheck disable=SC2086  # $uefi is words
+    job uefi-kvm-1 $uefi
+    # The report on the frame buffer, where there is no serial port: the guest has ended long before the picture is taken.
+    echo "screen|sh -c '{ sleep 200; echo screendump /tmp/picture; sleep 5; echo quit; } | qemu-system-x86_64 -accel kvm" \
+        "-cpu host -display none -serial none -monitor stdio $uefi >/dev/null; gzip -c /tmp/picture | base64'" >>"$jobs"
+    check_screen() {
+        tr -d '\r' <"$scratch/results/screen.out" | grep -xE '[A-Za-z0-9+/=]{2,}' | base64 -d | gunzip >"$scratch/picture"
+        "$tests/lib/screen" "$rel/font.bin" "$scratch/picture" >"$console"
+        like '^tally: exits [1-9][0-9]* +cycles ' 'no serial port: the report is on the frame buffer'
+        like '^tally: +10 CPUID +[1-9]' '... with its rows'
+        is "$(awk '/^tally: +[0-9]+ [A-Z]/ { if (n++ && $4 + 0 > last + 0) print; last = $4 }' "$console")" '' '... the most frequent first'
+    }
 fi
 check_jobs
 done_testing
