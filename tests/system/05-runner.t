@@ -86,17 +86,18 @@ is "${PIPESTATUS[0]}" 3 'one whose last reader stands behind a filter, too'
 is "$(tr -d '\r' <"$scratch/tee")" 'command line: a spin' 'which has what came until then'
 "$top/tools/run" --platform bochs --native --kernel "$kernel a spin" --timeout 4 2>/dev/null | tee -p "$scratch/tee" | head -n 1 >"$console"
 is "${PIPESTATUS[0]}" 124 'a filter that wants to go on has a console that goes on'
-for platform in bochs tcg; do
+for run in 'bochs --native' 'tcg --native' bochs; do
     expect >"$console" <<END
 set timeout 600
-spawn -noecho $top/tools/run --platform $platform --native --interactive --kernel "$kernel spin"
+spawn -noecho $top/tools/run --platform $run --interactive --kernel "$kernel spin"
 expect "command line"
 send "\x1d"
 expect eof
 puts "\nstatus [lindex [wait] 3]"
 END
-    like '^status 130' "$platform: Ctrl-] ends the run"
+    like '^status 130' "$run: Ctrl-] ends the run"
 done
+like '^tally: exits [1-9]' 'and the report comes then'
 
 # A run that is ended from outside has its report all the same, by table and by JSON lines.
 "$top/tools/mkiso" -o "$scratch/window.iso" -k "$B/fixtures/window.bin"
