@@ -32,7 +32,7 @@ for my $profile (qw(kvm minimal)) {
         like($out[0], qr/^status 0$/m, 'a mark is set');
         like($out[2], qr/^1000$/m, 'an unprivileged user');
         my %count = check_leaves($out[2]);
-        like($out[3], qr/^ *10 CPUID +\d+.*^ *sum of these.*^status 0$/ms, 'tally-top shows a table');
+        like($out[3], qr/^ *\d+ +[\d.]+ +[\d.]+% .* CPUID +#+\n(?:.*\n)* *\d+ .* sum of these *\nstatus 0$/m, 'tally-top shows a table, with bars');
         like($out[4], qr/^\d\.\d+,10,CPUID,|^\d\.\d+,\d+,\w+,\d+,[\d.]+,\d+$/m, '... CSV over time');
         like($out[5], qr/^[\d.]+,10,CPUID,\d+,.*^status 0$/ms, '... what a command costs');
         like($out[6], qr/not a number.*^status 2$/ms, '... a useful error');
