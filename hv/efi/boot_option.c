@@ -119,7 +119,7 @@ const char *efi_load_option(u32 number, u64 *image)
         return problem;
     memcpy(&option, variable + number * sizeof(option), sizeof(option));
     for (unsigned i = 0; i < 4; i++)
-        name[4 + i] = digits[option >> (12 - 4 * i) & 15];
+        name[4 + i] = (u8)digits[option >> (12 - 4 * i) & 15];
     u64 size = read_variable(name);
     while (at + 2 < size && (variable[at] || variable[at + 1]))
         at += 2;
