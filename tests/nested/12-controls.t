@@ -6,7 +6,7 @@
 
 # Options for -cpu host; the status of QEMU (33: all passed, 37: refused); what a line of the console says; words for Tally
 options=(
-    'vmx-vpid=off|33|this CPU does not have: enable VPID,'
+    'vmx-vpid=off|33|exits=[a-z]*; optional controls that this CPU does not have: enable VPID,'
     'vmx-eptad=off|33|passed'
     'vmx-preemption-timer=off|33|passed'
     'vmx-preemption-timer=off|37|error: end=: this CPU cannot: activate VMX-preemption timer|end=1'
@@ -14,7 +14,7 @@ options=(
     'vmx-invvpid-all-context=off|33|passed'
     'vmx-msr-bitmap=off|33|passed'
     'vmx-true-ctls=off|33|passed'
-    'vmx-rdrand-exit=off,vmx-desc-exit=off|33|this CPU does not have: descriptor-table exiting, RDRAND exiting,'
+    'vmx-rdrand-exit=off,vmx-desc-exit=off|33|exits=[a-z]*; optional controls that this CPU does not have: descriptor-table exiting, RDRAND exiting,'
     'vmx-activity-wait-sipi=off -smp 2|37|error: this CPU cannot: wait for a SIPI'
     'vmx=off|37|error: this CPU has no VMX'
     'vmx-secondary-ctls=off|37|error: this CPU cannot: activate secondary controls'
