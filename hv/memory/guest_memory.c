@@ -61,7 +61,7 @@ static bool write_from(const u8 *from, u64 linear, size_t size, unsigned cpl,
         void *ram = from ? guest_ram(physical, part) : NULL;
         if (ram)
             memcpy(ram, from, part);
-        from += from ? part : 0;
+        from = from ? from + part : NULL;
         linear = wrap_linear(linear + part), size -= part;
     }
     return true;
