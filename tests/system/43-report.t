@@ -106,6 +106,11 @@ if command -v gnuplot >/dev/null; then
     is "$(awk '{ n += $NF } END { print n }' "$folded-exits.txt")" "$exits" 'they sum up to the exits'
     is "$(awk '{ n += $NF } END { printf "%d\n", n }' "$folded-cycles.txt")" "$(total "$all" cycles)" 'and to the ticks'
     like "^$exits exits in " 'report.md says so, too' "$scratch/whole/report.md"
+    "$top/tools/report" -o "$scratch/alone" "$scratch/alone.log" >"$console" 2>"$errors"
+    is "$?" 0 'a log that was kept without its .run file'
+    is "$(sed "s|$scratch/||g; s|$B/||" "$errors")" 'functions: there is no alone.run, which says what kernel the log is of: taken for guest.elf. Keep it beside the log, or name the functions: SYMBOLS=, -s' \
+        'is said to be taken for ours, once'
+    is "$(grep -c . "$scratch/alone/folded-exits.txt")" "$(grep -c . "$folded-exits.txt")" 'with its functions'
     printf '%s\n' '{"tally":"begin","version":"1","vcpus":1,"profile":"kvm","cpu":"A","tsc_khz":1,"tsc":9}' \
         '{"reason":10,"name":"CPUID","count":15,"cycles":97,"min":1,"max":9}' \
         '{"reason":12,"name":"HLT","count":1,"cycles":1503,"min":1,"max":9}' '{"tally":"end","exits":16,"cycles":1600}' >"$scratch/halves.log"

@@ -29,6 +29,7 @@ like "^ +$old +${new:-0} +-$((old - new)) .* RDMSR\$" 'RDMSR, and how many fewer
 like '  RDMSR  0x[0-9a-f]+  [a-z]' 'a detail and a function are named'
 like '^New$' 'sites that are new'
 like '^Gone$' 'sites that are gone'
+like 'there is no .*/old.run, which says what kernel .* taken for .*guest.elf' 'what an old log is taken for' "$errors"
 # What the rows of sites say adds up to the change of all.
 is "$(awk '/^By reason$/ { all = 1 } all && / all$/ { want = $3; all = 0 } /^(By reason, detail|New|Gone)/ { sites = 1 } /^By mark/ { sites = 0 }
     sites && $1 ~ /^[0-9]+$/ { sum += $3 } END { print sum == want ? "same" : sum " " want }' "$console")" same 'the sites make up the change'
@@ -121,6 +122,11 @@ is "$(B=$scratch/b "$top/tools/sites" "$scratch/linux.log" 2>&1 | cut -f 3 | pas
 echo 'a newer one' >"$scratch/bzimage"
 is "$(B=$scratch/b "$top/tools/sites" "$scratch/linux.log" 2>"$errors" | cut -f 3 | paste -sd ' ')" '0x2020 0x1010' 'that is no more: addresses'
 like 'the log is of another kernel than .*linux/vmlinuz' 'and says so' "$errors"
+
+# A Linux' modules are above its image.
+echo 'ffffffff81000000 T last' >"$scratch/symbols-linux"
+is "$(printf '%s\t64/0\n' ffffffff81000010 ffffffffc0338a49 | "$top/tools/functions" -s "$scratch/symbols-linux" "$scratch/linux.log" | cut -f 1,2 | paste -sd ' ')" \
+    $'last\t16 (a module)\t0' 'an exit of a module is not of the last function of the kernel'
 
 echo 'CPUID@ask 5' >"$scratch/budget"
 compare 2 'a function, and no sites' -b "$scratch/budget" "$scratch/old" "$scratch/bare"
