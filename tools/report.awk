@@ -5,7 +5,7 @@
 #   phases   Markdown rows: what happened from each mark to the next
 #   when     reason, the shortest span with half of its exits: time and length; length of the run
 #   columns  names of the columns of rates and totals, and their colours
-# -v colours=FILE: tools/page/colours
+# -v colours=FILE: tools/page/colours; -v asked=MS: sample=, where it is known
 # Time is in seconds, or in 10^9 ticks where Tally did not know the TSC's frequency.
 
 function quoted(text) {
@@ -63,7 +63,7 @@ END {
 
     for (i = 1; i <= n; i++) {
         r = order[i]; avg = ticks[r] / count[r]
-        printf "%.0f\t%s\t%.0f\t%.3f\t%.3f\t%.0f\t%.1f\t%.0f\t%.0f\n", i, label(r), count[r], 100 * count[r] / exits,
+        printf "%.0f\t%s\t%.0f\t%.3f\t%.3f\t%.0f\t%.6f\t%.0f\t%.0f\n", i, label(r), count[r], 100 * count[r] / exits,
             cycles ? 100 * ticks[r] / cycles : 0, low[r], avg, high[r], rgb(colour_of(r)) > (dir "/reasons")
         printf "| %s | %s | %.0f | %.1f | %.0f | %.1f | %.0f | %.0f | %.0f |\n", r, label(r), count[r],
             percent(count[r], exits), ticks[r], percent(ticks[r], cycles), low[r], int(avg + 0.5), high[r] \
@@ -76,7 +76,7 @@ END {
     if (shown < n) print "others\t" colour["others"] > (dir "/columns")
     columns = shown < n ? shown + 1 : shown
 
-    rows(usual_interval())
+    rows(asked && khz ? asked * khz : usual_interval())
     for (m = 1; m <= marks; m++) { # a name only where there is room for it
         room = m == 1 || mark_at[m] - named_at >= 0.025 * when[samples]
         if (room) named_at = mark_at[m]
@@ -96,17 +96,18 @@ END {
 
 # Rates and totals. A rate holds from its row to the next. What came before a gap came soon: a sample is taken at the first exit
 # after it is due. Of a long run a row is several samples, with the highest rate of each reason, so that a burst keeps its height.
-function rows(usual,    s, c, i, time, start, since, span, gap, held, many) {
+function rows(usual,    s, c, i, time, start, since, span, gap, held, many, least) {
     many = int((samples + 899) / 900)
+    least = usual / 2 < when[samples] / 500 ? usual / 2 : when[samples] / 500
     for (s = 1; s <= samples; s++) {
         for (c = 1; c <= columns; c++) sum[c] = 0
         for (i = 1; i <= n; i++) sum[column(order[i])] += so_far[s, order[i]]
         time = when[s] / scale
         start = since
         span = time - start
-        if (2 * span < usual / scale) { # in front of a mark: to what follows
+        if (span < least / scale) { # in front of a mark: to what follows
             if (s < samples) continue
-            span = usual / scale / 2
+            span = least / scale
         }
         since = time
         gap = span > 1.5 * usual / scale

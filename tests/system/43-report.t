@@ -117,6 +117,15 @@ if command -v gnuplot >/dev/null; then
     "$top/tools/report" -o "$scratch/halves" "$scratch/halves.log" >"$console" 2>&1
     like '^\| 10 \| CPUID \| 15 \| 93\.8 \| 97 \| 6\.1 \|' 'rounded as the console has it' "$scratch/halves/report.md"
     like '^\| 12 \| HLT \| 1 \| 6\.3 \| 1503 \| 93\.9 \|' 'halves, too' "$scratch/halves/report.md"
+    # Samples at marks alone: what lies between two is spread, where the interval asked for is as long; else it came soon.
+    printf '%s\n' '{"tally":"begin","version":"1","vcpus":1,"profile":"kvm","cpu":"A","tsc_khz":1000,"tsc":9000000}' \
+        '{"sample":0,"tsc":1000000,"more":{"10":5}}' '{"mark":"a","tsc":1000000}' '{"sample":1,"tsc":9000000,"more":{"10":8}}' \
+        '{"reason":10,"name":"CPUID","count":13,"cycles":1300,"min":100,"max":100}' '{"tally":"end","exits":13,"cycles":1300}' >"$scratch/marks.log"
+    for asked in 60000 1000; do
+        awk -v who=report -v dir="$scratch" -v asked=$asked -v colours="$top/tools/page/colours" -f "$top/tools/log.awk" -f "$top/tools/report.awk" "$scratch/marks.log"
+        paste -sd ' ' "$scratch/rates"
+    done >"$console"
+    is "$(tr '\t' ' ' <"$console")" $'0.000000 5.0 1.000000 1.0 9.000000 0.0\n0.000000 5.0 1.000000 8.0 2.000000 0.0 9.000000 0.0' 'rates know the interval asked for'
 else
     skip 'there is no gnuplot' 'make report'
 fi
