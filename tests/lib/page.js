@@ -26,6 +26,8 @@
     if (details.length) await click(`#table tr[data-path="${details[0]}"] a`);
     const leaf = below(3)[0] || first;
     note("function", `${leaf} ${row(leaf)}`);
+    const table = document.getElementById("table");
+    note("table fits", table.scrollWidth <= table.clientWidth && table.getBoundingClientRect().right <= document.getElementById("icicle").getBoundingClientRect().left);
     note("icicle", document.querySelectorAll("#icicle a").length > 2);
     await click("#by-ticks");
     note("icicle of", document.getElementById("icicle-of").textContent);

@@ -170,7 +170,7 @@ browser=$(command -v chromium || command -v chromium-browser || command -v googl
 browse() {
     sed "s|<body>|<body data-from=\"$2\" data-to=\"$3\">|; s|^</body>|<script>|" "$scratch/$1/report.html" | sed '/^<\/html>$/d' >"$scratch/$1/tested.html"
     { cat "$tests/lib/page.js"; echo '</script></body></html>'; } >>"$scratch/$1/tested.html"
-    timeout 300 "$browser" --headless=new --no-sandbox --disable-gpu --user-data-dir="$scratch/browser" --virtual-time-budget=60000 \
+    timeout 300 "$browser" --headless=new --no-sandbox --disable-gpu --window-size=1280,800 --user-data-dir="$scratch/browser" --virtual-time-budget=60000 \
         --host-resolver-rules='MAP * ~NOTFOUND' --enable-logging=stderr --dump-dom "file://$scratch/$1/tested.html" >"$scratch/dom" 2>"$scratch/browser.err"
     grep -o '<p class="noted">[^<]*' "$scratch/dom" | sed 's/^[^>]*>//; s/&amp;/\&/g' >"$console"
     grep -a CONSOLE "$scratch/browser.err" >"$errors"
@@ -197,6 +197,7 @@ as_seconds() { awk -v t="$1" -v khz="$khz" 'BEGIN { printf "%.9f", t / khz / 100
 browse all "$(as_seconds $from)" "$(as_seconds $to)"
 like "^all: $exits 100\.0 $(total "$all" cycles) 100\.0 " 'the whole run'
 like '^all again: '"$exits " 'and again after a span'
+like '^table fits: true$' 'and keeps clear of what is beside it'
 like '^details: true$' 'an open reason shows its details'
 like '^icicle of: [A-Z_]+, ticks$' 'the icicle follows'
 like '^source: This span: exact' 'a span is counted from the records'

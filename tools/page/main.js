@@ -86,7 +86,7 @@ function showControls(state, tree) {
         samples: `This span, from the samples around it: ${seconds(tree.from || 0, 6)} to ${seconds(tree.to || 0, 6)} ${UNIT}, all vCPUs. Samples count reasons only; trace=MIB has the rest.`,
         none: "Nothing is known of this span: sample=MS or trace=MIB.",
     };
-    fill("source", words[tree.source] + (state.cpu === "" ? "" : " The time line is of all vCPUs.") + (lostRecords ? ` The trace lacks ${whole(lostRecords)} exits.` : "") + (DATA.cut ? ` Of the trace's records the page has the first ${whole(trace.count)}, the exports have all.` : ""));
+    fill("source", words[tree.source] + (tree.exact ? " Mean to max: ticks of one exit." : "") + (state.cpu === "" ? "" : " The time line is of all vCPUs.") + (lostRecords ? ` The trace lacks ${whole(lostRecords)} exits.` : "") + (DATA.cut ? ` Of the trace's records the page has the first ${whole(trace.count)}, the exports have all.` : ""));
 }
 
 function showProvenance() {

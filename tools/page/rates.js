@@ -21,16 +21,18 @@ const intervals = (() => {
         }
         return made;
     }
-    // The sample in front of a mark, or the first, may come at once: what is shorter than half an interval goes to what follows it.
+    // The sample in front of a mark, or the first, may come at once: what is shorter than half an interval, and than is seen, goes to
+    // what follows it.
+    const least = Math.min(INTERVAL / 2, END / 500);
     let before = 0, counts = new Map();
     DATA.samples.forEach(([time, ...pairs], number) => {
         for (let i = 0; i < pairs.length; i += 2) {
             const name = reasons.get(pairs[i]).name;
             counts.set(name, (counts.get(name) || 0) + pairs[i + 1]);
         }
-        const short = time - before < INTERVAL / 2;
+        const short = time - before < least;
         if (short && number + 1 < DATA.samples.length) return;
-        if (counts.size) made.push({from: before, to: short ? before + INTERVAL / 2 : time - before > INTERVAL * 1.5 ? before + INTERVAL : time, counts});
+        if (counts.size) made.push({from: before, to: short ? before + least : time - before > INTERVAL * 1.5 ? before + INTERVAL : time, counts});
         before = time;
         counts = new Map();
     });
@@ -61,7 +63,7 @@ function rateRows() {
 }
 
 // A bar an interval and reason, from its top in the stack down to the axis; reasons below it are drawn over it. At least a pixel
-// wide, so that a short burst shows; nothing where there was nothing.
+// wide, so that a short burst shows; nothing where there was nothing. Marks come last, over all bars.
 function drawBars(e) {
     const bottom = e.dygraph.toDomYCoord(0), points = e.points;
     e.drawingContext.fillStyle = e.color;
@@ -70,6 +72,7 @@ function drawBars(e) {
         const right = i + 1 < points.length ? points[i + 1].canvasx : point.canvasx;
         e.drawingContext.fillRect(point.canvasx, point.canvasy, Math.max(1, right - point.canvasx), bottom - point.canvasy);
     });
+    if (e.seriesIndex === 0) drawMarks(e.drawingContext, e.plotArea, e.dygraph);
 }
 
 let graph = null, applying = false;
@@ -87,9 +90,9 @@ function showRates(state) {
             labels: ["time", ...lineNames], stackedGraph: true, stepPlot: true, plotter: drawBars,
             showRangeSelector: true, rangeSelectorHeight: 22, rangeSelectorPlotStrokeColor: "#888", rangeSelectorPlotFillColor: "#888",
             legend: "follow", ylabel: `exits per ${UNIT}`, axisLabelFontSize: 11, yRangePad: 2, includeZero: true,
-            axes: {x: {valueFormatter: x => `${x.toFixed(4)} ${UNIT}`, axisLabelFormatter: x => `${+x.toPrecision(7)}`},
+            axes: {x: {valueFormatter: x => `${x.toFixed(4)} ${UNIT}`, axisLabelFormatter: x => `${+x.toPrecision(7)}${DATA.khz ? " s" : ""}`},
                 y: {axisLabelWidth: 165, valueFormatter: y => y ? whole(y) : "0", axisLabelFormatter: y => y.toLocaleString("en")}},
-            zoomCallback: (from, to) => select(from, to), animatedZooms: false, dateWindow: span, underlayCallback: drawMarks, ...look,
+            zoomCallback: (from, to) => select(from, to), animatedZooms: false, dateWindow: span, ...look,
         });
     } else graph.updateOptions({dateWindow: span, ...look});
     applying = false;
