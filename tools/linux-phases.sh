@@ -80,14 +80,13 @@ AWK
 }
 
 # work_phases PROFILE - tools/phases of the runs that work, but for what lies between the kinds of work. The network's kernel is
-# another, whose functions nobody asks for: its rows tell reasons and details.
+# another.
 work_phases() {
-    local log symbols
+    local log image
     for log in work network; do
-        symbols=(-s none)
-        [ $log = network ] || symbols=()
-        [ -s "$logs/$log-$1.tsv" ] || "$top/tools/phases" "${symbols[@]}" "$logs/$log-$1.log" >"$logs/$log-$1.tsv" || return
-        awk -F '\t' -v OFS='\t' '$2 ~ /^[a-z]/ && $2 != "init" { sub(/^0x.*/, "-", $7); print }' "$logs/$log-$1.tsv"
+        [ $log = work ] && image=cloud || image=plain
+        [ -s "$logs/$log-$1.tsv" ] || LINUX_IMAGE=$image "$top/tools/phases" "$logs/$log-$1.log" >"$logs/$log-$1.tsv" || return
+        awk -F '\t' '$2 ~ /^[a-z]/ && $2 != "init"' "$logs/$log-$1.tsv"
     done
 }
 
