@@ -70,9 +70,10 @@ static void port_read_com1(void)
     inb(COM1_LINE_STATUS);
 }
 
+/* RAX is the same each time: with sites=on, which tells calls by it, one site. */
 static void vmcall(void)
 {
-    __asm__ volatile("vmcall");
+    __asm__ volatile("vmcall" : : "a"(0));
 }
 
 static void skip_vmcall(struct trap_frame *frame)
