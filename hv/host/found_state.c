@@ -44,7 +44,9 @@ void found_state_take(struct found_state *found)
         found->segment[s] = segment_found(selector[s], physical(found->gdtr.base));
     found->segment[FS].base = rdmsr(IA32_FS_BASE);
     found->segment[GS].base = rdmsr(IA32_GS_BASE);
-    if (!selector[TR])
+    /* Firmware has none; after a Tally that gave the machine back TR is still that one's, and what
+     * the firmware's table has at its place is no TSS. */
+    if ((found->segment[TR].access_rights & (AR_P | AR_S | AR_TYPE)) != (AR_P | TSS_BUSY))
         found->segment[TR] = (struct segment_state){0, AR_P | TSS_BUSY, 0xFFFF, 0};
     found->cr0 = read_cr0();
     found->cr4 = read_cr4();
