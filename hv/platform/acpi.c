@@ -1,6 +1,7 @@
 #include "platform/acpi.h"
 #include "lib/string.h"
 #include "host/paging.h"
+#include "x86/instructions.h"
 
 struct rsdp {
     char signature[8];
@@ -170,6 +171,31 @@ static void read_fadt(const struct table *fadt)
     }
 }
 
+/* '82371AB PCI-to-ISA/IDE Xcelerator (PIIX4)', 'Power Management Configuration Registers': the
+ * function of device 1 that every emulator's chipset of that name has. Its type of soft-off is 0.
+ */
+enum {
+    PIIX4 = 0x80000000 | 1 << 11 | 3 << 8,
+    PIIX4_IDENTITY = 0x71138086,
+    PIIX4_PM_BASE = 0x40,
+    PIIX4_PM_ENABLE = 0x80,
+    PIIX4_PM_CONTROL = 4
+};
+
+static u32 piix4(u32 configuration_register)
+{
+    outl(PORT_PCI_ADDRESS, PIIX4 + configuration_register);
+    return inl(PORT_PCI_DATA);
+}
+
+static void ask_chipset(void)
+{
+    if (piix4(0) != PIIX4_IDENTITY || !(piix4(PIIX4_PM_ENABLE) & 1))
+        return;
+    power.pm1a_control = (u16)((piix4(PIIX4_PM_BASE) & 0xFFC0) + PIIX4_PM_CONTROL);
+    power.s5_known = true;
+}
+
 bool has_bios(void)
 {
     enum { RESET_VECTOR = 0xFFFF0, FAR_JUMP = 0xEA };
@@ -182,6 +208,8 @@ void acpi_init(u8 *rsdp)
     memcpy(rsdp, &root, sizeof(root));
     if (fadt)
         read_fadt(fadt);
+    else
+        ask_chipset();
 }
 
 const struct acpi_power *acpi_power(void)

@@ -4,6 +4,9 @@
 
 #include "types.h"
 
+#define PORT_PCI_ADDRESS 0xCF8
+#define PORT_PCI_DATA 0xCFC
+
 struct acpi_power {
     u16 pm1a_control, pm1b_control; /* ports, 0: none */
     u8 s5_type_a, s5_type_b;        /* SLP_TYP values of soft-off */
@@ -13,7 +16,8 @@ struct acpi_power {
 };
 
 /* `rsdp`: 36 bytes, as the boot loader told; all zero: the BIOS areas are searched, and what is
- * found is put there. Without ACPI there are no CPUs and no ports. */
+ * found is put there. Without ACPI there are no CPUs, and the port that switches off is the
+ * chipset's, if that is a PIIX4, which emulators have without tables, too. */
 void acpi_init(u8 *rsdp);
 
 /* Every BIOS begins with a far jump at the reset vector below 1 MiB. */

@@ -8,7 +8,6 @@
 
 #define KEYBOARD_PULSES 0xF0 /* of the low bits of its output port that are 0 in the command */
 #define OUTPUT_PORT_RESET 1  /* active low */
-#define PORT_PCI_ADDRESS 0xCF8
 #define PORT_RESET_CONTROL 0xCF9
 #define RESET_CPU BIT(2)
 #define SECONDS_TO_READ 30

@@ -47,6 +47,7 @@ void write_cr0(u64 value);
 void write_cr3(u64 value);
 void write_cr4(u64 value);
 u8 inb(u16 port);
+u32 inl(u16 port);
 void outb(u16 port, u8 value);
 void outw(u16 port, u16 value);
 void outl(u16 port, u32 value);

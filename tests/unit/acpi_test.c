@@ -9,6 +9,7 @@
 
 #include "host/paging.h"
 #include "platform/acpi.h"
+#include "x86/instructions.h"
 
 #define XSDT 0x1000u
 #define FADT 0x2000u
@@ -30,6 +31,20 @@ bool sums_to_zero(const void *bytes, size_t size)
     for (size_t i = 0; i < size; i++)
         sum = (u8)(sum + ((const u8 *)bytes)[i]);
     return sum == 0;
+}
+
+static u32 chipset[256 / 4], asked; /* the configuration of one function */
+
+void outl(u16 port, u32 value)
+{
+    assert_int_equal(port, 0xCF8);
+    asked = value;
+}
+
+u32 inl(u16 port)
+{
+    assert_int_equal(port, 0xCFC);
+    return (asked & ~0xFFu) == 0x80000B00 ? chipset[(asked & 0xFF) / 4] : 0xFFFFFFFF;
 }
 
 static void put(u32 address, u64 value, unsigned size)
@@ -97,6 +112,27 @@ static void the_wide_fields_serve_alone(void **state)
     assert_int_equal(acpi_power()->pm1a_control, 0);
 }
 
+static void without_tables_a_piix4_tells(void **state)
+{
+    (void)state;
+    struct acpi_power *power = (struct acpi_power *)(size_t)acpi_power();
+    put(XSDT + 44, 0, 8); /* no FADT */
+    *power = (struct acpi_power){0};
+    chipset[0] = 0x71138086;
+    chipset[0x40 / 4] = 0xB001;
+    acpi_init(rsdp);
+    assert_int_equal(power->pm1a_control, 0); /* not on */
+    chipset[0x80 / 4] = 1;
+    acpi_init(rsdp);
+    assert_int_equal(power->pm1a_control, 0xB004);
+    assert_true(power->s5_known);
+    assert_int_equal(power->s5_type_a, 0);
+    chipset[0] = 0x71108086;
+    *power = (struct acpi_power){0};
+    acpi_init(rsdp);
+    assert_int_equal(power->pm1a_control, 0); /* another chip */
+}
+
 static void cpus_of_both_kinds(void **state)
 {
     (void)state;
@@ -129,6 +165,7 @@ int main(void)
         TEST(the_old_fields_count),
         TEST(the_wide_fields_serve_alone),
         TEST(cpus_of_both_kinds),
+        TEST(without_tables_a_piix4_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
