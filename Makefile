@@ -226,10 +226,10 @@ PAGE_DEPENDENCIES = tools/deps page || echo 'make: going on without libjs-dygrap
 RUN_DEPENDENCIES = build run $(if $(filter linux,$(GUEST)),linux)
 
 .PHONY: caps compare debug deps run run-native report tools
-deps:  ## install (apt-get) what building, running and testing need; run and test do so by themselves
+deps:  ## install (apt-get) what building, running and testing need
 	@tools/deps build run test linux
 
-run:  ## boot Tally with its guest, stream the console, end with the guest's verdict
+run:  ## boot Tally with its guest, stream the console, end by its verdict
 	@tools/deps $(RUN_DEPENDENCIES)
 	@+$(BUILD) tally guest $(B)/probe.bin >&2
 	@tools/run --environment --log $(B)/console.log
@@ -239,47 +239,47 @@ run-native:  ## boot the guest bare, without Tally
 	@+$(BUILD) guest $(B)/explain $(B)/probe.bin >&2
 	@tools/run --environment --native --log $(B)/console.log
 
-tools:  ## build/guest-tools: tally, tally-top, tally-mark for any Linux under Tally: docs/measure.md
+tools:  ## build/guest-tools/tally for any Linux under Tally: docs/measure.md
 	@tools/deps linux
 	@tools/guest-tools $(B)/guest-tools && echo "make: $(B)/guest-tools: tally, and tally-top and tally-mark, which are links to it"
 
-debug:  ## as run, in Bochs' debugger, or waiting for gdb (PLATFORM=qemu), with the symbols of Tally and guest: docs/debug.md
+debug:  ## run in Bochs' debugger, or (PLATFORM=qemu) for gdb: docs/debug.md
 	@tools/deps $(RUN_DEPENDENCIES) $(if $(filter qemu tcg,$(PLATFORM)),debug)
 	@+$(BUILD) tally guest $(B)/probe.bin >&2
 	@tools/run --environment --debug --log $(B)/console.log
 
-caps:  ## print the VMX capabilities of the machine (PLATFORM=, CPU=) and what Tally would use
+caps:  ## the machine's VMX capabilities, and which of them Tally would use
 	@tools/deps $(RUN_DEPENDENCIES)
 	@+$(BUILD) tally $(B)/probe.bin >&2
 	@OPTIONS="caps $(OPTIONS)" tools/run --environment --no-guest
 
-report:  ## a page (report.html), pictures and exports from the last run's console, or a saved one: LOG=FILE
+report:  ## report.html, pictures, exports of the last console, or of LOG=FILE
 	@tools/deps report
 	@$(PAGE_DEPENDENCIES)
 	@+$(BUILD) tally >&2
 	@$(if $(LOG)$(wildcard $(B)/console.log),,echo "make: no console is kept yet: make run, or make report LOG=FILE" >&2; exit 2)
 	@tools/report $(if $(SYMBOLS),-s $(call quote,$(SYMBOLS))) $(call quote,$(or $(LOG),$(B)/console.log))
 
-compare:  ## what changed between two runs: OLD=FILE NEW=FILE [BUDGET=FILE]; docs/measure.md
+compare:  ## what changed between two runs, OLD=FILE and NEW=FILE
 	@$(if $(and $(OLD),$(NEW)),,echo "make: which two consoles? make compare OLD=FILE NEW=FILE [BUDGET=FILE]" >&2; exit 2)
 	@tools/compare $(if $(BUDGET),-b $(call quote,$(BUDGET))) $(if $(SYMBOLS),-s $(call quote,$(SYMBOLS))) $(call quote,$(OLD)) $(call quote,$(NEW))
 
 # ---- Tests and checks ------------------------------------------------------------------------------------
 
 .PHONY: test test-nested test-long test-programs bench measure fuzz fuzz-host size check docs format
-test:  ## unit tests and system tests; last line: N passed, N failed. CI=true: a short test-nested, too
+test:  ## unit and system tests, 15 minutes; CI=true: a few of the next, too
 	@tools/deps build run test linux
 	@$(PAGE_DEPENDENCIES)
 	@$(if $(filter true,$(CI)),PLATFORM=nested tools/deps run)
 	@+$(BUILD) all test-programs >&2
 	@tests/run $(TESTS)
 
-test-nested:  ## Tally in QEMU with KVM on a Linux in Bochs (docs/nested.md); about ten minutes
+test-nested:  ## Tally in QEMU with KVM on a Linux in Bochs, 10 minutes
 	@PLATFORM=nested tools/deps build run test linux
 	@+$(BUILD) all >&2
 	@NESTED=long tests/run tests/nested/*.t
 
-test-long:  ## what takes too long for make test: all kernels of tests/loader, a disk in each profile; by BIOS and UEFI; 40 minutes
+test-long:  ## what takes too long for make test: 40 minutes
 	@tools/deps build run test
 	@+$(BUILD) all >&2
 	@LOADER_EVERY=1 DISK_PROFILES="minimal kvm all" ACCOUNT_PROFILES="minimal kvm all" SITES_MILLIONS=1 \
@@ -330,23 +330,23 @@ $(B)/fuzz/%.o: %.c $(B)/flags
 	$(call step,CC)
 	clang $(CFLAGS_host) -w -O2 $(if $(filter $(GUIDED),$<),-fsanitize=fuzzer-no-link) -MMD -MP -c -o $@ $<
 
-fuzz-host:  ## exits that libFuzzer makes up, on the host: SECONDS=60 PROFILE=, or INPUT= once more (docs/fuzz.md)
+fuzz-host:  ## exits that libFuzzer makes up, on the host: docs/fuzz.md
 	@tools/deps build test fuzz
 	@+$(BUILD) $(B)/fuzz/target $(B)/fuzz/coverage/replay >&2
 	@tools/fuzz-host $(foreach name,seconds profile input,$(call fuzz_option,$(name)))
 
-bench:  ## round trips in ticks from inside a guest in Bochs, and the size of the image; KVM=1: KVM's, too
+bench:  ## round trips in ticks, in Bochs, and the image's bytes; KVM=1
 	@tools/deps build run
 	@$(if $(KVM),PLATFORM=nested tools/deps run)
 	@+$(BUILD) tally guest >&2
 	@tools/bench $(if $(KVM),--kvm)
 
-measure:  ## Linux under Tally, measured for docs/linux-boot.md: all its tables and pictures; some twenty boots
+measure:  ## docs/linux-boot.md's tables and pictures anew; some twenty boots
 	@PLATFORM=nested tools/deps build run linux report
 	@+$(BUILD) tally guest >&2
 	@tools/linux-measure
 
-fuzz:  ## random instructions in Bochs: SECONDS=60 SEED= COUNT= CPU= OPTIONS=; COMPARE=1: with the bare machine (docs/fuzz.md)
+fuzz:  ## random instructions in Bochs; COMPARE=1: with the bare machine
 	@tools/deps build run
 	@+$(BUILD) tally guest >&2
 	@tools/fuzz$(if $(COMPARE),-compare) $(foreach name,seconds seed count cpu options,$(call fuzz_option,$(name)))
@@ -378,31 +378,33 @@ help:  ## this list
 	@sed -n '/^# Variables/,/^$$/s/^# \{0,1\}//p' Makefile
 
 # Variables (make NAME=value):
-#   PLATFORM     qemu (KVM with nested VMX), bochs, or nested (that QEMU, in Bochs: docs/nested.md);
-#                default: QEMU where VMX really works, else Bochs
-#   CPU          model of the processor; Bochs: broadwell_ult and others, QEMU: host
-#   BOCHS        another Bochs than the installed one: its program; BOCHS_NEWER=PROGRAM for make test
-#                (docs/newer-bochs.md)
+#   PLATFORM     qemu (KVM with nested VMX), bochs, or nested (that QEMU, in
+#                Bochs: docs/nested.md); default: QEMU where VMX works, else Bochs
+#   CPU          model of the processor; Bochs: broadwell_ult, others; QEMU: host
 #   CPUS  MEM    number of processors (1), memory in MB (256)
 #   OPTIONS      Tally's command line, for example "exits=all stats=table,json"
 #   GUEST        test (default), linux, or disk: the system on an image, below
-#   DISK         the raw image of a disk, never written: the machine's own boot goes on from it under Tally
+#   DISK         raw image of a disk, never written: it boots under Tally
 #   FIRMWARE     bios (default) or uefi (OVMF)
-#   KERNEL       another guest kernel, "path arguments": multiboot ELF or Linux bzImage
+#   KERNEL       another guest kernel, "path arguments": multiboot or bzImage
 #   MODULES      its modules, "path arguments;path arguments"
-#   APPEND       GUEST=linux: words to add to the kernel's command line; INITRD with KERNEL: the initrd;
-#                KERNEL with either, or a bzImage, is taken for a Linux
+#   APPEND       words for a Linux' command line; INITRD  its initrd, with KERNEL
 #   LINUX_IMAGE  GUEST=linux: Debian's cloud (default) or plain kernel
 #   TIMEOUT      seconds until a run is given up (300; 0: never)
-#   INTERACTIVE  1: what you type goes to the guest's console; so it is with GUEST=linux at a terminal (0: not)
+#   INTERACTIVE  1: what you type goes to the guest's console; so it is with
+#                GUEST=linux at a terminal (0: not)
 #   VERBOSE      1: the guest test kernel's every test, not a line a family
+#   BOCHS        another Bochs: its program; for make test BOCHS_NEWER=PROGRAM
 #   B            where to build (build);  V  1: show the commands
-#   COUNT_ACCESSES  1: Tally counts its own VMREADs and VMWRITEs, too (docs/nested.md)
-#   CC           gcc or clang;  CROSS_COMPILE  prefix of the tools, for example x86_64-elf-
-#   LOG  SYMBOLS  make report: the console (the last run's); the guest's functions (docs/sites.md)
-#   OLD  NEW  BUDGET  make compare: two consoles, and what the second may make at most (docs/measure.md)
+#   CC           gcc or clang;  CROSS_COMPILE  prefix of the tools: x86_64-elf-
+#   COUNT_ACCESSES  1: Tally counts its VMREADs and VMWRITEs, too: docs/nested.md
+#   LOG          make report: this console, not the last run's
+#   SYMBOLS      make report, compare, debug: the guest's functions: docs/sites.md
+#   OLD NEW BUDGET   make compare: two consoles, and what the second may make at
+#                most (docs/measure.md)
 #   KVM          make bench: 1 measures KVM in Tally's place, too (docs/nested.md)
-#   TESTS        the tests to run, for example tests/system/10-guest.t;  JOBS  so many at a time (2)
-#   CHECKS       the checks to run: format tidy cppcheck shell
+#   TESTS  JOBS  make test: these (tests/system/10-guest.t); so many at a time (2)
+#   CHECKS       make check: these of format tidy cppcheck shell
+#   SECONDS=60 SEED= COUNT= PROFILE= INPUT=   make fuzz, fuzz-host: docs/fuzz.md
 
 -include $(shell find $(B) -name '*.d' -type f 2>/dev/null)

@@ -46,6 +46,15 @@ reading() {
 is "$(reading | awk '$2 < $1 * 0.9 || $2 > $1 * 1.1')" '' "the reading path's lines are so many, to a tenth"
 is "$(reading | awk '{ n += $2 } END { print (n > 0 && n <= 2500 ? "ok" : n) }')" ok 'the reading path is 2,500 lines at most'
 
+# given - the variables that make help and the pages give to make
+given() {
+    make -s help | sed '1,/^Variables/d' | grep -oE '\<[A-Z_]+(=|  )'
+    grep -hoE '(^    |`)make [^`#]*' README.md docs/*.md | grep -oE '\<[A-Z_]+='
+}
+is "$(given | tr -d ' =' | sort -u | grep -vx CC | sed 's/$/=1/' | xargs make -n help 2>&1 | grep -o 'unknown variable.*')" '' \
+    'make knows the variables that the pages name'
+is "$(make -s help | awk 'length > 80')" '' "make help fits into a terminal's 80 columns"
+
 printf '`hv/none.c` and [a page](none.md) and `make coffee`\n' >"$scratch/page.md"
 is "$(missing_files "$scratch/page.md") $(missing_links "$scratch/page.md") $(missing_targets "$scratch/page.md")" \
     'hv/none.c none.md coffee' 'what is missing is found'
