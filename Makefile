@@ -68,7 +68,8 @@ NASM  ?= nasm
 
 # ---- Flags -----------------------------------------------------------------------------------------------
 
-VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
+# In a container the sources may be another user's, which git refuses.
+VERSION := $(shell git -c safe.directory='$(CURDIR)' describe --always --dirty --tags 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
 
 WARNINGS := -Wall -Wextra -Werror
 CFLAGS_COMMON := -std=c17 -g -ffreestanding $(WARNINGS) -mgeneral-regs-only -mno-red-zone \

@@ -39,6 +39,9 @@ like "unknown variable PLATFROM; 'make help'" 'and named'
 make -s -C "$top" help platform=bochs >"$console" 2>&1
 like "unknown variable platform; 'make help'" 'so is one in small letters'
 
+version() { make -s -C "$top" --eval='version: ; @echo "$(VERSION)"' version 2>&1; }
+is "$(GIT_TEST_ASSUME_DIFFERENT_OWNER=1 version)" "$(version)" "a clone of another user's, as in a container, has its version"
+
 # refused REGEX NAME ARGUMENT... - make ends with 2 and a line that matches
 refused() {
     make -s -C "$top" "${@:3}" >"$console" 2>&1
