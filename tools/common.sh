@@ -38,7 +38,9 @@ need_command() { command -v "$1" >/dev/null || fail "$1 is missing; tools/deps $
 
 # scratch_directory - make $scratch, which goes away with the script
 scratch_directory() {
-    scratch=$(mktemp -d "${TMPDIR:-/tmp}/tally.XXXXXX")
+    local place=${TMPDIR:-/tmp}
+    [[ $place = /* ]] || place=$PWD/$place
+    scratch=$(mktemp -d "$place/tally.XXXXXX" 2>/dev/null) || fail "cannot write to $place; TMPDIR= names another directory"
     trap 'trap "" INT TERM HUP; rm -rf "$scratch"' EXIT
 }
 

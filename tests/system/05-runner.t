@@ -221,6 +221,7 @@ refused 'spaces' "^run: $scratch/my kernel: a path cannot have spaces" --module 
 refused 'no place to keep' 'file' --keep "$scratch/file"
 INITRD=$scratch/file refused 'an initrd for no Linux' 'add KERNEL=bzImage or GUEST=linux' --kernel '' --guest test --environment
 refused 'more CPUs than Bochs takes' 'CPUS=16: Bochs 2.7 takes at most 15' --cpus 16
+TMPDIR=/none refused 'nowhere to write' '^run: cannot write to /none; TMPDIR= names another'
 refused 'a log in no directory' '^run: /none/console.log: no such directory' --log /none/console.log
 BOCHS=/bin/true refused 'Bochs' '/bin/true is no Bochs'
 BOCHS=$scratch refused 'a Bochs that is a directory' "BOCHS=$scratch is no program"
