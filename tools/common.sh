@@ -10,7 +10,7 @@ B=${B:-$top/build}
 export LC_ALL=C.UTF-8           # what programs say is read here, and figures have points
 
 # The comment at the head of a script is its help.
-[ "${1:-}" != --help ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0; }
+[[ ${1:-} != --help && ${1:-} != -h ]] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0; }
 
 # say TEXT - a remark for the person at the keyboard; standard output belongs to the guest's console
 say() { echo "${0##*/}: $*" >&2; }
