@@ -59,7 +59,7 @@ static RARELY bool may_enter_long_mode(u64 cr4)
            (vmread(GUEST_TR_ACCESS_RIGHTS) & AR_TYPE) != TR_BUSY_16BIT;
 }
 
-/* Whether the guest may put `new` into CR0. */
+/* Whether the guest may put `wanted` into CR0. */
 static RARELY bool cr0_allowed(const struct state *now, u64 wanted)
 {
     u64 set = wanted & ~now->cr0, cleared = now->cr0 & ~wanted;
