@@ -29,7 +29,7 @@ multiboot2:
         dd 8
         dw 9, 1                         ; … and GRUB enters here, …
         dd 12, PHYS(start_efi), 0
-        dw 10, 1                        ; … in memory that they do not use; by BIOS the lowest is the first MiB's end
+        dw 10, 1                        ; … in memory that they do not use: the lowest there is, by BIOS 1 MiB
         dd 24, 0x100000, 0xFFFFFFFF, 4096, 1
         dw 0, 0
         dd 8

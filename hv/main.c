@@ -53,7 +53,7 @@ static void read_what_the_loader_told(u32 magic, u32 information)
     const char *problem = boot_info_read(&info, magic, information, boot_memory);
     if (!problem && info.boot_services)
         problem = efi_init(&info);
-    console_choose_screen(&info); /* what was told before the problem may do */
+    console_choose_screen(&info); /* one that was told of before the problem */
     stop_if(problem);
     stop_if(options_parse(&options, info.command_line));
     if (options.last)

@@ -39,7 +39,7 @@ static exit_handler *const handlers[] = {
     [ROW_ENTRY_FAILED] = exit_entry_failure,
 };
 
-/* Beside a plain number of the table, the word may have flags above it, or a number beyond. */
+/* The word may have flags above the reason's number, and the number may lie beyond the table. */
 static u64 slot_of(u64 word)
 {
     u64 reason = word & EXIT_REASON_BASIC;

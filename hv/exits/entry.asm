@@ -7,7 +7,7 @@ extern dispatch_exit, observe_exit, take_nmis, vmx_instruction_failed
 
         section .text
 
-; What a C function need not preserve, and RBX, which CPUID changes; all but what the stamps at both ends need.
+; What a C function may change, and RBX, which CPUID's answer changes; not RAX, RCX and RDX, which the stamps at both ends need.
 %macro LOAD_CHANGED_GPRS 0
         LOAD rbx, rsi, rdi, r8, r9, r10, r11
 %endmacro
@@ -24,8 +24,8 @@ extern dispatch_exit, observe_exit, take_nmis, vmx_instruction_failed
         or rax, rdx
 %endmacro
 
-; An exit from the guest's registers to the guest's registers, but RAX, RCX and RDX, with its time:
-; at the end in RAX. In: RSP = struct vcpu, all but RAX and RDX the guest's.
+; A whole exit but for its two ends, and its ticks. In: RSP = struct vcpu; RAX and RDX are saved, all others are the
+; guest's. Out: RAX = ticks; RCX and RDX are lost, all others are the guest's again.
 %macro TIMED_EXIT 0
         READ_TSC
         mov [rsp + VCPU_EXIT_TSC], rax

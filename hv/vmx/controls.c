@@ -8,7 +8,7 @@
 /* The controls that some profile sets, as x86/vmx_controls.def has them. */
 static const struct row {
     u8 word, bit;
-    char need[4]; /* R required, W wanted, L later: by profile */
+    char need[4]; /* a letter a profile: R required, W wanted, L required later, in a run */
 } rows[] = {
 #define CONTROL(word, name, bit, need, text) {WORD_##word, bit, need},
 #include "x86/vmx_controls.def"
