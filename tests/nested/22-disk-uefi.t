@@ -1,5 +1,6 @@
 #!/bin/bash
-# With NESTED=long: Tally goes under a UEFI with ACPI and two CPUs, and the system on the disk comes up with both.
+# With NESTED=long: Tally goes under a UEFI with ACPI and two CPUs, and the system on the disk comes up with both. A suspend
+# ends the run, and what a run has counted is still in memory after the firmware's warm reset.
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 cd "$top" || exit 1
@@ -10,18 +11,34 @@ rel=$(realpath --relative-to=. "$B")
 export NESTED_BUILD=$rel/nested
 need tests/nested/build
 
-need tests/lib/disk-image uki "$scratch/uki.img" tally.run=reboot
-need tools/mkiso -f uefi -p multiboot2 -o "$scratch/tally.iso" -k "$rel/tally.elf exits=all boot=next"
+need tests/lib/disk-image uki "$scratch/linux.img" tally.run=reboot
+need tests/lib/disk-image uki "$scratch/suspend.img" tally.run=suspend
+need tests/lib/disk-image shell "$scratch/last.img" $'if exist done then\n  reset -s\nendif\necho yes > done\nreset -w'
+
+# job NAME TALLY'S-WORDS QEMU-OPTION... - the disk NAME.img under Tally. One that is no `last` ends at the end of the first run.
+job() {
+    local name=$1 ends='-no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04'
+    [ "$name" != last ] || ends=''
+    need tools/mkiso -f uefi -p multiboot2 -o "$scratch/$name.iso" -k "$rel/tally.elf boot=next $2"
+    echo "$name|qemu-system-x86_64 -accel kvm -cpu host ${*:3} -nodefaults -vga std -display none -serial stdio $ends" \
+        "-bios $ovmf -cdrom $scratch/$name.iso -boot d -drive file=$scratch/$name.img,format=raw,snapshot=on" >>"$scratch/jobs"
+}
 
 # In Bochs 2.7 only `all` gives an L0 with one CPU that back from a Linux of two (docs/nested.md).
-echo "linux|qemu-system-x86_64 -accel kvm -cpu host -smp 2 -m 512 -nodefaults -vga std -display none -serial stdio -no-reboot" \
-    "-device isa-debug-exit,iobase=0xf4,iosize=0x04 -bios $ovmf -cdrom $scratch/tally.iso -boot d" \
-    "-drive file=$scratch/uki.img,format=raw,snapshot=on" >"$scratch/jobs"
+job linux exits=all -smp 2 -m 512
+job suspend exits=kvm -m 512
+job last 'last exits=kvm stats=table' -m 256
 tests/nested/run -t 900 -o "$scratch/results" "$scratch/jobs" 2>"$errors"
-ok $? 'the L0 ran the job' || note "$(tail -n 20 "$errors")"
+ok $? 'the L0 ran the jobs' || note "$(tail -n 20 "$errors")"
 note "$(grep 'guest ended' "$errors")"
-tr -d '\r' <"$scratch/results/linux.out" >"$console" 2>/dev/null || : >"$console"
-is "$(cat "$scratch/results/linux.status" 2>/dev/null)" $((0x10 << 1 | 1)) 'the status'
+
+# ended NAME STATUS - looks at what the job has left; QEMU's status is this
+ended() {
+    tr -d '\r' <"$scratch/results/$1.out" >"$console" 2>/dev/null || : >"$console"
+    is "$(cat "$scratch/results/$1.status" 2>/dev/null)" "$2" "$1: the status"
+}
+
+ended linux $((0x10 << 1 | 1))
 like 'BdsDxe: starting .*HARDDISK' "the firmware's next option is the disk"
 like '^guest: running reboot' 'user space comes up'
 like '^tally: the guest asked for: reset' 'the end'
@@ -29,5 +46,19 @@ like '^tally: exits [1-9].* vcpus 2$' 'the report'
 like '^tally: +1 EXTERNAL_INTERRUPT +[1-9]' 'interrupts reach firmware and Linux by exits'
 like '^tally: +3 INIT_SIGNAL +[1-9]' 'an INIT is an exit'
 like '^tally: +4 SIPI +[2-9]' 'firmware and Linux each start the second CPU'
+
+ended suspend $((0x10 << 1 | 1))
+like '^guest: running suspend' 'suspend: user space comes up'
+like '^tally: the guest asked for: suspend' 'suspend: the end'
+like '^tally: *sum ' 'suspend: the report'
+
+ended last 0
+is "$(grep '^tally: .*last run' "$console")" "tally: no last run is in memory: nothing was kept, or the reset has changed it
+tally: the last run (CPUs: 1, exits=kvm) ended by: reset" 'last: the start after the reset knows of the run before it'
+# The tables: at the end of the first run, by `last`, and at the end of the second.
+table() { awk -v n="$1" '/^tally: exits [0-9]/ { tables++ } tables == n; /^tally: *sum / && tables == n { exit }' "$console"; }
+isnt "$(table 1)" '' 'last: the first run has a report'
+is "$(table 2)" "$(table 1)" 'last: the same figures'
+like '^tally: the guest asked for: power-off' 'last: the second run ends by ResetSystem, too'
 
 done_testing
