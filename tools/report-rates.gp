@@ -56,7 +56,8 @@ do for [c = 1:columns] {
     set object c rectangle from graph 0, first c - 0.95 to graph 1, first c - 0.05 fillcolor rgb '#eef1f4' fillstyle solid noborder behind
     set label c name(c) at graph -0.012, first c - 0.5 right noenhanced
 }
-plot for [c = 1:columns] before = 0, held = 0, of = rgb(c), rates using \
-    (from = before, now = held, before = $1, held = column(c + 1), now > 0 ? from : NaN):(c):(from):(end_of(from, $1)):(c - 0.95):(c - 0.05):(shade(of, 0.2 + 0.8 * now / most)) \
+# Twice: a burst lies over what comes next in its pixel.
+plot for [turn = 0:1] for [c = 1:columns] before = 0, held = 0, of = rgb(c), rates using \
+    (from = before, now = held, before = $1, held = column(c + 1), now > turn * most / 20 ? from : NaN):(c):(from):(end_of(from, $1)):(c - 0.95):(c - 0.05):(shade(of, 0.2 + 0.8 * now / most)) \
     with boxxyerror fillcolor rgb variable notitle
 unset multiplot
