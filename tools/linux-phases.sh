@@ -85,7 +85,7 @@ work_phases() {
     local log image
     for log in work network; do
         [ $log = work ] && image=cloud || image=plain
-        [ -s "$logs/$log-$1.tsv" ] || LINUX_IMAGE=$image "$top/tools/phases" "$logs/$log-$1.log" >"$logs/$log-$1.tsv" || return
+        [ "$logs/$log-$1.tsv" -nt "$logs/$log-$1.log" ] || LINUX_IMAGE=$image "$top/tools/phases" "$logs/$log-$1.log" >"$logs/$log-$1.tsv" || return
         awk -F '\t' '$2 ~ /^[a-z]/ && $2 != "init"' "$logs/$log-$1.tsv"
     done
 }
