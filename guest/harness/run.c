@@ -108,9 +108,13 @@ static void place_code(struct code code)
         *to++ = OPCODE_INT3;
 }
 
+/* It starts as it goes on after a trap: IRET to a 16-bit stack leaves the upper half of the
+ * handler's ESP. */
 static void run_long(struct run *run, const struct mode_setup *mode)
 {
-    struct trap_frame start = {
+    struct trap_frame *start = frame_of_trap();
+
+    *start = (struct trap_frame){
         .rip = LOW_MEMORY - mode->base,
         .cs = mode->cs,
         .ss = mode->ss,
@@ -119,9 +123,9 @@ static void run_long(struct run *run, const struct mode_setup *mode)
     };
 
     for (u32 i = 0; i < GPRS; i++)
-        start.gpr[i] = run->gpr[i];
+        start->gpr[i] = run->gpr[i];
     running = run;
-    run_enter(&start, mode->ss);
+    run_enter(start, mode->ss);
 }
 
 static void run_legacy(struct run *run, const struct mode_setup *mode)

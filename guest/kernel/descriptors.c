@@ -57,6 +57,11 @@ void set_gate_stack(u32 vector, enum interrupt_stack stack)
     idt[vector].stack = stack;
 }
 
+struct trap_frame *frame_of_trap(void)
+{
+    return (struct trap_frame *)(trap_stack + sizeof(trap_stack)) - 1;
+}
+
 void set_gate_present(u32 vector, bool present)
 {
     if (present)

@@ -16,6 +16,9 @@ struct trap_frame { /* as traps.asm pushes it */
 
 extern void (*const trap_entries[256])(void);
 
+/* Where the frame of a trap lies, of any vector but NMI's. */
+struct trap_frame *frame_of_trap(void);
+
 /* An interrupt's handler; it returns to what was interrupted. It sends its own EOI. */
 typedef void interrupt_handler(struct trap_frame *frame);
 void set_interrupt_handler(u32 vector, interrupt_handler *handler);
