@@ -10,6 +10,8 @@
 #define FXSAVE_MXCSR 0x1F80
 #define XSTATE_ALL 0xFFFFFFFF
 #define PAGE_OPEN 7
+#define STACK_USED 512
+#define VM_FLAGS 0x0002000200020002ull /* of EFLAGS at an even address */
 #define PAGE_4M 0x400000u
 
 /* Where 16-bit code comes to with an address in the window, cut to 16 bits. */
@@ -74,6 +76,14 @@ static void map_junk_32(void)
     }
 }
 
+/* IRET without a frame may find any CS, but no VM: virtual-8086 mode takes all of them, and would
+ * run what firmware and loader have left in memory, otherwise each time. */
+static void no_vm_flag_on_stack(void)
+{
+    for (u32 i = ARRAY_SIZE(low) - STACK_USED / 8; i < ARRAY_SIZE(low); i++)
+        low[i] &= ~VM_FLAGS;
+}
+
 static void find_hidden_memory(void)
 {
     const struct memory_range *hidden = under_tally() ? memory_map_hidden() : NULL;
@@ -102,6 +112,7 @@ void fuzz_memory_init(void)
 {
     find_hidden_memory();
     fill(low, sizeof(low));
+    no_vm_flag_on_stack();
     for (u32 i = 0; i < ARRAY_SIZE(ones); i++)
         ones[i] = ~0ull;
     copy(gdt_before, gdt, sizeof(gdt));
