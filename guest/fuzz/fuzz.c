@@ -115,6 +115,8 @@ static u64 random_rflags(void)
         value |= RFLAGS_TF;
     if (snippet.user)
         value |= RFLAGS_IF;
+    if (snippet.changes_idt)
+        value &= ~RFLAGS_TF;
     if (!snippet.raw && fuzz_one_in(2))
         value |= fuzz_random() & RFLAGS_IOPL;
     if ((!snippet.legacy || snippet.mode == MODE_P32) && fuzz_one_in(8))
@@ -150,7 +152,8 @@ static enum fuzz_left_out why_left_out(const struct run *r)
 /* The image of RFLAGS lies on the code's own stack, outside IA-32e mode in ring 0. */
 static void forget_resume_flag(const struct run *r)
 {
-    u64 image = r->gpr[RSP] - sizeof(u32) + (snippet.bits == 16 ? LOW_MEMORY : 0);
+    bool narrow = snippet.bits == 16 || r->ss == SELECTOR_DATA16;
+    u64 sp = narrow ? (u16)r->gpr[RSP] + LOW_MEMORY : r->gpr[RSP], image = sp - sizeof(u32);
 
     if (snippet.legacy && r->vector == VECTOR_DB && snippet.mode != MODE_REAL &&
         image >= LOW_MEMORY && image < LOW_STACK_TOP)

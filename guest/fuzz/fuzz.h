@@ -16,8 +16,14 @@ struct snippet {
     enum mode mode;
     u32 bits; /* 64, 32 or 16 */
     bool user, legacy;
-    bool has_task;
-    struct tss32 task; /* what it switches to */
+    bool has_task, has_task16;
+    union { /* what it switches to */
+        struct tss32 task;
+        struct tss16 task16;
+    };
+    u64 call_gate[2]; /* the second for IA-32e mode only */
+    bool unpaged;     /* what is made now runs without paging, where it was on */
+    bool changes_idt; /* and in between no trap may come */
     bool raw;    /* bytes that mean nothing in particular, in ring 3 behind closed page tables */
     u64 touched; /* bit n: may have written MSR n of fuzz_msrs */
     u32 length;

@@ -63,7 +63,7 @@ void fuzz_breakpoint(struct snippet *s)
     u32 n = fuzz_below(4), length = condition == ON_EXECUTION ? 0 : fuzz_below(4);
     u32 bytes = s->bits == 64 ? 8 : 4, gpr = random_register(s), at;
 
-    if (s->user || s->length > SNIPPET_SIZE / 2)
+    if (s->user || s->changes_idt || s->length > SNIPPET_SIZE / 2)
         return;
     if (condition == ON_IO)
         fuzz_mov_to_cr(s, 4, fuzz_cr4_for(s, fuzz_controls.cr4 | CR4_DE));

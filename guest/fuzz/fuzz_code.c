@@ -99,7 +99,9 @@ u64 random_address(struct snippet *s)
     case 1: return WINDOW_PAGE(fuzz_below(WINDOW_PAGES)) + fuzz_below(PAGE_SIZE);
     case 2: return WINDOW_PAGE(1 + fuzz_below(WINDOW_PAGES)) - fuzz_below(16);
     case 3:
-        return s->bits == 16 ? plain : hidden_address(s); /* cut to 16 bits, it may be anywhere */
+        return s->bits == 16 || s->unpaged /* cut to 16 bits, it may be anywhere */
+                   ? plain
+                   : hidden_address(s);
     case 4: return s->bits == 64 ? plain | NOT_CANONICAL : plain;
     case 5: return s->bits == 64 ? plain | UPPER_HALF : plain;
     default: return align_down(plain, 64);

@@ -65,11 +65,15 @@ void fuzz_clear_hidden_bits(struct snippet *s, u32 leaf);
 bool fuzz_is_32_bit_paged(const struct snippet *s);
 u64 fuzz_cr4_for(const struct snippet *s, u64 value);
 void fuzz_mov_to_cr(struct snippet *s, u32 cr, u64 value);
+/* A value of CR0 with these of PE and PG, and other bits at random. */
+u64 fuzz_cr0_with(u64 modes);
+/* The paging structures of the mode. */
+u64 fuzz_cr3_for(const struct snippet *s);
 /* Any template. */
 void fuzz_template(struct snippet *s);
 
-/* Templates, in fuzz_registers.c, fuzz_memory.c, fuzz_segments.c and fuzz_breakpoints.c: an
- * instruction with the loads that it needs. */
+/* Templates, in fuzz_registers.c, fuzz_memory.c, fuzz_segments.c, fuzz_gates.c, fuzz_modes.c and
+ * fuzz_breakpoints.c: an instruction with the loads that it needs. */
 void fuzz_cpuid(struct snippet *s);
 void fuzz_rdmsr(struct snippet *s);
 void fuzz_wrmsr(struct snippet *s);
@@ -82,6 +86,9 @@ void fuzz_selector(struct snippet *s);
 void fuzz_segment_load(struct snippet *s);
 void fuzz_task_switch(struct snippet *s);
 void fuzz_breakpoint(struct snippet *s);
+void fuzz_call_gate(struct snippet *s);
+void fuzz_paging_switch(struct snippet *s);
+void fuzz_protection_switch(struct snippet *s);
 void fuzz_table_load(struct snippet *s);
 void fuzz_port(struct snippet *s);
 void fuzz_string_io(struct snippet *s);

@@ -12,6 +12,7 @@
 #define PAGE_OPEN 7
 #define STACK_USED 512
 #define VM_FLAGS 0x0002000200020002ull /* of EFLAGS at an even address */
+#define TSS_IS_32_BIT (8ull << 40)     /* of a descriptor's type */
 #define PAGE_4M 0x400000u
 
 /* Where 16-bit code comes to with an address in the window, cut to 16 bits. */
@@ -166,10 +167,14 @@ static void fold_window(void)
 
 void fuzz_memory_prepare(const struct snippet *snippet)
 {
+    for (u32 i = 0; i < ARRAY_SIZE(snippet->call_gate); i++)
+        gdt[SELECTOR_CALL_GATE / 8 + i] = snippet->call_gate[i];
     if (!snippet->legacy)
         return;
     tss32 = tss_before;
     other_tss32 = snippet->task;
+    if (snippet->has_task16)
+        gdt[SELECTOR_OTHER_TSS32 / 8] ^= TSS_IS_32_BIT;
 }
 
 /* Folds, and puts back what does not often change. */

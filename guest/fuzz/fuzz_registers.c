@@ -97,7 +97,7 @@ u64 fuzz_cr4_for(const struct snippet *s, u64 value)
     return fuzz_is_32_bit_paged(s) ? (value & ~(u64)CR4_PAE) | CR4_PSE : value;
 }
 
-static u64 cr3_for(const struct snippet *s)
+u64 fuzz_cr3_for(const struct snippet *s)
 {
     if (fuzz_is_32_bit_paged(s))
         return (u64)page_directory_32;
@@ -106,7 +106,7 @@ static u64 cr3_for(const struct snippet *s)
 
 static void flush_tlb(struct snippet *s)
 {
-    fuzz_mov_to_cr(s, 3, cr3_for(s));
+    fuzz_mov_to_cr(s, 3, fuzz_cr3_for(s));
     s->touched |= TOUCHED_CR3;
 }
 
@@ -147,18 +147,29 @@ void fuzz_wrmsr(struct snippet *s)
     s->touched |= BIT(index);
 }
 
+static u64 flip_cr0(void)
+{
+    u64 flips =
+        CR0_MP | CR0_EM | CR0_TS | CR0_WP | CR0_AM | CR0_CD | (fuzz_options.compare ? 0 : CR0_NE);
+
+    return fuzz_controls.cr0 ^ (fuzz_random() & flips);
+}
+
+u64 fuzz_cr0_with(u64 modes)
+{
+    return (flip_cr0() & ~(CR0_PE | CR0_PG)) | modes;
+}
+
 static u64 cr0_value(const struct snippet *s)
 {
     static const u64 bad[] = {CR0_PG, CR0_NW, CR0_PG | CR0_NE, CR0_PG | CR0_NW | CR0_PE};
-    u64 flips =
-        CR0_MP | CR0_EM | CR0_TS | CR0_WP | CR0_AM | CR0_CD | (fuzz_options.compare ? 0 : CR0_NE);
-    u64 value = fuzz_controls.cr0 ^ (fuzz_random() & flips);
+    u64 value = flip_cr0();
 
     if (fuzz_one_in(8))
         return s->mode == MODE_REAL || s->mode == MODE_P16 ? CR0_PG | CR0_NW : PICK(bad);
     if (s->mode == MODE_REAL)
         value &= ~CR0_PE;
-    if (s->mode == MODE_REAL || s->mode == MODE_P16)
+    if (s->mode == MODE_REAL || s->mode == MODE_P16 || s->unpaged)
         value &= ~CR0_PG;
     if (s->bits == 64 && fuzz_one_in(8))
         value |= BIT(32 + fuzz_below(32));
@@ -184,7 +195,7 @@ static u64 cr4_value(const struct snippet *s)
 
 static u64 cr3_value(const struct snippet *s)
 {
-    u64 value = cr3_for(s);
+    u64 value = fuzz_cr3_for(s);
 
     if (!s->legacy && fuzz_one_in(2))
         value = fuzz_controls.closed_cr3;
@@ -236,6 +247,9 @@ static u64 without_disabled_breakpoints(u64 dr7)
 /* Breakpoints lie where this kernel itself does nothing. */
 void fuzz_debug_register(struct snippet *s)
 {
+    if (s->changes_idt)
+        return;
+
     u32 gpr = random_register(s), dr = fuzz_below(8);
     u64 value = dr < 4 ? (fuzz_one_in(2) ? LOW_DATA + fuzz_below(64) : LOW_MEMORY + fuzz_below(256))
                        : fuzz_random() & 0xFFFFE7FF; /* of DR7: without reserved bits */
@@ -277,6 +291,8 @@ void fuzz_table_load(struct snippet *s)
         table = WINDOW_PAGE(WINDOW_MISSING); /* its IDT is another one */
     if (s->legacy && s->mode != MODE_P32 && s->mode != MODE_P32_USER)
         return;
+    if (s->unpaged)
+        return; /* nothing is missing */
     if (fuzz_one_in(3))
         table = WINDOW_PAGE(WINDOW_MISSING) + (fuzz_options.compare ? -2u : fuzz_below(4000));
     o = memory_operand(s, table);

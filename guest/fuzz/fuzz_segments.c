@@ -118,6 +118,33 @@ static void random_task(struct snippet *s)
         s->task.ss = random_selector();
 }
 
+/* The same in a 16-bit TSS, which has no FS, GS and CR3; its stacks have a base. */
+static void narrow_task(struct snippet *s)
+{
+    struct tss32 wide = s->task;
+    struct tss16 task = {
+        .ip = (u16)wide.eip,
+        .flags = (u16)wide.eflags,
+        .cs = (u16)wide.cs,
+        .ss = (u16)wide.ss,
+        .ds = (u16)wide.ds,
+        .es = (u16)wide.es,
+        .ldt = (u16)wide.ldt,
+        .sp0 = LOW_STACK_TOP - LOW_MEMORY - 512,
+        .ss0 = SELECTOR_DATA16,
+    };
+
+    if (task.ss == SELECTOR_DATA)
+        task.ss = SELECTOR_DATA16;
+    if (task.ss == SELECTOR_USER_DATA)
+        task.ss = SELECTOR_USER_DATA16;
+    for (u32 i = 0; i < 8; i++)
+        task.gpr[i] = (u16)(i == RSP ? LOW_STACK_TOP - LOW_MEMORY - 256 : wide.gpr[i]);
+    s->task = (struct tss32){0};
+    s->task16 = task;
+    s->has_task16 = true;
+}
+
 void fuzz_task_switch(struct snippet *s)
 {
     u32 kind = fuzz_below(4);
@@ -133,6 +160,8 @@ void fuzz_task_switch(struct snippet *s)
         put(s, 2, OPCODE_INT | VECTOR_OF_TASK << 8);
     }
     random_task(s);
+    if (fuzz_one_in(3))
+        narrow_task(s);
     s->has_task = true;
     s->touched |= TOUCHED_TABLES;
     for (u32 i = fuzz_below(3); i; i--)

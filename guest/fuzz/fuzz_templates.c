@@ -115,12 +115,19 @@ static const struct {
     void (*make)(struct snippet *s);
     u32 weight;
 } templates[] = {
-    {random_plain, 20},   {fuzz_cpuid, 8},          {fuzz_rdmsr, 8},        {fuzz_wrmsr, 8},
-    {fuzz_port, 8},       {fuzz_string_io, 6},      {fuzz_cr_write, 8},     {fuzz_cr_read, 4},
-    {fuzz_lmsw, 2},       {fuzz_debug_register, 5}, {fuzz_xsetbv, 3},       {fuzz_memory, 16},
-    {fuzz_selector, 2},   {fuzz_table_load, 2},     {random_interrupt, 2},  {random_halt, 1},
-    {random_mov_ss, 2},   {random_jump, 1},         {random_load, 3},       {random_direction, 1},
-    {fuzz_breakpoint, 5}, {fuzz_segment_load, 2},   {fuzz_task_switch, 20},
+    {random_plain, 20},      {fuzz_cpuid, 8},
+    {fuzz_rdmsr, 8},         {fuzz_wrmsr, 8},
+    {fuzz_port, 8},          {fuzz_string_io, 6},
+    {fuzz_cr_write, 8},      {fuzz_cr_read, 4},
+    {fuzz_lmsw, 2},          {fuzz_debug_register, 5},
+    {fuzz_xsetbv, 3},        {fuzz_memory, 16},
+    {fuzz_selector, 2},      {fuzz_table_load, 2},
+    {random_interrupt, 2},   {random_halt, 1},
+    {random_mov_ss, 2},      {random_jump, 1},
+    {random_load, 3},        {random_direction, 1},
+    {fuzz_breakpoint, 5},    {fuzz_segment_load, 2},
+    {fuzz_task_switch, 20},  {fuzz_call_gate, 2},
+    {fuzz_paging_switch, 8}, {fuzz_protection_switch, 8},
 };
 
 void fuzz_template(struct snippet *s)
@@ -171,7 +178,16 @@ static enum mode random_mode(void)
         MODE_32, MODE_16,      MODE_16,      MODE_32_USER, MODE_16_USER,
     };
 
-    return fuzz_one_in(6) ? (enum mode)fuzz_below(MODES) : (enum mode)PICK(modes);
+    return fuzz_one_in(4) ? (enum mode)fuzz_below(MODES) : (enum mode)PICK(modes);
+}
+
+/* Outside IA-32e mode the first fault ends a snippet: what switches has to come early. */
+static void begin_with_switch(struct snippet *s)
+{
+    static void (*const switches[])(struct snippet *) = {fuzz_paging_switch, fuzz_protection_switch,
+                                                         fuzz_task_switch};
+
+    PICK(switches)(s);
 }
 
 void fuzz_make_snippet(struct snippet *s)
@@ -188,6 +204,8 @@ void fuzz_make_snippet(struct snippet *s)
     s->raw = s->user && mode != MODE_P16_USER && mode != MODE_N32_USER && fuzz_one_in(3);
     if (s->raw)
         put_raw(s);
+    else if (s->legacy && fuzz_one_in(2))
+        begin_with_switch(s);
     for (u32 i = 4 + fuzz_below(24); i && !s->raw && s->length < SNIPPET_SIZE - 128; i--)
         fuzz_template(s);
 }

@@ -37,6 +37,7 @@ SELECTOR_DATA16 equ 0x28
 SELECTOR_TSS    equ 0x60
 SELECTOR_TSS32  equ 0x80
 TSS_BUSY        equ 2                   ; in byte 5 of the descriptor
+AR_DB           equ 0x400000            ; as LAR shows it
 
 CR4_PSE   equ 0x10
 CR4_PAE   equ 0x20
@@ -171,6 +172,13 @@ legacy_trap:
     mov ds, eax
     mov es, eax
     mov ebp, esp                        ; SS may be the code's own, with a base: [ebp] means SS
+    xor ecx, ecx
+    mov eax, ss
+    lar ecx, eax
+    test ecx, AR_DB
+    jnz .wide_stack
+    movzx ebp, bp                       ; a 16-bit task has ones above SP
+.wide_stack:
     mov esi, 11 * 4                     ; the order of what was pushed is the reverse of struct state's
     mov edi, STATE(gpr)
 .register:
@@ -224,9 +232,9 @@ return_to_long_mode:
     mov eax, cr0
     and eax, ~CR0_PG
     mov cr0, eax
-    cmp dword [STATE(paged)], PAGED_32
-    jne .pae
     mov eax, cr4
+    test eax, CR4_PAE
+    jnz .pae
     or eax, CR4_PAE
     and eax, ~CR4_PSE
     mov cr4, eax

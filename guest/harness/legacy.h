@@ -38,6 +38,13 @@ struct tss32 {
 };
 _Static_assert(offsetof(struct tss32, io_permissions) == 0x68, "32-bit TSS");
 
+struct tss16 {
+    u16 link, sp0, ss0, sp1, ss1, sp2, ss2;
+    u16 ip, flags, gpr[8];
+    u16 es, cs, ss, ds, ldt;
+};
+_Static_assert(sizeof(struct tss16) == 44, "16-bit TSS");
+
 extern struct tss32 tss32, other_tss32;
 extern u64 pae_pointers[4];
 

@@ -30,6 +30,7 @@ u64 gdt[GDT_SIZE / 8] __attribute__((aligned(16)));
 static struct gate idt[256] __attribute__((aligned(16)));
 static struct tss tss __attribute__((aligned(16)));
 static u8 trap_stack[16384] __attribute__((aligned(16)));
+static u8 gate_stack[4096] __attribute__((aligned(16))); /* of ring 0, after a call gate */
 static u8 nmi_stack[4096] __attribute__((aligned(16)));
 
 u64 segment_descriptor(u32 base, u32 limit, u32 access)
@@ -111,8 +112,8 @@ static void load_tables(void)
 
 void descriptors_init(void)
 {
-    tss.rsp[0] = (u64)(trap_stack + sizeof(trap_stack));
-    tss.ist[STACK_TRAPS - 1] = tss.rsp[0];
+    tss.rsp[0] = (u64)(gate_stack + sizeof(gate_stack));
+    tss.ist[STACK_TRAPS - 1] = (u64)(trap_stack + sizeof(trap_stack));
     tss.ist[STACK_NMI - 1] = (u64)(nmi_stack + sizeof(nmi_stack));
     tss.ist[STACK_MISSING - 1] = WINDOW_PAGE(WINDOW_MISSING) + 4096;
     tss.io_map = offsetof(struct tss, io_permissions);

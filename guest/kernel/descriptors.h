@@ -22,7 +22,8 @@ enum selector {
     SELECTOR_TSS32 = 0x80,
     SELECTOR_OTHER_TSS32 = 0x88,
     SELECTOR_TASK_GATE = 0x90,
-    GDT_SIZE = 0x98,
+    SELECTOR_CALL_GATE = 0x98, /* two slots */
+    GDT_SIZE = 0xA8,
 };
 
 /*
