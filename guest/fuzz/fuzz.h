@@ -53,7 +53,7 @@ void fuzz(void);
 /* fuzz_templates.c */
 void fuzz_make_snippet(struct snippet *snippet);
 
-/* fuzz_segments.c: the other task's descriptors. */
+/* fuzz_tasks.c: the other task's descriptors. */
 void fuzz_task_init(void);
 
 /* fuzz_random.c: a xorshift generator with 64 bits of state. */

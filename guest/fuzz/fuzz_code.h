@@ -41,6 +41,8 @@ u64 offset_of(struct snippet *s, u64 address);
 /* Any register but RSP, which the way back needs. */
 u32 random_register(const struct snippet *s);
 u64 random_value(void);
+/* All that the GDT has, with other privilege levels, and what it has not. */
+u16 fuzz_random_selector(void);
 
 /* fuzz_left_out.c: what no two runs have the same, or Tally hides. */
 bool fuzz_is_hidden_instruction(u32 opcode);
@@ -72,8 +74,8 @@ u64 fuzz_cr3_for(const struct snippet *s);
 /* Any template. */
 void fuzz_template(struct snippet *s);
 
-/* Templates, in fuzz_registers.c, fuzz_memory.c, fuzz_segments.c, fuzz_gates.c, fuzz_modes.c and
- * fuzz_breakpoints.c: an instruction with the loads that it needs. */
+/* Templates, in fuzz_registers.c, fuzz_memory.c, fuzz_segments.c, fuzz_tasks.c, fuzz_gates.c,
+ * fuzz_modes.c and fuzz_breakpoints.c: an instruction with the loads that it needs. */
 void fuzz_cpuid(struct snippet *s);
 void fuzz_rdmsr(struct snippet *s);
 void fuzz_wrmsr(struct snippet *s);

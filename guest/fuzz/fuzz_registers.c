@@ -279,25 +279,3 @@ void fuzz_xsetbv(struct snippet *s)
     instruction(s, OPCODE_XSETBV);
     s->touched |= TOUCHED_XCR0;
 }
-
-/* LGDT and LIDT with the tables that are loaded, or with an operand out of reach. */
-void fuzz_table_load(struct snippet *s)
-{
-    bool idt = fuzz_one_in(2);
-    u64 table = (u64)(idt ? &fuzz_controls.idtr : &fuzz_controls.gdtr);
-    struct operand o;
-
-    if (s->legacy)
-        table = WINDOW_PAGE(WINDOW_MISSING); /* its IDT is another one */
-    if (s->legacy && s->mode != MODE_P32 && s->mode != MODE_P32_USER)
-        return;
-    if (s->unpaged)
-        return; /* nothing is missing */
-    if (fuzz_one_in(3))
-        table = WINDOW_PAGE(WINDOW_MISSING) + (fuzz_options.compare ? -2u : fuzz_below(4000));
-    o = memory_operand(s, table);
-    if (!s->user && s->bits == 16 && o.address_bits == 16)
-        return; /* the address would be cut */
-    with_operand(s, 0, OPCODE_TABLES, idt ? 3 : 2, &o);
-    s->touched |= TOUCHED_TABLES;
-}

@@ -1,24 +1,16 @@
-/* Templates of selectors, and of task switches. */
+/* Templates of selectors and of descriptor tables. */
 #include "fuzz/fuzz_code.h"
 #include "harness/legacy.h"
 #include "kernel/descriptors.h"
+#include "kernel/memory.h"
 
 #define OPCODE_SELECTORS 0x0F00
+#define OPCODE_TABLES 0x0F01
 #define OPCODE_MOV_TO_SEGMENT 0x8E
 #define OPCODE_LAR 0x0F02
 #define OPCODE_LSL 0x0F03
-#define OPCODE_CALL_FAR 0x9A
-#define OPCODE_JMP_FAR 0xEA
-#define OPCODE_INT 0xCD
-#define OPCODE_IRET 0xCF
-#define OPCODE_PUSHF 0x9C
-#define VECTOR_OF_TASK 0x41
-#define TASK_GATE_DPL3 0xE500
 
-extern u8 legacy_stack_top[];
-
-/* All that the GDT has, with other privilege levels, and what it has not. */
-static u16 random_selector(void)
+u16 fuzz_random_selector(void)
 {
     static const u16 selectors[] = {0,
                                     SELECTOR_TSS,
@@ -41,7 +33,7 @@ enum { LLDT, LTR, VERR, VERW, LAR, LSL };
 void fuzz_selector(struct snippet *s)
 {
     u32 gpr = random_register(s), kind = fuzz_below(6);
-    u16 selector = random_selector();
+    u16 selector = fuzz_random_selector();
 
     if (kind == LTR && selector == SELECTOR_TSS32 && !s->legacy)
         return; /* it would pass for a 64-bit one, without stacks */
@@ -59,119 +51,29 @@ void fuzz_segment_load(struct snippet *s)
     static const u8 any[] = {ES, DS, FS, GS}, unused[] = {FS, GS};
     u32 gpr = random_register(s);
 
-    load(s, gpr, random_selector());
+    load(s, gpr, fuzz_random_selector());
     with_register(s, 0, OPCODE_MOV_TO_SEGMENT,
                   s->bits == 64 && !fuzz_options.compare ? PICK(any) : PICK(unused), gpr);
 }
 
-/* What the emulator does with its own order of checks, or cannot be given in its place.
- * docs/fuzz.md. */
-static void spare_emulator(struct tss32 *task, bool user)
+/* LGDT and LIDT with the tables that are loaded, or with an operand out of reach. */
+void fuzz_table_load(struct snippet *s)
 {
-    u32 *data[] = {&task->ds, &task->es, &task->fs, &task->gs};
+    bool idt = fuzz_one_in(2);
+    u64 table = (u64)(idt ? &fuzz_controls.idtr : &fuzz_controls.gdtr);
+    struct operand o;
 
-    if (!fuzz_options.compare || !user)
+    if (s->legacy)
+        table = WINDOW_PAGE(WINDOW_MISSING); /* its IDT is another one */
+    if (s->legacy && s->mode != MODE_P32 && s->mode != MODE_P32_USER)
         return;
-    for (u32 i = 0; i < ARRAY_SIZE(data); i++)
-        if (*data[i] == SELECTOR_NOT_PRESENT)
-            *data[i] = 0;
-    task->cs |= 3;
-}
-
-/* The other task goes on behind the instruction that switches to it. */
-static void random_task(struct snippet *s)
-{
-    static const u16 data[] = {
-        SELECTOR_DATA,      SELECTOR_DATA,        SELECTOR_DATA,     SELECTOR_DATA, 0,
-        SELECTOR_USER_DATA, SELECTOR_NOT_PRESENT, SELECTOR_TASK_GATE};
-    static const u16 bad_code[] = {
-        0,      SELECTOR_DATA,       SELECTOR_NOT_PRESENT,     SELECTOR_TSS32,
-        0xFFF8, SELECTOR_CODE32 | 3, SELECTOR_USER_CODE32 & ~3};
-    bool user = fuzz_one_in(4);
-
-    s->task = (struct tss32){
-        .cr3 = (u32)(u64)pae_pointers | fuzz_below(4) << 3,
-        .eip = LOW_MEMORY + s->length,
-        .eflags = RFLAGS_FIXED | ((u32)fuzz_random() & ~(RFLAGS_VM | RFLAGS_IF | RFLAGS_TF)),
-        .cs = user ? SELECTOR_USER_CODE32 : SELECTOR_CODE32,
-        .ss = user ? SELECTOR_USER_DATA : SELECTOR_DATA,
-        .ds = PICK(data),
-        .es = PICK(data),
-        .fs = PICK(data),
-        .gs = PICK(data),
-        .ldt = fuzz_one_in(4) ? SELECTOR_LDT : 0,
-        .trap = fuzz_one_in(8),
-        .esp0 = (u32)(u64)legacy_stack_top,
-        .ss0 = SELECTOR_DATA,
-        .io_map = sizeof(struct tss32),
-    };
-    for (u32 i = 0; i < 8; i++)
-        s->task.gpr[i] = i == RSP ? LOW_STACK_TOP - 256 : (u32)fuzz_random();
-    if (fuzz_one_in(4))
-        s->task.eflags |= RFLAGS_TF;
-    if (fuzz_one_in(8)) {
-        s->task.cs = PICK(bad_code);
-        s->task.ds = s->task.es = s->task.fs = s->task.gs = 0; /* which comes first? docs/fuzz.md */
-    }
-    spare_emulator(&s->task, user);
-    if (user && fuzz_one_in(8)) /* in ring 0 the fault itself would find no stack */
-        s->task.ss = random_selector();
-}
-
-/* The same in a 16-bit TSS, which has no FS, GS and CR3; its stacks have a base. */
-static void narrow_task(struct snippet *s)
-{
-    struct tss32 wide = s->task;
-    struct tss16 task = {
-        .ip = (u16)wide.eip,
-        .flags = (u16)wide.eflags,
-        .cs = (u16)wide.cs,
-        .ss = (u16)wide.ss,
-        .ds = (u16)wide.ds,
-        .es = (u16)wide.es,
-        .ldt = (u16)wide.ldt,
-        .sp0 = LOW_STACK_TOP - LOW_MEMORY - 512,
-        .ss0 = SELECTOR_DATA16,
-    };
-
-    if (task.ss == SELECTOR_DATA)
-        task.ss = SELECTOR_DATA16;
-    if (task.ss == SELECTOR_USER_DATA)
-        task.ss = SELECTOR_USER_DATA16;
-    for (u32 i = 0; i < 8; i++)
-        task.gpr[i] = (u16)(i == RSP ? LOW_STACK_TOP - LOW_MEMORY - 256 : wide.gpr[i]);
-    s->task = (struct tss32){0};
-    s->task16 = task;
-    s->has_task16 = true;
-}
-
-void fuzz_task_switch(struct snippet *s)
-{
-    u32 kind = fuzz_below(4);
-
-    if (s->mode != MODE_P32 || s->has_task)
-        return;
-    begin(s);
-    if (kind < 2) {
-        put(s, 1, kind ? OPCODE_CALL_FAR : OPCODE_JMP_FAR);
-        put(s, 4, fuzz_random());
-        put(s, 2, fuzz_one_in(2) ? SELECTOR_OTHER_TSS32 : SELECTOR_TASK_GATE);
-    } else {
-        put(s, 2, OPCODE_INT | VECTOR_OF_TASK << 8);
-    }
-    random_task(s);
+    if (s->unpaged)
+        return; /* nothing is missing */
     if (fuzz_one_in(3))
-        narrow_task(s);
-    s->has_task = true;
+        table = WINDOW_PAGE(WINDOW_MISSING) + (fuzz_options.compare ? -2u : fuzz_below(4000));
+    o = memory_operand(s, table);
+    if (!s->user && s->bits == 16 && o.address_bits == 16)
+        return; /* the address would be cut */
+    with_operand(s, 0, OPCODE_TABLES, idt ? 3 : 2, &o);
     s->touched |= TOUCHED_TABLES;
-    for (u32 i = fuzz_below(3); i; i--)
-        fuzz_template(s);
-    instruction(s, fuzz_one_in(2) ? OPCODE_IRET : OPCODE_PUSHF);
-}
-
-void fuzz_task_init(void)
-{
-    gdt[SELECTOR_TASK_GATE / 8] = (u64)SELECTOR_OTHER_TSS32 << 16 | (u64)TASK_GATE_DPL3 << 32;
-    legacy_set_task_gate(VECTOR_OF_TASK, SELECTOR_OTHER_TSS32);
-    tss32.cr3 = (u32)(u64)pae_pointers; /* never saved, only loaded */
 }
