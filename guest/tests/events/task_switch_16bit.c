@@ -9,10 +9,7 @@ CODE32(jmp_narrow, JMP_FAR(0x88) NEW_TASK_BEHIND(7) "movzx esp, sp\n str ecx");
 CODE32(call_iret_narrow, CALL_FAR(0x88) "jmp 1f\n" NEW_TASK_BEHIND(9) "iretd\n 1: str ecx");
 CODE32(gp_gate_narrow, "mov ds, ebx\n" NEW_TASK_BEHIND(2) "movzx esp, sp\n pop dx\n str ecx");
 
-static struct tss16 {
-    u16 link, stacks[6], ip, flags, gpr[8], es, cs, ss, ds, ldt;
-} tss16;
-_Static_assert(sizeof(tss16) == 44, "16-bit TSS");
+static struct tss16 tss16;
 
 #define TSS16_AVAILABLE 0x0081
 #define NARROW_STACK_TOP (LOW_STACK_TOP - LOW_MEMORY)
