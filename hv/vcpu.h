@@ -115,6 +115,7 @@ struct vcpu {
     u32 ept_generation; /* of kick.c, as far as this CPU has flushed; others read it */
     bool parked;        /* in HLT with IF = 0, where only an NMI or INIT wakes it; others read it */
     bool halted;        /* activity HLT was asked for and no event has been injected since */
+    bool saves_hlt;     /* an exit from HLT has said so: sleep_on() */
     bool mark_waits;    /* in `mark`, for the time line */
     char mark[MARK_NAME];
     bool interrupt_waits; /* in the PIC or APIC until the guest can take it: take_interrupt() */

@@ -272,8 +272,12 @@ void restore_nmi_blocking(const struct vcpu *vcpu, u64 info)
         block_nmis();
 }
 
-void sleep_on(const struct vcpu *vcpu)
+void sleep_on(struct vcpu *vcpu)
 {
+    bool asleep = vmread(GUEST_ACTIVITY_STATE) == ACTIVITY_HLT;
+    vcpu->saves_hlt |= asleep;
+    if (vcpu->saves_hlt && !asleep)
+        vcpu->halted = vcpu->parked = false;
     if (vcpu->halted)
         vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_HLT);
 }

@@ -72,8 +72,9 @@ void take_nmi_window(struct vcpu *vcpu);
  * IRET. SDM vol. 3, 'Information About NMI Unblocking Due to IRET'. */
 void restore_nmi_blocking(const struct vcpu *vcpu, u64 info);
 
-/* After an exit that injected nothing: a vCPU that slept sleeps on. Hardware saves the activity
- * state so that this changes nothing; Bochs 2.7 saves 'active'. */
-void sleep_on(const struct vcpu *vcpu);
+/* After an exit that injected nothing: a vCPU that slept sleeps on, in the activity state that the
+ * exit has saved. A CPU that saves HLT (Bochs 2.7 saves 'active' always) has woken where it did
+ * not: an SMM handler has ended the HLT. SDM vol. 3, 'Auto HALT Restart'. */
+void sleep_on(struct vcpu *vcpu);
 
 #endif

@@ -362,6 +362,25 @@ static void a_sipi_ends_what_came_before(void **state)
     assert_int_equal(fake_vcpu.nmis, 0);
 }
 
+/* On a CPU whose exits never say HLT it cannot be told. */
+static void an_smm_handler_ends_hlt(void **state)
+{
+    (void)state;
+    for (unsigned saves_hlt = 0; saves_hlt < 2; saves_hlt++) {
+        start(EXIT_PREEMPTION_TIMER, 0, 0); /* which injects nothing */
+        sleep();
+        fake_set(GUEST_ACTIVITY_STATE, saves_hlt ? ACTIVITY_HLT : ACTIVITY_ACTIVE);
+        assert_resumed();
+        assert_awake(false);
+
+        fake_exit(EXIT_EXTERNAL_INTERRUPT, 0, 0);
+        fake_set(GUEST_RFLAGS, RFLAGS_FIXED);
+        fake_set(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
+        assert_resumed();
+        assert_awake(saves_hlt);
+    }
+}
+
 static void hlt_sleeps(void **state)
 {
     (void)state;
@@ -433,6 +452,7 @@ int main(void)
         cmocka_unit_test(nmis_come_after_an_instruction_in_stis_shadow),
         cmocka_unit_test(single_steps_come_before_nmis),
         cmocka_unit_test(a_sipi_ends_what_came_before),
+        cmocka_unit_test(an_smm_handler_ends_hlt),
         cmocka_unit_test(hlt_sleeps),
         cmocka_unit_test(hlt_without_interrupts_may_be_the_end),
     };
