@@ -93,7 +93,7 @@ LDFLAGS      := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecs
 
 # ---- Sources ---------------------------------------------------------------------------------------------
 
-TALLY_C   := $(filter-out hv/offsets.c $(if $(COUNT_ACCESSES),,hv/stats/accesses.c) hv/test/%,$(sort $(shell find hv -name '*.c' 2>/dev/null)))
+TALLY_C   := $(filter-out hv/offsets.c $(if $(COUNT_ACCESSES),,hv/stats/accesses.c),$(sort $(shell find hv -name '*.c' 2>/dev/null)))
 TALLY_ASM := $(sort $(shell find boot hv -name '*.asm' 2>/dev/null))
 GUEST_C   := $(sort $(shell find guest -name '*.c' ! -path 'guest/linux/*'))
 GUEST_ASM := $(sort $(shell find guest -name '*.asm'))
@@ -101,7 +101,7 @@ GUEST_ASM := $(sort $(shell find guest -name '*.asm'))
 TALLY_FAST := hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/dispatch.c hv/exits/events.c hv/exits/hlt.c \
     hv/exits/instructions.c hv/exits/observe.c hv/sites/detail.c hv/sites/sites.c hv/exits/io.c hv/emulate/port.c hv/exits/msr.c hv/exits/msr_access.c hv/stats/counters.c hv/vmx/events.c
 TALLY_OBJECTS := $(addprefix $(B)/,$(TALLY_ASM:.asm=.asm.o) $(TALLY_C:.c=.o))
-TEST_OBJECTS  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard hv/test/*.c tools/explain/entry_checks*.c)))
+TEST_OBJECTS  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/image/*.c tools/explain/entry_checks*.c)))
 EXPLAIN       := $(patsubst %.c,$(B)/explainer/%.o,$(sort $(wildcard tools/explain/*.c)) hv/vmx/capabilities.c)
 GUEST_OBJECTS := $(addprefix $(B)/,$(GUEST_ASM:.asm=.asm.o) $(GUEST_C:.c=.o))
 UNIT_TESTS    := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
@@ -119,11 +119,11 @@ $(B)/tally.debug: $(TALLY_OBJECTS) linker.ld $(B)/flags
 	$(call step,LINK)
 	$(TARGET_LD) $(LDFLAGS) -T linker.ld -o $@ $(TALLY_OBJECTS)
 
-# The test image: hv/test steps in where hv/test/hooks.c says.
+# The test image: tests/image steps in where its hooks.c says.
 $(B)/tally-test.debug: $(TALLY_OBJECTS) $(TEST_OBJECTS) linker.ld $(B)/flags
 	$(call step,LINK)
 	$(TARGET_LD) $(LDFLAGS) $(STEPPED_IN) -T linker.ld -o $@ $(TALLY_OBJECTS) $(TEST_OBJECTS)
-STEPPED_IN = $(shell sed -n 's|^STEP_IN.[^,]*, \([a-z_]*\),.*|--wrap=\1|p' hv/test/hooks.c)
+STEPPED_IN = $(shell sed -n 's|^STEP_IN.[^,]*, \([a-z_]*\),.*|--wrap=\1|p' tests/image/hooks.c)
 
 $(B)/guest.debug: $(GUEST_OBJECTS) guest/linker.ld $(B)/flags
 	$(call step,LINK)
@@ -148,7 +148,7 @@ $(B)/trace-export: $(TRACE_EXPORT) $(wildcard tools/trace/*.h include/*.h includ
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call step,CC)
-	$(TARGET_CC) $(CFLAGS_$(if $(filter guest/%,$<),guest,tally)) $(if $(filter hv/test/% tools/%,$<),-Itools/explain) $(OPTIMISE) $(VERSION_FLAG) -MMD -MP -c -o $@ $<
+	$(TARGET_CC) $(CFLAGS_$(if $(filter guest/%,$<),guest,tally)) $(if $(filter tests/% tools/%,$<),-Itools/explain) $(OPTIMISE) $(VERSION_FLAG) -MMD -MP -c -o $@ $<
 OPTIMISE = $(if $(filter $(TALLY_FAST) guest/%,$<),$(FOR_SPEED),$(FOR_SIZE))
 
 $(B)/%.asm.o: %.asm $$(if $$(wildcard hv/offsets.c),$(B)/offsets.inc) $(B)/flags
@@ -292,7 +292,7 @@ test-programs: $(UNIT_TESTS) $(FIXTURES)
 # A unit test is linked with what it needs of Tally and of the explainer. What stands in for the rest is its own, or in the
 # sources that a comment names: // link: tests/unit/fake_vmcs*.c
 NOT_ARCHIVED := hv/main.c hv/host/cpu.c hv/host/found_state.c hv/host/traps.c tools/explain/main.c
-ARCHIVED     := $(filter-out $(NOT_ARCHIVED),$(TALLY_C) $(sort $(wildcard hv/test/*.c tools/explain/*.c)))
+ARCHIVED     := $(filter-out $(NOT_ARCHIVED),$(TALLY_C) $(sort $(wildcard tests/image/*.c tools/explain/*.c)))
 $(patsubst %,$(B)/%/libtally.a,host fuzz fuzz/coverage): $$(addprefix $$(@D)/,$(ARCHIVED:.c=.o))
 	$(call step,AR)
 	rm -f $@

@@ -22,7 +22,6 @@ hv/memory    hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx 
 hv/emulate   hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory
 hv/sites     hv/lib hv/vcpu.h hv/options.h hv/stats hv/vmx
 hv/exits     hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/emulate  hv/sites
-hv/test      hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/emulate hv/exits hv/options.h
 hv/start.h   hv/host hv/options.h hv/platform hv/vmx
 hv           hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory hv/load hv/efi hv/exits hv/sites hv/options.h hv/start.h
 boot         hv hv/host hv/efi

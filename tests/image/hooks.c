@@ -3,7 +3,7 @@
 #include "emulate/handlers.h"
 #include "exits/entry.h"
 #include "smp/smp.h"
-#include "test/test_aids.h"
+#include "test_aids.h"
 #include "vmx/access.h"
 #include "vmx/capabilities.h"
 

@@ -2,8 +2,8 @@
  * What only tests need, in the test image only (option `test=`): exits whose controls Tally leaves
  * off, and broken states.
  */
-#ifndef TALLY_TEST_TEST_AIDS_H
-#define TALLY_TEST_TEST_AIDS_H
+#ifndef TALLY_IMAGE_TEST_AIDS_H
+#define TALLY_IMAGE_TEST_AIDS_H
 
 #include "options.h"
 #include "vcpu.h"

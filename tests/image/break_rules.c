@@ -1,4 +1,4 @@
-#include "test/test_aids.h"
+#include "test_aids.h"
 
 #include "lib/print.h"
 #include "vmx/access.h"
