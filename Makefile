@@ -83,7 +83,7 @@ FOR_SIZE     := -Os -fno-jump-tables $(PACKED)
 STACK_BY_8   := $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=3)
 # A handler's prototype is made of its row in exit_reasons.def: an exit_… that no row names has none.
 CFLAGS_tally := $(CFLAGS_COMMON) -Wmissing-prototypes $(STACK_BY_8) -mcmodel=kernel -iquote hv
-CFLAGS_tally += $(if $(COUNT_ACCESSES),-DTALLY_COUNT_ACCESSES)
+CFLAGS_tally += $(if $(COUNT_ACCESSES),-I. -include tests/accesses/accesses.h)
 CFLAGS_guest := $(CFLAGS_COMMON) -Iguest
 CFLAGS_tool  := -std=gnu17 -O1 $(WARNINGS) -iquote include -iquote hv
 CFLAGS_host  := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARNINGS) \
@@ -93,14 +93,14 @@ LDFLAGS      := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecs
 
 # ---- Sources ---------------------------------------------------------------------------------------------
 
-TALLY_C   := $(filter-out hv/offsets.c $(if $(COUNT_ACCESSES),,hv/stats/accesses.c),$(sort $(shell find hv -name '*.c' 2>/dev/null)))
+TALLY_C   := $(filter-out hv/offsets.c,$(sort $(shell find hv -name '*.c' 2>/dev/null)))
 TALLY_ASM := $(sort $(shell find boot hv -name '*.asm' 2>/dev/null))
 GUEST_C   := $(sort $(shell find guest -name '*.c' ! -path 'guest/linux/*'))
 GUEST_ASM := $(sort $(shell find guest -name '*.asm'))
 # What most exits run through is compiled for speed, all the rest for size.
 TALLY_FAST := hv/exits/control_registers.c hv/exits/cpuid.c hv/exits/dispatch.c hv/exits/events.c hv/exits/hlt.c \
     hv/exits/instructions.c hv/exits/observe.c hv/sites/detail.c hv/sites/sites.c hv/exits/io.c hv/emulate/port.c hv/exits/msr.c hv/exits/msr_access.c hv/stats/counters.c hv/vmx/events.c
-TALLY_OBJECTS := $(addprefix $(B)/,$(TALLY_ASM:.asm=.asm.o) $(TALLY_C:.c=.o))
+TALLY_OBJECTS := $(addprefix $(B)/,$(TALLY_ASM:.asm=.asm.o) $(TALLY_C:.c=.o) $(if $(COUNT_ACCESSES),tests/accesses/accesses.o))
 TEST_OBJECTS  := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/image/*.c tools/explain/entry_checks*.c)))
 EXPLAIN       := $(patsubst %.c,$(B)/explainer/%.o,$(sort $(wildcard tools/explain/*.c)) hv/vmx/capabilities.c)
 GUEST_OBJECTS := $(addprefix $(B)/,$(GUEST_ASM:.asm=.asm.o) $(GUEST_C:.c=.o))

@@ -16,7 +16,6 @@
 #include "platform/console.h"
 #include "platform/power.h"
 #include "platform/tsc.h"
-#include "stats/accesses.h"
 #include "stats/timeline.h"
 #include "sites/sites.h"
 #include "stats/window.h"
@@ -228,8 +227,6 @@ static void prepare_the_exits(void)
 static void start_counting(struct vcpu *boot)
 {
     stop_if(time_limit_set(boot, options.end, tsc_khz()));
-    if (COUNT_ACCESSES)
-        accesses_belong_to(NO_SLOT);
     if (part_sizes[WINDOW_TIMELINE])
         timeline_init(SAMPLE_BYTES, (u64)options.sample_ms * tsc_khz());
     run_facts->vcpus = vcpu_count; /* of those that were expected */

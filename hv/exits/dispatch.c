@@ -65,6 +65,5 @@ void dispatch_exit(struct vcpu *vcpu)
         stop_guest(vcpu);
     else
         keep_single_step_in_shadow();
-    if (COUNT_ACCESSES)
-        accesses_belong_to((u32)slot);
+    ACCESSES_OF(slot);
 }

@@ -87,7 +87,6 @@ void stop_guest(struct vcpu *vcpu)
     else
         report_print(vcpu->exit_tsc - vcpu->tsc_moved - run_facts->start_tsc,
                      (void (*const[])(void)){sites_print, NULL});
-    if (COUNT_ACCESSES)
-        accesses_print();
+    ACCESSES_PRINT();
     power_end(value);
 }

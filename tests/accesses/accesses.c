@@ -1,6 +1,6 @@
-#include "stats/accesses.h"
 #include "lib/print.h"
 #include "stats/counters.h"
+#include "tests/accesses/accesses.h"
 
 struct accesses accesses;
 
@@ -8,13 +8,15 @@ static struct {
     u64 exits, reads, writes;
 } of_slot[REASON_SLOTS];
 
-void accesses_belong_to(u32 slot)
+void accesses_of(u64 slot)
 {
-    if (slot < REASON_SLOTS) {
+    static bool begun;
+    if (begun) {
         of_slot[slot].exits++;
         of_slot[slot].reads += accesses.reads;
         of_slot[slot].writes += accesses.writes;
     }
+    begun = true;
     accesses = (struct accesses){0};
 }
 
