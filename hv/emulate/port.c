@@ -3,7 +3,7 @@
 #include "platform/a20.h"
 #include "platform/power.h"
 #include "platform/console.h"
-#include "vmx/live_state.h"
+#include "x86/instructions.h"
 
 /* The guest's line state matters to Tally's own lines on the same port. */
 static void tell_console(u16 port, unsigned size, u32 value)

@@ -7,7 +7,7 @@
 #include "emulate/io.h"
 #include "lib/string.h"
 #include "emulate/operand.h"
-#include "vmx/live_state.h"
+#include "x86/instructions.h"
 #include "emulate/prefixes.h"
 
 /*

@@ -6,7 +6,7 @@
 #include "emulate/handlers.h"
 #include "memory/guest_memory.h"
 #include "vmx/invalidate.h"
-#include "vmx/live_state.h"
+#include "x86/instructions.h"
 
 #define QUALIFICATION_REGISTER 15u
 #define QUALIFICATION_TYPE_SHIFT 4
@@ -85,6 +85,15 @@ static RARELY void set_long_mode(struct vcpu *vcpu, bool on)
     vmwrite(VM_ENTRY_CONTROLS, vcpu->controls.entry);
 }
 
+/* VM entries and exits leave CD and NW alone (SDM vol. 3, 'Loading Guest Control Registers'). */
+static RARELY void set_cache_bits(u64 cr0)
+{
+    u64 old = read_cr0();
+    u64 wanted = (old & ~(CR0_CD | CR0_NW)) | (cr0 & (CR0_CD | CR0_NW));
+    if (wanted != old)
+        write_cr0(wanted);
+}
+
 static enum exit_action set_cr0(u64 value)
 {
     vmwrite(CR0_READ_SHADOW, value);
@@ -106,7 +115,7 @@ static enum exit_action write_guest_cr0(struct vcpu *vcpu, const struct state *n
         return inject_gp(vcpu, 0);
     if (pae && (changed & CR0_RELOADS_PDPTES) && !guest_load_pdptes(vmread(GUEST_CR3)))
         return inject_gp(vcpu, 0);
-    live_set_cache_bits(wanted);
+    set_cache_bits(wanted);
     if (long_mode != now->long_mode)
         set_long_mode(vcpu, long_mode);
     if (changed & CR0_PG)
@@ -164,7 +173,7 @@ static RARELY enum exit_action write_guest_cr8(struct vcpu *vcpu, u64 value)
 {
     if (value > 15)
         return inject_gp(vcpu, 0);
-    live_set_cr8(value);
+    write_cr8(value);
     return EXIT_ADVANCE;
 }
 
@@ -185,7 +194,7 @@ static enum exit_action mov_to(struct vcpu *vcpu, unsigned number, u64 value)
 /* From CR3 or CR8: reading CR0 and CR4 never exits. */
 static enum exit_action mov_from(struct vcpu *vcpu, unsigned number, unsigned gpr)
 {
-    u64 value = number == 3 ? vmread(GUEST_CR3) : live_cr8();
+    u64 value = number == 3 ? vmread(GUEST_CR3) : read_cr8();
     vcpu_set_gpr(vcpu, gpr, guest_64bit_code() ? value : (u32)value);
     return EXIT_ADVANCE;
 }

@@ -5,7 +5,7 @@
 #include "emulate/io.h"
 #include "emulate/handlers.h"
 #include "vmx/advance.h"
-#include "vmx/live_state.h"
+#include "x86/instructions.h"
 
 static u64 read_port(u16 port, unsigned size, u64 rax)
 {

@@ -1,7 +1,8 @@
 /* RDRAND, RDSEED (exits 57, 61), UMWAIT, TPAUSE (67, 68): one register, and flags that tell. */
 #include "emulate/handlers.h"
+#include "emulate/io.h"
 #include "vmx/advance.h"
-#include "vmx/live_state.h"
+#include "x86/instructions.h"
 #include "emulate/prefixes.h"
 
 #define RESULT_FLAGS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
@@ -24,11 +25,9 @@ enum exit_action exit_rdrand(struct vcpu *vcpu)
     /* From the prefixes: Bochs up to 2.7 reports 16-bit operands as 32-bit ones. */
     unsigned size = guest_instruction().operand_size;
     u64 value; /* 0 without the carry */
-    bool carry = live_random(seed, size, &value);
+    bool carry = seed ? rdseed(&value) : rdrand(&value);
 
-    if (size == 2)
-        value |= vcpu_gpr(vcpu, number) & ~0xFFFFull;
-    vcpu_set_gpr(vcpu, number, value);
+    vcpu_set_gpr(vcpu, number, merge_register(vcpu_gpr(vcpu, number), value, size));
     set_result(carry);
     return EXIT_ADVANCE;
 }

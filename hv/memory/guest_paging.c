@@ -5,7 +5,7 @@
 #include "lib/atomic.h"
 #include "memory/guest_memory.h"
 #include "vmx/guest_state.h"
-#include "vmx/live_state.h"
+#include "x86/instructions.h"
 
 #define ENTRY_PRESENT BIT(0)
 #define ENTRY_WRITE BIT(1)
@@ -158,12 +158,22 @@ static struct walk walk_tables(const struct paging *p, u64 linear)
     }
 }
 
+/* RDPKRU needs the bit in Tally's own CR4; its pages have no keys. */
+static u32 guest_pkru(void)
+{
+    u64 cr4 = read_cr4();
+    write_cr4(cr4 | CR4_PKE);
+    u32 pkru = rdpkru();
+    write_cr4(cr4);
+    return pkru;
+}
+
 /* SDM vol. 3, 'Protection Keys'. Keys are for data in user pages only. */
 static bool key_forbids(const struct paging *p, const struct walk *w, enum access access, bool user)
 {
     if (!(p->efer & EFER_LMA) || !(p->cr4 & CR4_PKE) || !w->user || access == ACCESS_FETCH)
         return false;
-    u32 rights = live_pkru() >> (2 * ENTRY_KEY(w->step[w->steps - 1].entry));
+    u32 rights = guest_pkru() >> (2 * ENTRY_KEY(w->step[w->steps - 1].entry));
     bool access_disable = rights & 1, write_disable = rights & 2;
     return access_disable ||
            (write_disable && access == ACCESS_WRITE && (user || (p->cr0 & CR0_WP)));

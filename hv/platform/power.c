@@ -139,14 +139,11 @@ void power_leave(void (*leave)(void))
 
 static void repeat_last_write(void)
 {
-    if (last_write.size && before_last_write)
+    if (!last_write.size)
+        return;
+    if (before_last_write)
         before_last_write();
-    if (last_write.size == 1)
-        outb(last_write.port, (u8)last_write.value);
-    else if (last_write.size == 2)
-        outw(last_write.port, (u16)last_write.value);
-    else if (last_write.size == 4)
-        outl(last_write.port, last_write.value);
+    port_out(last_write.port, last_write.size, last_write.value);
 }
 
 void power_end(u32 value)

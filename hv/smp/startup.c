@@ -4,10 +4,11 @@
 #include "platform/apic.h"
 #include "platform/tsc.h"
 #include "vmx/access.h"
+#include "vmx/advance.h"
 #include "vmx/events.h"
 #include "vmx/invalidate.h"
 #include "smp/kick.h"
-#include "vmx/live_state.h"
+#include "x86/instructions.h"
 #include "smp/stale_init.h"
 #include "vmx/vmcs.h"
 #include "lib/atomic.h"
@@ -19,7 +20,7 @@
  * Behavior and Event Handling' and 'Processor States Following Power-up, Reset, or INIT'). */
 static void reset_live_state(void)
 {
-    live_set_cr2(0);
+    write_cr2(0);
     for (unsigned i = 0; i < 4; i++)
         live_set_debug_register(i, 0);
     live_set_debug_register(6, DR6_FIXED);

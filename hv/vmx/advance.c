@@ -1,6 +1,6 @@
 #include "vmx/advance.h"
 #include "vmx/guest_state.h"
-#include "vmx/live_state.h"
+#include "x86/instructions.h"
 
 u64 wrapped_rip(u64 rip)
 {
@@ -61,6 +61,28 @@ void match_breakpoints(enum breakpoint_access access, u64 address, unsigned size
     if (matched)
         vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS, vmread(GUEST_PENDING_DEBUG_EXCEPTIONS) | matched |
                                                     PENDING_DEBUG_ENABLED_BREAKPOINT);
+}
+
+u64 live_debug_register(unsigned number)
+{
+    switch (number) {
+    case 0: return read_dr0();
+    case 1: return read_dr1();
+    case 2: return read_dr2();
+    case 3: return read_dr3();
+    default: return read_dr6();
+    }
+}
+
+void live_set_debug_register(unsigned number, u64 value)
+{
+    switch (number) {
+    case 0: write_dr0(value); break;
+    case 1: write_dr1(value); break;
+    case 2: write_dr2(value); break;
+    case 3: write_dr3(value); break;
+    default: write_dr6(value);
+    }
 }
 
 /* RTM and the bus lock's bit are 0 for what happened; only a bus lock touches the latter. */

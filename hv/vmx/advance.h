@@ -74,6 +74,10 @@ static inline bool breakpoints_enabled(void)
  * breakpoint is there, #DB becomes pending. */
 void match_breakpoints(enum breakpoint_access access, u64 address, unsigned size);
 
+/* DR0 to DR3 and DR6 stay in the CPU while Tally runs; DR7 is in the VMCS. */
+u64 live_debug_register(unsigned number);
+void live_set_debug_register(unsigned number, u64 value);
+
 /* DR6 as a #DB leaves it: `causes` in the layout of its exit qualification (a 1 for RTM and for a
  * bus lock), and DR6_BT. SDM vol. 3, 'Debug Status Register (DR6)'. */
 void update_dr6(u64 causes);

@@ -4,7 +4,7 @@
 #include "vmx/advance.h"
 #include "vmx/capabilities.h"
 #include "vmx/guest_state.h"
-#include "vmx/live_state.h"
+#include "x86/instructions.h"
 
 static enum interruption_type type_of(u32 info)
 {
@@ -120,7 +120,7 @@ enum exit_action inject_exception(struct vcpu *vcpu, enum exception_vector vecto
 
 enum exit_action inject_page_fault(struct vcpu *vcpu, u64 address, u32 error_code)
 {
-    live_set_cr2(address);
+    write_cr2(address);
     return inject_exception(vcpu, VECTOR_PF, error_code);
 }
 

@@ -37,26 +37,59 @@ _Static_assert(sizeof(struct descriptor_table_register) == 10, "operand of LGDT 
 
 #ifdef TALLY_HOST
 
-/* Host tests bring their own of what only an operating system may execute. */
+/* Host tests bring their own of what only an operating system may execute, or knows no chance. */
+#define REGISTER(name)                                                                             \
+    u64 read_##name(void);                                                                         \
+    void write_##name(u64 value);
+#define PORT(suffix, type)                                                                         \
+    type in##suffix(u16 port);                                                                     \
+    void out##suffix(u16 port, type value);
+#define PLAIN(name) void name(void);
+#define RANDOM(name) bool name(u64 *value);
+
 u64 rdmsr(u32 msr);
 void wrmsr(u32 msr, u64 value);
-u64 read_cr0(void);
-u64 read_cr3(void);
-u64 read_cr4(void);
-void write_cr0(u64 value);
-void write_cr3(u64 value);
-void write_cr4(u64 value);
-u8 inb(u16 port);
-u32 inl(u16 port);
-void outb(u16 port, u8 value);
-void outw(u16 port, u16 value);
-void outl(u16 port, u32 value);
-void cli(void);
-void hlt(void);
+u32 rdpkru(void);
 void invlpg(u64 address);
-void wbinvd(void);
+void port_in_string(u16 port, unsigned size, u8 *memory, u64 count);
 
 #else
+
+#define REGISTER(name)                                                                             \
+    static inline u64 read_##name(void)                                                            \
+    {                                                                                              \
+        u64 value;                                                                                 \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value));                                     \
+        return value;                                                                              \
+    }                                                                                              \
+    static inline void write_##name(u64 value)                                                     \
+    {                                                                                              \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                            \
+    }
+#define PORT(suffix, type)                                                                         \
+    static inline type in##suffix(u16 port)                                                        \
+    {                                                                                              \
+        type value;                                                                                \
+        __asm__ volatile("in" #suffix " %w1, %0" : "=a"(value) : "Nd"(port));                      \
+        return value;                                                                              \
+    }                                                                                              \
+    static inline void out##suffix(u16 port, type value)                                           \
+    {                                                                                              \
+        __asm__ volatile("out" #suffix " %0, %w1" : : "a"(value), "Nd"(port) : "memory");          \
+    }
+#define PLAIN(name)                                                                                \
+    static inline void name(void)                                                                  \
+    {                                                                                              \
+        __asm__ volatile(#name : : : "memory");                                                    \
+    }
+/* What comes back is the carry flag: whether there was a number. */
+#define RANDOM(name)                                                                               \
+    static inline bool name(u64 *value)                                                            \
+    {                                                                                              \
+        bool carry;                                                                                \
+        __asm__ volatile(#name " %0" : "=r"(*value), "=@ccc"(carry));                              \
+        return carry;                                                                              \
+    }
 
 /* For MSRs that are known to exist; a fault in here stops Tally. See lib/safe.h for the others. */
 static inline u64 rdmsr(u32 msr)
@@ -71,64 +104,23 @@ static inline void wrmsr(u32 msr, u64 value)
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
-#define DEFINE_CONTROL_REGISTER(cr)                                                                \
-    static inline u64 read_##cr(void)                                                              \
-    {                                                                                              \
-        u64 value;                                                                                 \
-        __asm__ volatile("mov %%" #cr ", %0" : "=r"(value));                                       \
-        return value;                                                                              \
-    }                                                                                              \
-    static inline void write_##cr(u64 value)                                                       \
-    {                                                                                              \
-        __asm__ volatile("mov %0, %%" #cr : : "r"(value) : "memory");                              \
-    }
-DEFINE_CONTROL_REGISTER(cr0)
-DEFINE_CONTROL_REGISTER(cr2)
-DEFINE_CONTROL_REGISTER(cr3)
-DEFINE_CONTROL_REGISTER(cr4)
-DEFINE_CONTROL_REGISTER(cr8)
-DEFINE_CONTROL_REGISTER(dr0)
-DEFINE_CONTROL_REGISTER(dr1)
-DEFINE_CONTROL_REGISTER(dr2)
-DEFINE_CONTROL_REGISTER(dr3)
-DEFINE_CONTROL_REGISTER(dr6)
-DEFINE_CONTROL_REGISTER(dr7)
-#undef DEFINE_CONTROL_REGISTER
-
-#define DEFINE_PORT(suffix, type)                                                                  \
-    static inline type in##suffix(u16 port)                                                        \
-    {                                                                                              \
-        type value;                                                                                \
-        __asm__ volatile("in" #suffix " %w1, %0" : "=a"(value) : "Nd"(port));                      \
-        return value;                                                                              \
-    }                                                                                              \
-    static inline void out##suffix(u16 port, type value)                                           \
-    {                                                                                              \
-        __asm__ volatile("out" #suffix " %0, %w1" : : "a"(value), "Nd"(port) : "memory");          \
-    }
-DEFINE_PORT(b, u8)
-DEFINE_PORT(w, u16)
-DEFINE_PORT(l, u32)
-#undef DEFINE_PORT
-
-static inline void cli(void)
+/* With CR4.PKE. */
+static inline u32 rdpkru(void)
 {
-    __asm__ volatile("cli" : : : "memory");
+    u32 pkru;
+    __asm__ volatile("rdpkru" : "=a"(pkru) : "c"(0) : "edx");
+    return pkru;
 }
 
-static inline void sti(void)
+/* `count` elements side by side, as fast as the port gives them. */
+static inline void port_in_string(u16 port, unsigned size, u8 *memory, u64 count)
 {
-    __asm__ volatile("sti" : : : "memory");
-}
-
-static inline void hlt(void)
-{
-    __asm__ volatile("hlt" : : : "memory");
-}
-
-static inline void wbinvd(void)
-{
-    __asm__ volatile("wbinvd" : : : "memory");
+    if (size == 1)
+        __asm__ volatile("rep insb" : "+D"(memory), "+c"(count) : "d"(port) : "memory");
+    else if (size == 2)
+        __asm__ volatile("rep insw" : "+D"(memory), "+c"(count) : "d"(port) : "memory");
+    else
+        __asm__ volatile("rep insl" : "+D"(memory), "+c"(count) : "d"(port) : "memory");
 }
 
 static inline void invlpg(u64 address)
@@ -165,5 +157,49 @@ static inline u64 xgetbv(void)
 }
 
 #endif
+
+REGISTER(cr0)
+REGISTER(cr2)
+REGISTER(cr3)
+REGISTER(cr4)
+REGISTER(cr8)
+REGISTER(dr0)
+REGISTER(dr1)
+REGISTER(dr2)
+REGISTER(dr3)
+REGISTER(dr6)
+REGISTER(dr7)
+#undef REGISTER
+
+PORT(b, u8)
+PORT(w, u16)
+PORT(l, u32)
+#undef PORT
+
+PLAIN(cli)
+PLAIN(sti)
+PLAIN(hlt)
+PLAIN(wbinvd)
+#undef PLAIN
+
+RANDOM(rdrand)
+RANDOM(rdseed)
+#undef RANDOM
+
+/* I/O ports by width: `size` is 1, 2 or 4 bytes. */
+static inline u32 port_in(u16 port, unsigned size)
+{
+    return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+}
+
+static inline void port_out(u16 port, unsigned size, u32 value)
+{
+    if (size == 1)
+        outb(port, (u8)value);
+    else if (size == 2)
+        outw(port, (u16)value);
+    else
+        outl(port, value);
+}
 
 #endif

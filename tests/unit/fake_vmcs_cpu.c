@@ -1,6 +1,8 @@
 /* Registers, ports, MSRs: what the CPU has besides the VMCS. */
 #include "fake_vmcs.h"
 
+#include <string.h>
+
 #include "x86/instructions.h"
 
 #define WEAK __attribute__((weak))
@@ -91,19 +93,9 @@ WEAK void wrmsr(u32 msr, u64 value)
     fake_msr(msr, value);
 }
 
-WEAK u64 read_cr0(void)
-{
-    return fake_cpu.cr0;
-}
-
 WEAK u64 read_cr4(void)
 {
     return fake_get(HOST_CR4);
-}
-
-WEAK void write_cr0(u64 value)
-{
-    fake_cpu.cr0 = value;
 }
 
 WEAK void write_cr4(u64 value)
@@ -125,18 +117,6 @@ WEAK void hlt(void)
     fail_msg("Tally halts the CPU");
 }
 
-/* vmx/live_state.h */
-void live_set_cr2(u64 value);
-u32 port_in(u16 port, unsigned size);
-void port_out(u16 port, unsigned size, u32 value);
-u64 live_cr8(void);
-void live_set_cr8(u64 value);
-void live_set_cache_bits(u64 cr0);
-u64 live_debug_register(unsigned number);
-void live_set_debug_register(unsigned number, u64 value);
-u32 live_pkru(void);
-bool live_random(bool seed, unsigned size, u64 *value);
-
 static void log_port(u16 port, unsigned size, bool out, u32 value)
 {
     if (fake_cpu.port_accesses < ARRAY_SIZE(fake_cpu.ports))
@@ -145,57 +125,65 @@ static void log_port(u16 port, unsigned size, bool out, u32 value)
     fake_cpu.port_accesses++;
 }
 
-WEAK u32 port_in(u16 port, unsigned size)
+static u32 read_port(u16 port, unsigned size)
 {
     u32 value = size == 4 ? fake_cpu.port_value : fake_cpu.port_value & ((1u << 8 * size) - 1);
     log_port(port, size, false, value);
     return value;
 }
 
-WEAK void port_out(u16 port, unsigned size, u32 value)
+#define PORT(suffix, type)                                                                         \
+    WEAK type in##suffix(u16 port)                                                                 \
+    {                                                                                              \
+        return (type)read_port(port, sizeof(type));                                                \
+    }                                                                                              \
+    WEAK void out##suffix(u16 port, type value)                                                    \
+    {                                                                                              \
+        log_port(port, sizeof(type), true, value);                                                 \
+    }
+PORT(b, u8)
+PORT(w, u16)
+PORT(l, u32)
+
+WEAK void port_in_string(u16 port, unsigned size, u8 *memory, u64 count)
 {
-    log_port(port, size, true, value);
+    for (; count; count--, memory += size) {
+        u32 value = port_in(port, size);
+        memcpy(memory, &value, size);
+    }
 }
 
-WEAK u64 live_cr8(void)
-{
-    return fake_cpu.cr8;
-}
+#define REGISTER(name, place)                                                                      \
+    WEAK u64 read_##name(void)                                                                     \
+    {                                                                                              \
+        return fake_cpu.place;                                                                     \
+    }                                                                                              \
+    WEAK void write_##name(u64 value)                                                              \
+    {                                                                                              \
+        fake_cpu.place = value;                                                                    \
+    }
+REGISTER(cr0, cr0)
+REGISTER(cr2, cr2)
+REGISTER(cr8, cr8)
+REGISTER(dr0, dr[0])
+REGISTER(dr1, dr[1])
+REGISTER(dr2, dr[2])
+REGISTER(dr3, dr[3])
+REGISTER(dr6, dr[6])
 
-WEAK void live_set_cr8(u64 value)
-{
-    fake_cpu.cr8 = value;
-}
-
-WEAK void live_set_cr2(u64 value)
-{
-    fake_cpu.cr2 = value;
-}
-
-WEAK void live_set_cache_bits(u64 cr0)
-{
-    fake_cpu.cr0 = (fake_cpu.cr0 & ~(CR0_CD | CR0_NW)) | (cr0 & (CR0_CD | CR0_NW));
-}
-
-WEAK u64 live_debug_register(unsigned number)
-{
-    return fake_cpu.dr[number & 7];
-}
-
-WEAK void live_set_debug_register(unsigned number, u64 value)
-{
-    fake_cpu.dr[number & 7] = value;
-}
-
-WEAK u32 live_pkru(void)
+WEAK u32 rdpkru(void)
 {
     return fake_cpu.pkru;
 }
 
-WEAK bool live_random(bool seed, unsigned size, u64 *value)
+WEAK bool rdrand(u64 *value)
 {
-    u64 mask = size == 8 ? ~0ull : (1ull << 8 * size) - 1;
-    u64 random = seed ? 0x1111111111111111 : fake_cpu.random;
-    *value = fake_cpu.random_ready ? random & mask : 0;
+    *value = fake_cpu.random_ready ? fake_cpu.random : 0;
+    return fake_cpu.random_ready;
+}
+
+WEAK bool rdseed(u64 *value)
+{
+    *value = fake_cpu.random_ready ? 0x1111111111111111 : 0;
     return fake_cpu.random_ready;
 }
