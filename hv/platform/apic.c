@@ -26,9 +26,6 @@ enum apic_register {
     APIC_INITIAL_COUNT = 0x380,
 };
 
-#define ICR_NMI 0x00004400
-#define ICR_INIT 0x00004500
-#define ICR_STARTUP 0x00004600
 #define ICR_BUSY BIT(12)
 #define XAPIC_BROADCAST 0xFF
 #define LVT_MASKED BIT(16)
@@ -75,7 +72,7 @@ static void wait_until_sent(void)
 }
 
 /* The guest may be between its writes to the two halves: the high one is put back. */
-static void send_command(u32 destination, u32 command)
+void apic_send(u32 destination, u32 command)
 {
     if (x2apic_mode()) {
         wrmsr(X2APIC_ICR, (u64)destination << 32 | command);
@@ -120,27 +117,7 @@ void apic_reset(void)
     }
 }
 
-void apic_send_nmi(u32 destination)
-{
-    send_command(destination, ICR_NMI);
-}
-
-void apic_send_init(u32 destination)
-{
-    send_command(destination, ICR_INIT);
-}
-
-void apic_send_sipi(u32 destination, u8 page)
-{
-    send_command(destination, ICR_STARTUP | page);
-}
-
 u32 apic_last_command(void)
 {
     return apic_read(APIC_ICR_LOW);
-}
-
-void apic_send_again(u32 last_command)
-{
-    send_command(0, last_command);
 }

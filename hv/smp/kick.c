@@ -49,7 +49,7 @@ static void kick_one(struct vcpu *other, enum kick kick)
     if (other->deaf && !on_its_way)
         atomic_add(&other->nmis, 1);                        /* as if one had come */
     if (kick == KICK_STOP || (!other->deaf && !on_its_way)) /* at the end one more does no harm */
-        apic_send_nmi(other->apic_id);
+        apic_send(other->apic_id, SEND_NMI);
 }
 
 void kick_others(const struct vcpu *self, enum kick kick)
@@ -203,9 +203,9 @@ void let_all_leave(const struct vcpu *self)
         if (other == self)
             continue;
         if (i < vcpu_count && atomic_load(&other->presence) == WAITS_FOR_SIPI)
-            apic_send_sipi(other->apic_id, 0);
+            apic_send(other->apic_id, SEND_SIPI(0));
         else
-            apic_send_nmi(other->apic_id);
+            apic_send(other->apic_id, SEND_NMI);
     }
     tsc_wait_us(LEAVE_WAIT_US);
     vmxoff_safe();

@@ -107,20 +107,16 @@ static bool came_within(u32 microseconds)
     return false;
 }
 
-static void send_sipi(u32 id)
-{
-    apic_send_sipi(id, (u8)(start_page / PAGE_SIZE));
-}
-
 static bool start_cpu(u32 id)
 {
     struct cpu *cpu = cpu_allocate(id);
+    u32 sipi = SEND_SIPI((u32)(start_page / PAGE_SIZE));
     atomic_store(&ap_mailbox, cpu);
-    apic_send_init(id);
+    apic_send(id, SEND_INIT);
     tsc_wait_us(AFTER_INIT_US);
-    send_sipi(id);
+    apic_send(id, sipi);
     if (!came_within(AFTER_SIPI_US))
-        send_sipi(id);
+        apic_send(id, sipi);
     if (came_within(WAIT_US) || !atomic_exchange(&ap_mailbox, NULL)) {
         atomic_store(&released, cpu);
         wait_until_ready(cpu);

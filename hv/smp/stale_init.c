@@ -75,7 +75,7 @@ static void send_sipi(void)
 {
     atomic_store(&restart.sends_sipi, true);
     if (atomic_load(&restart.wants_sipi))
-        apic_send_sipi(restart.apic_id, restart.own_page);
+        apic_send(restart.apic_id, SEND_SIPI(restart.own_page));
     atomic_store(&restart.sends_sipi, false);
 }
 
@@ -106,7 +106,7 @@ static void be_held(struct vcpu *vcpu)
     watch_of(vcpu)->started += rdtsc() - since; /* its guest stood still */
     /* Where an INIT stays pending, a SIPI to all reaches only the first CPU that waits for one. */
     if ((command & COMMAND_MASK) == SIPI_TO_OTHERS(restart.guest_page))
-        apic_send_again(command);
+        apic_send(0, command);
 }
 
 static bool is_held(const struct vcpu *other)

@@ -24,17 +24,12 @@ static struct vcpu *const sender = &sender_cpu.vcpu, *const target = &target_cpu
 static unsigned sent, sipis, left, flushed;
 static jmp_buf halted;
 
-void apic_send_nmi(u32 apic_id)
+void apic_send(u32 apic_id, u32 command)
 {
     assert_int_equal(apic_id, 1);
-    sent++;
-}
-
-void apic_send_sipi(u32 apic_id, u8 page)
-{
-    (void)page;
-    assert_int_equal(apic_id, 1);
-    sipis++;
+    assert_true(command == SEND_NMI || command == SEND_SIPI(0));
+    sent += command == SEND_NMI;
+    sipis += command != SEND_NMI;
 }
 
 void vmxoff_safe(void)

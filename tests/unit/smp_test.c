@@ -83,15 +83,14 @@ void fatal(const char *format, ...)
     longjmp(refused, 1);
 }
 
-void apic_send_init(u32 id)
+void apic_send(u32 id, u32 command)
 {
-    assert_int_not_equal(id, 0);
-    heard = 0;
-}
-
-void apic_send_sipi(u32 id, u8 vector)
-{
-    assert_int_equal(vector, PAGE / PAGE_SIZE);
+    if (command == SEND_INIT) {
+        assert_int_not_equal(id, 0);
+        heard = 0;
+        return;
+    }
+    assert_int_equal(command, SEND_SIPI(PAGE / PAGE_SIZE));
     assert_int_equal(*(u32 *)page, 0xC0DE);
     if (id != deaf && ++heard == needs)
         ap_mailbox = NULL; /* it comes and takes its block */

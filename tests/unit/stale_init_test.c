@@ -83,22 +83,22 @@ void give_start_page_back(void)
     assert_true(atomic_load(&boot_is_held));
 }
 
-void apic_send_sipi(u32 apic_id, u8 page)
+#define SIPI_TO_ALL 0xC0608 /* to all others, page 8 */
+
+void apic_send(u32 apic_id, u32 command)
 {
+    if (command == SIPI_TO_ALL) {
+        atomic_add(&sipis_repeated, 1);
+        return;
+    }
     assert_int_equal(apic_id, 1);
-    assert_int_equal(page, 7);
+    assert_int_equal(command, SEND_SIPI(7));
     atomic_add(&sipis, 1);
 }
 
 u32 apic_last_command(void)
 {
-    return 0xC0608; /* a SIPI to all others, page 8 */
-}
-
-void apic_send_again(u32 last_command)
-{
-    assert_int_equal(last_command, 0xC0608);
-    atomic_add(&sipis_repeated, 1);
+    return SIPI_TO_ALL;
 }
 
 u32 tsc_khz(void)
