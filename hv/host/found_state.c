@@ -52,4 +52,6 @@ void found_state_take(struct found_state *found)
     found->cr4 = read_cr4();
     found->efer = rdmsr(IA32_EFER);
     found->dr7 = read_dr7();
+    for (u32 i = 0; i < ARRAY_SIZE(found->sysenter); i++)
+        found->sysenter[i] = rdmsr(IA32_SYSENTER_CS + i);
 }

@@ -12,10 +12,11 @@ struct segment_state {
     u64 base;
 };
 
-/* In 64-bit mode with paging; it goes on as the guest. */
+/* A firmware's is in 64-bit mode with paging; it goes on as the guest. */
 struct found_state {
     u64 cr0, cr3, cr4, efer, dr7, rflags, rip, rsp;
-    u64 gpr[GPRS]; /* but RSP */
+    u64 gpr[GPRS];   /* but RSP */
+    u64 sysenter[3]; /* CS, ESP, EIP */
     struct descriptor_table_register gdtr, idtr;
     struct segment_state segment[SEGMENTS];
 };

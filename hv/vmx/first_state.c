@@ -5,15 +5,6 @@
 #include "vmx/guest_state.h"
 #include "vmx/vmcs.h"
 #include "x86/instructions.h"
-#include "x86/msr.h"
-
-static void set_segment(enum segment s, const struct segment_state *state)
-{
-    vmwrite(segment_selector(s), state->selector);
-    vmwrite(segment_access_rights(s), state->access_rights);
-    vmwrite(segment_limit(s), state->limit);
-    vmwrite(segment_base(s), state->base);
-}
 
 /* Accessed code and data of ring 0, and what LDTR and TR hold at reset. */
 #define AR_CODE (AR_P | AR_S | 0xB)
@@ -21,120 +12,99 @@ static void set_segment(enum segment s, const struct segment_state *state)
 #define AR_LDT (AR_P | 0x2)
 #define AR_TSS_BUSY (AR_P | 0xB)
 
-static void set_tables_and_system_segments(void)
+static void write_registers(const struct found_state *state)
 {
-    const struct segment_state ldt = {0, AR_LDT, 0xFFFF, 0};
-    const struct segment_state tss = {0, AR_TSS_BUSY, 0xFFFF, 0};
-    set_segment(LDTR, &ldt);
-    set_segment(TR, &tss);
-    vmwrite(GUEST_GDTR_BASE, 0);
-    vmwrite(GUEST_GDTR_LIMIT, 0xFFFF);
-    vmwrite(GUEST_IDTR_BASE, 0);
-    vmwrite(GUEST_IDTR_LIMIT, 0xFFFF);
-    vmwrite(GUEST_IA32_SYSENTER_CS, 0);
-    vmwrite(GUEST_IA32_SYSENTER_ESP, 0);
-    vmwrite(GUEST_IA32_SYSENTER_EIP, 0);
+    for (enum segment s = ES; s <= TR; s++) {
+        vmwrite(segment_selector(s), state->segment[s].selector);
+        vmwrite(segment_access_rights(s), state->segment[s].access_rights);
+        vmwrite(segment_limit(s), state->segment[s].limit);
+        vmwrite(segment_base(s), state->segment[s].base);
+    }
+    vmwrite(GUEST_GDTR_BASE, state->gdtr.base);
+    vmwrite(GUEST_GDTR_LIMIT, state->gdtr.limit);
+    vmwrite(GUEST_IDTR_BASE, state->idtr.base);
+    vmwrite(GUEST_IDTR_LIMIT, state->idtr.limit);
+    vmwrite(GUEST_IA32_SYSENTER_CS, state->sysenter[0]);
+    vmwrite(GUEST_IA32_SYSENTER_ESP, state->sysenter[1]);
+    vmwrite(GUEST_IA32_SYSENTER_EIP, state->sysenter[2]);
+    vmwrite(CR0_READ_SHADOW, state->cr0);
+    vmwrite(GUEST_CR0, state->cr0 | CR0_NE);
+    vmwrite(CR4_READ_SHADOW, state->cr4);
+    vmwrite(GUEST_CR4, state->cr4 | CR4_VMXE);
+    vmwrite(GUEST_CR3, state->cr3);
+    vmwrite(GUEST_IA32_EFER, state->efer);
+    vmwrite(GUEST_DR7, state->dr7);
+    vmwrite(GUEST_RFLAGS, state->rflags);
+    vmwrite(GUEST_RIP, state->rip);
+    vmwrite(GUEST_RSP, state->rsp);
 }
 
-static void set_cr0_and_cr4(u64 cr0, u64 cr4)
+static void write_state(struct vcpu *vcpu, const struct found_state *state,
+                        enum activity_state activity)
 {
-    vmwrite(CR0_READ_SHADOW, cr0);
-    vmwrite(GUEST_CR0, cr0 | CR0_NE);
-    vmwrite(CR4_READ_SHADOW, cr4);
-    vmwrite(GUEST_CR4, cr4 | CR4_VMXE);
-}
-
-static void set_control_registers(struct vcpu *vcpu, u64 cr0)
-{
-    set_cr0_and_cr4(cr0, 0);
-    vmwrite(GUEST_CR3, 0);
-    vmwrite(GUEST_IA32_EFER, 0);
-    vcpu->controls.entry &= ~(u32)ENTRY_IA32E_MODE_GUEST;
-    vmwrite(VM_ENTRY_CONTROLS, vcpu->controls.entry);
-    vmwrite(GUEST_DR7, DR7_FIXED);
-    vmwrite(GUEST_RFLAGS, RFLAGS_FIXED);
+    bool long_mode = state->efer & EFER_LMA;
+    write_registers(state);
     vmwrite(GUEST_INTERRUPTIBILITY, 0);
     vmwrite(GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+    vmwrite(GUEST_ACTIVITY_STATE, activity);
+    vcpu->controls.entry &= ~(u32)ENTRY_IA32E_MODE_GUEST;
+    vcpu->controls.entry |= long_mode ? ENTRY_IA32E_MODE_GUEST : 0;
+    vmwrite(VM_ENTRY_CONTROLS, vcpu->controls.entry);
+    memcpy(vcpu->gpr, state->gpr, sizeof(vcpu->gpr));
+    vcpu->gprs_changed = true;
+    vcpu->halted = vcpu->parked = false;
+    atomic_store(&vcpu->presence, activity == ACTIVITY_ACTIVE ? RUNS : WAITS_FOR_SIPI);
 }
 
-static void set_segments(const struct segment_state *code, const struct segment_state *data)
+/* Without paging, all segments but CS alike; what is not named is 0. */
+static struct found_state plain_state(u64 cr0, struct segment_state code, struct segment_state data)
 {
-    set_segment(CS, code);
-    for (enum segment s = ES; s <= GS; s++)
-        if (s != CS)
-            set_segment(s, data);
-    set_tables_and_system_segments();
-}
-
-static void set_real_mode_segments(u16 selector, u64 base)
-{
-    const struct segment_state code = {selector, AR_CODE, 0xFFFF, base};
-    const struct segment_state data = {0, AR_DATA, 0xFFFF, 0};
-    set_segments(&code, &data);
-}
-
-static void set_flat_segments(const struct guest_start *start)
-{
-    const struct segment_state code = {start->code_selector, AR_CODE | AR_DB | AR_G, ~0u, 0};
-    const struct segment_state data = {start->data_selector, AR_DATA | AR_DB | AR_G, ~0u, 0};
-    set_segments(&code, &data);
-    vmwrite(GUEST_GDTR_BASE, start->gdt_base);
-    vmwrite(GUEST_GDTR_LIMIT, start->gdt_limit);
+    return (struct found_state){
+        .cr0 = cr0,
+        .dr7 = DR7_FIXED,
+        .rflags = RFLAGS_FIXED,
+        .gdtr.limit = 0xFFFF,
+        .idtr.limit = 0xFFFF,
+        .segment = {data,
+                    code,
+                    data,
+                    data,
+                    data,
+                    data,
+                    {0, AR_LDT, 0xFFFF, 0},
+                    {0, AR_TSS_BUSY, 0xFFFF, 0}},
+    };
 }
 
 void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start)
 {
-    if (start->real_mode)
-        set_real_mode_segments(0, 0);
-    else
-        set_flat_segments(start);
-    set_control_registers(vcpu, start->real_mode ? CR0_ET : CR0_PE | CR0_ET);
-    vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
-    vmwrite(GUEST_RIP, start->entry);
-    vmwrite(GUEST_RSP, start->esp);
-    vcpu->gpr[RAX] = start->eax;
-    vcpu->gpr[RBX] = start->ebx;
-    vcpu->gpr[RSI] = start->esi;
-    vcpu->gpr[RDX] = start->edx; /* INIT has left the processor's signature there */
-    vcpu->presence = RUNS;
+    bool real = start->real_mode;
+    u32 flat = real ? 0 : AR_DB | AR_G, limit = real ? 0xFFFF : ~0u;
+    struct segment_state code = {start->code_selector, AR_CODE | flat, limit, 0};
+    struct segment_state data = {start->data_selector, AR_DATA | flat, limit, 0};
+    struct found_state state = plain_state(CR0_ET | (real ? 0 : CR0_PE), code, data);
+    if (!real)
+        state.gdtr = (struct descriptor_table_register){start->gdt_limit, start->gdt_base};
+    state.rip = start->entry;
+    state.rsp = start->esp;
+    state.gpr[RAX] = start->eax;
+    state.gpr[RBX] = start->ebx;
+    state.gpr[RSI] = start->esi;
+    state.gpr[RDX] = start->edx;
+    write_state(vcpu, &state, ACTIVITY_ACTIVE);
 }
 
 void vmcs_set_init_state(struct vcpu *vcpu)
 {
-    set_real_mode_segments(0xF000, 0xFFFF0000);
-    set_control_registers(vcpu, CR0_ET | (read_cr0() & (CR0_CD | CR0_NW)));
-    vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_FOR_SIPI);
-    vmwrite(GUEST_RIP, 0xFFF0);
-    vmwrite(GUEST_RSP, 0);
-    for (unsigned i = 0; i < GPRS; i++)
-        vcpu->gpr[i] = 0;
-    vcpu->gprs_changed = true;
-    vcpu->gpr[RDX] = cpuid(1, 0).eax;
-    vcpu->halted = vcpu->parked = false;
-    atomic_store(&vcpu->presence, WAITS_FOR_SIPI);
+    struct segment_state code = {0xF000, AR_CODE, 0xFFFF, 0xFFFF0000};
+    struct segment_state data = {0, AR_DATA, 0xFFFF, 0};
+    struct found_state state = plain_state(CR0_ET | (read_cr0() & (CR0_CD | CR0_NW)), code, data);
+    state.rip = 0xFFF0;
+    state.gpr[RDX] = cpuid(1, 0).eax; /* the processor's signature */
+    write_state(vcpu, &state, ACTIVITY_WAIT_FOR_SIPI);
 }
 
 void vmcs_set_found_state(struct vcpu *vcpu, const struct found_state *found)
 {
-    for (enum segment s = ES; s <= TR; s++)
-        set_segment(s, &found->segment[s]);
-    vmwrite(GUEST_GDTR_BASE, found->gdtr.base);
-    vmwrite(GUEST_GDTR_LIMIT, found->gdtr.limit);
-    vmwrite(GUEST_IDTR_BASE, found->idtr.base);
-    vmwrite(GUEST_IDTR_LIMIT, found->idtr.limit);
-    vmwrite(GUEST_IA32_SYSENTER_CS, rdmsr(IA32_SYSENTER_CS));
-    vmwrite(GUEST_IA32_SYSENTER_ESP, rdmsr(IA32_SYSENTER_ESP));
-    vmwrite(GUEST_IA32_SYSENTER_EIP, rdmsr(IA32_SYSENTER_EIP));
-    set_cr0_and_cr4(found->cr0, found->cr4);
-    vmwrite(GUEST_CR3, found->cr3);
-    vmwrite(GUEST_IA32_EFER, found->efer);
-    vcpu->controls.entry |= ENTRY_IA32E_MODE_GUEST;
-    vmwrite(VM_ENTRY_CONTROLS, vcpu->controls.entry);
-    vmwrite(GUEST_DR7, found->dr7);
-    vmwrite(GUEST_RFLAGS, found->rflags);
-    vmwrite(GUEST_RIP, found->rip);
-    vmwrite(GUEST_RSP, found->rsp);
-    vmwrite(GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);
-    memcpy(vcpu->gpr, found->gpr, sizeof(vcpu->gpr));
-    atomic_store(&vcpu->presence, RUNS);
+    write_state(vcpu, found, ACTIVITY_ACTIVE);
 }

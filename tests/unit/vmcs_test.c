@@ -148,6 +148,7 @@ static void guest_as_found(void **state)
         .rip = 0x101230,
         .rsp = 0x1FE8FF00,
         .gpr = {[RAX] = 0x1234, [R15] = 0x5678},
+        .sysenter = {0x10, 0x20000, 0x30000},
         .gdtr = {0x47, 0x1F7DC000},
         .idtr = {0xFFF, 0x1F2E0018},
         .segment = {[ES] = data,
@@ -186,9 +187,6 @@ static void guest_as_found(void **state)
     };
     fake_machine(PROFILE_ALL);
     vmcs_set_init_state(&fake_vcpu);
-    fake_msr(IA32_SYSENTER_CS, 0x10);
-    fake_msr(IA32_SYSENTER_ESP, 0x20000);
-    fake_msr(IA32_SYSENTER_EIP, 0x30000);
     forget(rows, ARRAY_SIZE(rows));
     vmcs_set_found_state(&fake_vcpu, &found);
     check(rows, ARRAY_SIZE(rows));
