@@ -1,5 +1,5 @@
-; Where another CPU starts: real mode, at the page that its SIPI named. smp.c copies this there
-; and fills in what is at its end. SDM vol. 3, 'MP Initialization Example'.
+; Where another CPU starts: real mode, at the page that its SIPI named. smp.c copies this there, with CR3 of tables
+; that map the page. SDM vol. 3, 'MP Initialization Example'.
 HIGH equ 0xFFFFFFFF80000000
 %define AT(x) ((x) - ap_start)          ; offset within the page
 
@@ -9,18 +9,25 @@ extern ap_main
 
         section .rodata
         align 16
-        global ap_start, ap_end, ap_page, ap_cr3
+        global ap_start, ap_end, ap_cr3
         bits 16
 ap_start:
         cli
         cld
         mov ax, cs
         mov ds, ax
+        movzx ebx, ax
+        shl ebx, 4                      ; linear address of the page
+        lea eax, [ebx + AT(gdt)]
+        mov [AT(gdt_register) + 2], eax
+        lea eax, [ebx + AT(start32)]
+        mov [AT(to_32)], eax
+        lea eax, [ebx + AT(start64)]
+        mov [AT(to_64)], eax
         o32 lgdt [AT(gdt_register)]
         mov eax, cr0
         or al, CR0_PE
         mov cr0, eax
-        mov ebx, [AT(ap_page)]
         jmp dword far [AT(to_32)]
         bits 32
 start32:
@@ -38,23 +45,13 @@ start64:
 gdt:    dq 0, 0x00CF9A000000FFFF, 0x00CF92000000FFFF, 0x00209A0000000000
 gdt_register:
         dw gdt_register - gdt - 1
-ap_gdt: dd 0                            ; linear addresses, from smp.c
-        global ap_gdt, ap_to_32, ap_to_64
-to_32:
-ap_to_32:
         dd 0
+to_32:  dd 0
         dw 8
-to_64:
-ap_to_64:
-        dd 0
+to_64:  dd 0
         dw 24
-ap_page: dd 0
 ap_cr3: dd 0
-        global ap_offset_32, ap_offset_64, ap_offset_gdt
 ap_end:
-ap_offset_32: dw start32 - ap_start
-ap_offset_64: dw start64 - ap_start
-ap_offset_gdt: dw gdt - ap_start
 
         section .text
 ; The mailbox names the block of this CPU; whoever takes it, owns it.

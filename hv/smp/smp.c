@@ -31,17 +31,16 @@
 #define AFTER_SIPI_US 200
 #define WAIT_US 200000 /* for a CPU to come */
 
-/* In ap.asm: the code for the real-mode page, and the places in it to fill in. */
-extern char ap_start[], ap_end[];
-extern u32 ap_gdt, ap_to_32, ap_to_64, ap_page, ap_cr3;
-extern const u16 ap_offset_32, ap_offset_64, ap_offset_gdt;
+/* In ap.asm: the code for the real-mode page, and the place in it for CR3. */
+extern const char ap_start[], ap_end[], ap_cr3[];
 
 struct cpu *ap_mailbox; /* the block for the CPU that comes next */
 void ap_main(struct cpu *cpu);
 
 static void (*enter_guest)(struct cpu *cpu);
-static u64 start_page, start_cr3; /* the real-mode page, and the tables that map it */
-static struct cpu *released;      /* may go on: no SIPI of Tally's can reach its vCPU any more */
+static u64 start_page;       /* the real-mode page */
+static u32 start_cr3;        /* the tables that map it */
+static struct cpu *released; /* may go on: no SIPI of Tally's can reach its vCPU any more */
 
 static struct cpu *ready; /* the last CPU that was */
 
@@ -70,25 +69,15 @@ void ap_main(struct cpu *cpu)
     enter_guest(cpu);
 }
 
-static void patch_code(u8 *code, const u32 *place, u32 value)
-{
-    memcpy(code + ((const char *)place - ap_start), &value, sizeof(value));
-}
-
 /* What the guest has in the page meanwhile. */
 static u8 saved_page[PAGE_SIZE];
 
 static void place_code(void)
 {
-    u64 page = start_page;
-    u8 *code = physical(page);
+    u8 *code = physical(start_page);
     memcpy(saved_page, code, PAGE_SIZE);
     memcpy(code, ap_start, (size_t)(ap_end - ap_start));
-    patch_code(code, &ap_gdt, (u32)page + ap_offset_gdt);
-    patch_code(code, &ap_to_32, (u32)page + ap_offset_32);
-    patch_code(code, &ap_to_64, (u32)page + ap_offset_64);
-    patch_code(code, &ap_page, (u32)page);
-    patch_code(code, &ap_cr3, (u32)start_cr3);
+    memcpy(code + (ap_cr3 - ap_start), &start_cr3, sizeof(start_cr3));
 }
 
 static void remove_code(void)
@@ -137,7 +126,7 @@ static void check_reach(u32 id)
 void keep_start_page(u64 page)
 {
     start_page = page;
-    start_cr3 = tables_with_low_memory();
+    start_cr3 = (u32)tables_with_low_memory();
 }
 
 void start_other_cpus(const u32 *apic_ids, unsigned count, unsigned limit, u64 page,

@@ -19,12 +19,10 @@
 
 /* In place of hv/smp/ap.asm. */
 __asm__(".data\n"
-        ".globl ap_start, ap_gdt, ap_to_32, ap_to_64, ap_page, ap_cr3, ap_end\n"
-        ".globl ap_offset_32, ap_offset_64, ap_offset_gdt\n"
+        ".globl ap_start, ap_cr3, ap_end\n"
         "ap_start: .long 0xC0DE\n"
-        "ap_gdt: .long 0\nap_to_32: .long 0\nap_to_64: .long 0\nap_page: .long 0\nap_cr3: .long 0\n"
+        "ap_cr3: .long 0\n"
         "ap_end:\n"
-        "ap_offset_32: .short 0\nap_offset_64: .short 0\nap_offset_gdt: .short 0\n"
         ".text\n");
 extern struct cpu *ap_mailbox;
 
