@@ -10,49 +10,36 @@
 
         section .text
 
-; bool rdmsr_safe(u32 msr, u64 *value)
-        global rdmsr_safe
-rdmsr_safe:
+%macro READ 1                           ; bool …_safe(u32 number, u64 *value)
+        global %1_safe
+%1_safe:
         mov ecx, edi
         FIXUP faulted
-        rdmsr
-store:  shl rdx, 32
+        %1
+        shl rdx, 32
         or rax, rdx
         mov [rsi], rax
         mov eax, 1
         ret
+%endmacro
 
-; bool rdpmc_safe(u32 counter, u64 *value)
-        global rdpmc_safe
-rdpmc_safe:
-        mov ecx, edi
-        FIXUP faulted
-        rdpmc
-        jmp store
-
-; bool wrmsr_safe(u32 msr, u64 value)
-        global wrmsr_safe
-wrmsr_safe:
+%macro WRITE 1                          ; bool …_safe(u32 number, u64 value)
+        global %1_safe
+%1_safe:
         mov ecx, edi
         mov eax, esi
         mov rdx, rsi
         shr rdx, 32
         FIXUP faulted
-        wrmsr
+        %1
         mov eax, 1
         ret
+%endmacro
 
-; bool xsetbv_safe(u32 index, u64 value)
-        global xsetbv_safe
-xsetbv_safe:
-        mov ecx, edi
-        mov eax, esi
-        mov rdx, rsi
-        shr rdx, 32
-        FIXUP faulted
-        xsetbv
-        mov eax, 1
-        ret
+        READ rdmsr
+        READ rdpmc
+        WRITE wrmsr
+        WRITE xsetbv
 
 ; void vmxoff_safe(void)
         global vmxoff_safe
