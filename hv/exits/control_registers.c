@@ -159,7 +159,7 @@ static enum exit_action write_guest_cr3(struct vcpu *vcpu, const struct state *n
         keep_tlb = value & CR3_NO_FLUSH;
         value &= ~CR3_NO_FLUSH;
     }
-    if (now->long_mode && value >> guest_physical_address_width())
+    if (now->long_mode && value >> paging_features.physical_address_width)
         return inject_gp(vcpu, 0);
     if ((now->cr0 & CR0_PG) && !now->long_mode && (now->cr4 & CR4_PAE) && !guest_load_pdptes(value))
         return inject_gp(vcpu, 0);

@@ -68,7 +68,8 @@ static RARELY enum cpuid_kind guest_answer(struct cpuid_result *r, const struct 
         if (vcpu->misc_enable & MISC_ENABLE_XD_DISABLE)
             r->edx &= ~CPUID_80000001_EDX_NX;
         return CPUID_SYSCALL;
-    case 0x80000008: r->eax = (r->eax & ~0xFFu) | guest_physical_address_width(); /* fall through */
+    case 0x80000008:
+        r->eax = (r->eax & ~0xFFu) | paging_features.physical_address_width; /* fall through */
     default: return CPUID_CONSTANT;
     }
 }

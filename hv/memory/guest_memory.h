@@ -55,14 +55,12 @@ bool guest_load_pdptes(u64 cr3);
 
 /* What CPUID says about paging: read once, at the start. In paging_features.c. */
 struct paging_features {
-    unsigned physical_address_width; /* what the EPT maps: without bits for keys, 48 at most */
+    unsigned
+        physical_address_width; /* the guest's: without bits for keys, 48 at most for the EPT */
     bool pages_1g, la57;
 };
 extern struct paging_features paging_features;
 void paging_features_read(void);
-
-/* MAXPHYADDR in bits, as the guest sees it. */
-unsigned guest_physical_address_width(void);
 
 /* Guest-physical memory within one page; what is not RAM of the guest reads as ones. */
 void guest_physical_read(u64 physical, void *buffer, size_t size);

@@ -39,15 +39,10 @@ void paging_features_read(void)
     paging_features.pages_1g = cpuid(0x80000001, 0).edx & BIT(26);
 }
 
-unsigned guest_physical_address_width(void)
-{
-    return paging_features.physical_address_width;
-}
-
 void mtrr_read(struct mtrr_state *state)
 {
     *state = (struct mtrr_state){.def_type = BIT(11) | CACHE_WB,
-                                 .physical_bits = guest_physical_address_width()};
+                                 .physical_bits = paging_features.physical_address_width};
     if (!(cpuid(1, 0).edx & CPUID_1_EDX_MTRR))
         return;
     state->cap = rdmsr(IA32_MTRRCAP);

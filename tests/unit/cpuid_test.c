@@ -17,12 +17,7 @@ static struct cpuid_result fake_cpuid(u32 leaf, u32 subleaf);
 static struct vcpu vcpu;
 static u64 guest_cr4;
 static bool in_64bit_mode;
-struct paging_features paging_features;
-
-unsigned guest_physical_address_width(void)
-{
-    return 46;
-}
+struct paging_features paging_features = {.physical_address_width = 46};
 
 static unsigned executed; /* CPUID instructions */
 static u32 highest_basic = 0x20;
