@@ -105,11 +105,6 @@ static bool has_1g_pages(void)
     return cpuid(0x80000001, 0).edx & BIT(26);
 }
 
-static bool ranges_overlap(u64 a, u64 a_size, u64 b, u64 b_size)
-{
-    return a < b + b_size && b < a + a_size;
-}
-
 /* Below 4 GiB there are devices among the RAM, and a page that has more than one memory type is
  * undefined (SDM vol. 3, 'Large Page Size Considerations'). */
 static void map_direct(u64 base, u64 size, u64 top)

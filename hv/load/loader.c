@@ -10,11 +10,6 @@
 
 #define ADDRESS_END (4 * GIB) /* what a 32-bit guest can be told of */
 
-static bool ranges_overlap(u64 a, u64 a_size, u64 b, u64 b_size)
-{
-    return a < b + b_size && b < a + a_size;
-}
-
 static void mark_used(struct loader *loader, u64 base, u64 size)
 {
     loader->used[loader->used_count++] = (struct memory_range){.base = base, .size = size};

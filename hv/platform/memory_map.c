@@ -131,7 +131,7 @@ bool memory_map_has_ram(const struct memory_map *map, u64 base, u64 size)
 {
     for (unsigned i = 0; i < map->count; i++) {
         const struct memory_range *range = &map->range[i];
-        if (range->type == MEMORY_RAM && range->base < base + size && end_of(range) > base)
+        if (range->type == MEMORY_RAM && ranges_overlap(range->base, range->size, base, size))
             return true;
     }
     return false;
@@ -151,7 +151,7 @@ static const struct memory_range *
 first_obstacle(u64 base, u64 size, const struct memory_range *avoid, unsigned avoid_count)
 {
     for (unsigned i = 0; i < avoid_count; i++) {
-        if (avoid[i].base < base + size && end_of(&avoid[i]) > base)
+        if (ranges_overlap(avoid[i].base, avoid[i].size, base, size))
             return &avoid[i];
     }
     return NULL;
