@@ -1,6 +1,7 @@
 /* Instructions that take a few lines each. */
 #include "lib/safe.h"
 #include "emulate/handlers.h"
+#include "features.h"
 #include "vmx/advance.h"
 #include "lib/print.h"
 #include "vmx/invalidate.h"
@@ -59,6 +60,20 @@ enum exit_action exit_rdpmc(struct vcpu *vcpu)
     if (!rdpmc_safe((u32)vcpu->gpr[RCX], &value))
         return inject_gp(vcpu, 0);
     set_edx_eax(vcpu, value);
+    return EXIT_ADVANCE;
+}
+
+/* Hardware judges which components go together. */
+enum exit_action exit_xsetbv(struct vcpu *vcpu)
+{
+    u32 index = (u32)vcpu->gpr[RCX];
+    u64 value = vcpu->gpr[RDX] << 32 | (u32)vcpu->gpr[RAX];
+
+    if (!(guest_visible_cr4(vcpu) & CR4_OSXSAVE))
+        return inject_ud(vcpu);
+    /* Some CPUs leave the privilege check to the hypervisor. */
+    if (guest_cpl() != 0 || (value & ~features_bits(FEATURES_XCR0)) || !xsetbv_safe(index, value))
+        return inject_gp(vcpu, 0);
     return EXIT_ADVANCE;
 }
 

@@ -44,16 +44,3 @@ void flush_guest_page(struct vcpu *vcpu, u64 linear)
     fake_flushes.page++;
     fake_flushes.linear = linear;
 }
-
-u64 vcpu_gpr(const struct vcpu *vcpu, unsigned number)
-{
-    return number == RSP ? fake_get(GUEST_RSP) : vcpu->gpr[number];
-}
-
-void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, u64 value)
-{
-    if (number == RSP)
-        fake_set(GUEST_RSP, value);
-    else
-        vcpu->gpr[number] = value;
-}
