@@ -12,10 +12,9 @@ struct word {
 };
 
 enum kind {
-    FLAG,   /* the word alone */
-    ONE,    /* one of the choices */
-    SET,    /* choices, separated by commas; with a max one may be a number */
-    NUMBER, /* decimal, 0 to max */
+    FLAG, /* the word alone */
+    ONE,  /* one of the choices or, with a max, a decimal number from 0 to it */
+    SET,  /* the same several times, separated by commas */
 };
 
 struct option {
@@ -59,9 +58,9 @@ static const struct option option_table[] = {
     {"announce", ONE,    offsetof(struct options, announce),  .choices = yes_no},
     {"caps",     FLAG,   offsetof(struct options, caps),      0, NULL},
     {"last",     FLAG,   offsetof(struct options, last),      0, NULL},
-    {"cpus",     NUMBER, offsetof(struct options, cpus),      .max = 65535},
-    {"end",      NUMBER, offsetof(struct options, end),       .max = 1000000},
-    {"sample",   NUMBER, offsetof(struct options, sample_ms), .max = 60000},
+    {"cpus",     ONE,    offsetof(struct options, cpus),      .max = 65535},
+    {"end",      ONE,    offsetof(struct options, end),       .max = 1000000},
+    {"sample",   ONE,    offsetof(struct options, sample_ms), .max = 60000},
     {"sites",    SET,    offsetof(struct options, sites),     .choices = sites,  .max = SITES_MAX},
     {"trace",    SET,    offsetof(struct options, trace),     .choices = traces, .max = TRACE_MAX},
     {"split",    ONE,    offsetof(struct options, split),     .choices = yes_no},
@@ -80,7 +79,7 @@ static const struct options defaults = {
 /* `test=` without choices is for another image. */
 static bool has_values(const struct option *option)
 {
-    return option->choices || option->kind == NUMBER;
+    return option->choices || option->max;
 }
 
 static char problem[256]; /* the line that says what is wrong */
@@ -215,13 +214,9 @@ static bool parse_set(const struct option *option, struct word value, u32 *set)
 
 static bool parse_value(const struct option *option, struct word value, u32 *result)
 {
-    switch (option->kind) {
-    case FLAG: *result = true; return true;
-    case ONE: return !has_letter(value, ',') && parse_set(option, value, result);
-    case SET: return parse_set(option, value, result);
-    case NUMBER: return parse_number(option, value, result);
-    }
-    return false;
+    *result = option->kind == FLAG;
+    return *result ||
+           ((option->kind == SET || !has_letter(value, ',')) && parse_set(option, value, result));
 }
 
 static const char *parse_word(struct options *options, struct word word)
