@@ -2,6 +2,7 @@
 #include "exits/cpuid_msr.h"
 #include "emulate/handlers.h"
 #include "features.h"
+#include "lib/atomic.h"
 #include "lib/print.h"
 #include "lib/safe.h"
 #include "vmx/controls.h"
@@ -32,7 +33,7 @@ static bool is_news(u32 msr)
     for (u32 i = 0; i < ARRAY_SIZE(told); i++)
         if (told[i] == msr)
             return false;
-    u32 next = __atomic_fetch_add(&count, 1, __ATOMIC_SEQ_CST);
+    u32 next = atomic_add(&count, 1);
     if (next >= ARRAY_SIZE(told)) {
         count = ARRAY_SIZE(told);
         return false;
