@@ -1,7 +1,7 @@
 /* Offsets and numbers for the assembly, from the C sources: compiled to text, never linked. */
 #include "host/cpu.h"
 #include "host/paging.h"
-#include "efi/state.h"
+#include "efi/services.h"
 #include "sites/sites.h"
 #include "tally.h"
 #include "x86/msr.h"

@@ -55,7 +55,7 @@ const char *efi_boot(u32 number, bool marks, const struct found_state **start)
     *start = &found;
     found.rip = efi_code(number == EFI_NEXT ? efi_go_on : efi_go_on_image);
     found.gpr[R12] = efi_function(EFI_EXIT);
-    found.gpr[R13] = efi_image();
+    found.gpr[R13] = efi_state.image;
     found.gpr[R14] = EFI_NOT_FOUND;
     found.gpr[R15] = efi_function(EFI_START_IMAGE);
     if (number != EFI_NEXT)
@@ -70,8 +70,8 @@ const char *efi_boot(u32 number, bool marks, const struct found_state **start)
 
 void efi_leave(void)
 {
-    u64 event = efi_key(), which = 0;
+    u64 event = efi_state.key, which = 0;
     say("press a key, and the firmware goes on");
     EFI_CALL(EFI_WAIT_FOR_EVENT, 1, own_physical(&event), own_physical(&which));
-    EFI_CALL(EFI_EXIT, efi_image(), EFI_NOT_FOUND);
+    EFI_CALL(EFI_EXIT, efi_state.image, EFI_NOT_FOUND);
 }

@@ -37,7 +37,7 @@ static u64 status; /* of the newest attempt to load */
 static u64 read_variable(const u16 *name)
 {
     u64 size = sizeof(variable);
-    return efi_call(efi_get_variable(),
+    return efi_call(efi_state.get_variable,
                     (const u64[8]){own_physical(name), own_physical(global_variable), 0,
                                    own_physical(&size), own_physical(variable)})
                ? 0
@@ -60,8 +60,8 @@ static u64 path_size(const u8 *p, u64 room)
 static u64 load(const u8 *from)
 {
     u64 image = 0;
-    status =
-        EFI_CALL(EFI_LOAD_IMAGE, true, efi_image(), own_physical(from), 0, 0, own_physical(&image));
+    status = EFI_CALL(EFI_LOAD_IMAGE, true, efi_state.image, own_physical(from), 0, 0,
+                      own_physical(&image));
     return status ? 0 : image;
 }
 

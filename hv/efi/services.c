@@ -5,7 +5,6 @@
 #include "lib/string.h"
 #include "platform/boot_info.h"
 #include "platform/power.h"
-#include "efi/state.h"
 
 /* UEFI, 'EFI System Table', 'EFI Runtime Services Table', 'Simple Text Input Protocol' and
  * 'EFI_BOOT_SERVICES.AllocatePages()'. */
@@ -31,7 +30,7 @@ enum {
 struct efi_state efi_state;
 u64 efi_enter(u64 function, const u64 arguments[8]);
 
-static u64 image_handle, loaded_at, get_variable, key;
+static u64 loaded_at;
 static u64 boot_services[48]; /* the table, which may lie above 4 GiB */
 
 /* The firmware's map, in the form of the tag: GetMemoryMap fills it. */
@@ -53,21 +52,6 @@ void efi_keep_state(u64 image, const struct efi_frame *frame)
 u64 efi_code(void (*code)(void))
 {
     return loaded_at + (u64)code - IMAGE_VIRTUAL;
-}
-
-u64 efi_image(void)
-{
-    return image_handle;
-}
-
-u64 efi_get_variable(void)
-{
-    return get_variable;
-}
-
-u64 efi_key(void)
-{
-    return key;
 }
 
 u64 efi_function(enum efi_function function)
@@ -131,18 +115,18 @@ static u64 quadword(u64 address)
 const char *efi_init(struct boot_info *info)
 {
     u64 map_key, size, system_table = told_address(info, MULTIBOOT2_TAG_EFI64);
-    image_handle = told_address(info, MULTIBOOT2_TAG_EFI64_IH);
-    if (!system_table || !image_handle)
+    efi_state.image = told_address(info, MULTIBOOT2_TAG_EFI64_IH);
+    if (!system_table || !efi_state.image)
         return "the boot loader told nothing of UEFI's tables";
     if (read_cr4() & CR4_LA57)
         return "the firmware has left 5-level paging on (CR4.LA57); switch it off in its set-up";
     memcpy(boot_services, (const void *)quadword(system_table + SYSTEM_TABLE_BOOT_SERVICES),
            sizeof(boot_services));
-    get_variable =
+    efi_state.get_variable =
         quadword(quadword(system_table + SYSTEM_TABLE_RUNTIME_SERVICES) + RUNTIME_GET_VARIABLE);
     u64 console = quadword(system_table + SYSTEM_TABLE_CONSOLE_IN);
     if (console)
-        key = quadword(console + CONSOLE_WAIT_FOR_KEY);
+        efi_state.key = quadword(console + CONSOLE_WAIT_FOR_KEY);
     power_leave(efi_leave);
     return read_map(info, &map_key, &size);
 }
@@ -168,7 +152,7 @@ const char *efi_end(struct boot_info *info)
         const char *problem = read_map(info, &map_key, &size);
         if (problem)
             return problem;
-        if (EFI_CALL(EFI_EXIT_BOOT_SERVICES, image_handle, map_key))
+        if (EFI_CALL(EFI_EXIT_BOOT_SERVICES, efi_state.image, map_key))
             continue;
         power_leave(NULL);
         return copy_tag(info, MULTIBOOT2_TAG_EFI_MMAP, &map, 2 * sizeof(u32) + size);

@@ -6,12 +6,23 @@
 #define TALLY_EFI_SERVICES_H
 
 #include "platform/boot_info.h"
+#include "x86/instructions.h"
 
 /* What boot/start.asm pushes on the firmware's stack. */
 struct efi_frame {
     u64 cr3, rflags;
     u8 stack[]; /* as it was found */
 };
+
+/* What the firmware wants in the CPU while it is called, for the assembly; and of its own. */
+extern struct efi_state {
+    u64 cr3, rsp;
+    struct descriptor_table_register gdtr, idtr;
+    u16 cs, ss, ds;
+    u64 image;        /* the handle of the loader that started Tally */
+    u64 get_variable; /* the address of GetVariable() */
+    u64 key;          /* the event that a key of its console signals, 0 without a console */
+} efi_state;
 
 /* Functions of the boot services: where their table has them (UEFI, 'EFI Boot Services Table'). */
 enum efi_function {
@@ -45,12 +56,8 @@ u64 efi_code(void (*code)(void));
  * info->map. NULL, or what is wrong. */
 const char *efi_init(struct boot_info *info);
 
-/* The address of a boot service, and of GetVariable(); the handle of the loader that started Tally;
- * the event that a key of the firmware's console signals, 0 without a console. */
+/* The address of a boot service. */
 u64 efi_function(enum efi_function function);
-u64 efi_get_variable(void);
-u64 efi_image(void);
-u64 efi_key(void);
 
 /* Calls it with up to 8 arguments, on the boot CPU; pointers are physical addresses. Returns
  * EFI_STATUS. */
