@@ -11,8 +11,7 @@ static bool is_present(u64 entry)
     return entry & EPT_RWX;
 }
 
-/* The entry that maps `address`, or the absent one on the way, and its level. */
-static u64 *find_entry(const struct ept *ept, u64 address, unsigned *level)
+u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level)
 {
     *level = 1;
     return walk_tables(ept->root, address, level, frame_pointer);
@@ -204,7 +203,7 @@ bool ept_retype(struct ept *ept, u64 from, u64 to)
     unsigned level;
     u8 type;
     for (u64 at = from; at < to;) {
-        u64 *entry = find_entry(ept, at, &level);
+        u64 *entry = ept_entry(ept, at, &level);
         if (!is_present(*entry)) {
             at = align_down(at, page_size(level)) + page_size(level);
         } else if (has_one_type(&walk, at, level, &type)) {
@@ -217,11 +216,6 @@ bool ept_retype(struct ept *ept, u64 from, u64 to)
         }
     }
     return walk.steps > 0;
-}
-
-const u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level)
-{
-    return find_entry(ept, address, level);
 }
 
 u64 ept_pointer(const struct ept *ept)

@@ -47,7 +47,7 @@ void ept_set(struct ept *ept, u64 address, u64 entry);
 
 /* The entry where the walk for `address` ends: a page, or one that is not present. `level` is
  * 4 PML4E, 3 PDPTE, 2 PDE, 1 PTE. For reading; a split makes it stale. */
-const u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level);
+u64 *ept_entry(const struct ept *ept, u64 address, unsigned *level);
 
 /*
  * Gives every page in [from, to) the memory type that the MTRRs have by now. Large pages that have

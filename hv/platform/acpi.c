@@ -60,31 +60,30 @@ static u32 u32_at(const void *table, u32 offset)
     return value;
 }
 
-static bool is_rsdp(const void *p)
+static bool is_pointer(const void *p, const char *signature, size_t size)
 {
-    return !memcmp(p, "RSD PTR ", 8) && sums_to_zero(p, 20);
+    return !memcmp(p, signature, strlen(signature)) && sums_to_zero(p, size);
 }
 
-static bool find_rsdp_within(u64 from, u64 to)
+const void *find_in_bios(const char *signature, size_t size)
 {
-    for (u64 address = from; address + 36 <= to; address += 16) {
-        if (is_rsdp(firmware_memory(address))) {
-            memcpy(&root, firmware_memory(address), sizeof(root));
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool find_rsdp(const u8 *given)
-{
-    if (is_rsdp(given)) {
-        memcpy(&root, given, sizeof(root));
-        return true;
-    }
     u64 ebda = (u64) * (const u16 *)firmware_memory(0x40E) << 4;
-    return (ebda >= 0x80000 && ebda < 0xA0000 && find_rsdp_within(ebda, ebda + 1024)) ||
-           find_rsdp_within(0xE0000, 0x100000);
+    const u64 areas[][2] = {{ebda, KIB}, {639 * KIB, KIB}, {0xE0000, 128 * KIB}};
+    for (unsigned i = ebda < 512 * KIB; i < ARRAY_SIZE(areas); i++)
+        for (u64 at = areas[i][0]; at < areas[i][0] + areas[i][1]; at += 16)
+            if (is_pointer(firmware_memory(at), signature, size))
+                return firmware_memory(at);
+    return NULL;
+}
+
+static bool find_rsdp(const void *given)
+{
+    enum { SUMMED = 20 };
+    if (!is_pointer(given, "RSD PTR ", SUMMED))
+        given = find_in_bios("RSD PTR ", SUMMED);
+    if (given)
+        memcpy(&root, given, sizeof(root));
+    return given;
 }
 
 static const struct table *valid_table(u64 address)

@@ -20,6 +20,10 @@ struct acpi_power {
  * chipset's, if that is a PIIX4, which emulators have without tables, too. */
 void acpi_init(u8 *rsdp);
 
+/* The pointer to a BIOS's tables that begins with the signature and whose first `size` bytes add up
+ * to 0: in the EBDA's first KiB, the last KiB of low memory or the ROM. NULL: there is none. */
+const void *find_in_bios(const char *signature, size_t size);
+
 /* Every BIOS begins with a far jump at the reset vector below 1 MiB. */
 bool has_bios(void);
 

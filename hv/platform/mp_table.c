@@ -2,7 +2,6 @@
 #include "lib/string.h"
 #include "host/paging.h"
 
-#define EBDA_SEGMENT 0x40E
 #define POINTER_SIZE 16
 #define ENTRY_CPU 0
 #define CPU_ENABLED 1
@@ -26,32 +25,17 @@ struct cpu_entry {
 };
 _Static_assert(sizeof(struct cpu_entry) == 20, "MP processor entry");
 
-/* The table that a floating pointer in this range names, or NULL. */
-static struct header *find_table_within(u64 from, u64 size)
-{
-    for (u64 address = from; address + POINTER_SIZE <= from + size; address += POINTER_SIZE) {
-        const u8 *pointer = physical(address);
-        u32 table;
-        if (memcmp(pointer, "_MP_", 4) != 0 || !sums_to_zero(pointer, POINTER_SIZE))
-            continue;
-        memcpy(&table, pointer + 4, sizeof(table));
-        struct header *header = physical(table);
-        if (table && memcmp(header->signature, "PCMP", 4) == 0 &&
-            sums_to_zero(header, header->length))
-            return header;
-    }
-    return NULL;
-}
-
-/* MP specification, 'MP Floating Pointer Structure': where it may lie. */
+/* MP specification, 'MP Floating Pointer Structure'. */
 static struct header *find_table(void)
 {
-    u16 segment;
-    memcpy(&segment, physical(EBDA_SEGMENT), sizeof(segment));
-    struct header *header = segment ? find_table_within((u64)segment << 4, KIB) : NULL;
-    if (!header)
-        header = find_table_within(639 * KIB, KIB);
-    return header ? header : find_table_within(0xF0000, 64 * KIB);
+    const u8 *pointer = find_in_bios("_MP_", POINTER_SIZE);
+    u32 table = 0;
+    if (pointer)
+        memcpy(&table, pointer + 4, sizeof(table));
+    struct header *header = physical(table);
+    bool whole =
+        table && memcmp(header->signature, "PCMP", 4) == 0 && sums_to_zero(header, header->length);
+    return whole ? header : NULL;
 }
 
 /* The next usable CPU's entry from `*entry` on, which moves past it; NULL at the end. */

@@ -197,9 +197,9 @@ const struct ept *guest_memory_ept(void)
     return NULL;
 }
 
-const u64 *ept_entry(const struct ept *ept, u64 physical, unsigned *level)
+u64 *ept_entry(const struct ept *ept, u64 physical, unsigned *level)
 {
-    static const u64 entry;
+    static u64 entry;
     (void)ept, (void)physical;
     *level = 1;
     return &entry;
