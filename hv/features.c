@@ -33,7 +33,6 @@ static const struct { u32 leaf; u8 subleaf, reg; } words[CPUID_WORDS] = {
     [CPUID_80000008_EBX] = WORD(0x80000008, ANY_SUBLEAF, ebx),
 };
 
-#define BITS(high, low) ((BIT((high) + 1 - (low)) - 1) << (low))
 
 /* Basic leaves that hold numbers, or words of those above; all others are zero, as on a CPU without. */
 #define KNOWN_LEAVES \

@@ -12,6 +12,7 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 
 #define BIT(n) ((u64)1 << (n))
+#define BITS(high, low) ((BIT((high) + 1 - (low)) - 1) << (low))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

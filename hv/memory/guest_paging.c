@@ -26,7 +26,6 @@
 #define LEVELS_MAX 5
 #define CR3_32BIT_TABLE 0xFFFFF000ull
 #define CR3_PDPT 0xFFFFFFE0ull
-#define BITS(high, low) ((BIT((high) + 1 - (low)) - 1) << (low))
 
 /* The paging mode and the registers that rule it, as they are during one access. */
 struct paging {

@@ -92,8 +92,6 @@ static void answers(u32 leaf, u32 subleaf, u32 eax, u32 ebx, u32 ecx, u32 edx)
                  r.ecx, r.edx, eax, ebx, ecx, edx);
 }
 
-#define BITS(high, low) ((BIT((high) + 1 - (low)) - 1) << (low))
-
 static u32 all_but(u64 bits)
 {
     return (u32)~bits;
