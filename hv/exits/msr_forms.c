@@ -102,34 +102,20 @@ static unsigned next_index(const struct vcpu *vcpu)
     return vcpu->gpr[RCX] ? (unsigned)__builtin_ctzll(vcpu->gpr[RCX]) : 0;
 }
 
-enum exit_action exit_rdmsrlist(struct vcpu *vcpu)
+enum exit_action exit_msr_list(struct vcpu *vcpu)
 {
+    bool write = is_exit(vcpu, EXIT_WRMSRLIST);
     unsigned index = next_index(vcpu);
     struct operand number = list_entry(vcpu->gpr[RSI], index);
     struct operand place = list_entry(vcpu->gpr[RDI], index);
     struct guest_fault fault;
     u64 msr, value;
 
-    if (!operand_read(&number, &msr, &fault))
+    if (!operand_read(&number, &msr, &fault) || (write && !operand_read(&place, &value, &fault)))
         return inject_fault(vcpu, &fault);
-    if (msr >> 32 || !msr_read(vcpu, (u32)msr, &value))
+    if (msr >> 32 || !(write ? msr_write(vcpu, (u32)msr, value) : msr_read(vcpu, (u32)msr, &value)))
         return inject_gp(vcpu, 0);
-    if (!operand_write(&place, &value, &fault))
+    if (!write && !operand_write(&place, &value, &fault))
         return inject_fault(vcpu, &fault);
-    return one_done(vcpu);
-}
-
-enum exit_action exit_wrmsrlist(struct vcpu *vcpu)
-{
-    unsigned index = next_index(vcpu);
-    struct operand number = list_entry(vcpu->gpr[RSI], index);
-    struct operand place = list_entry(vcpu->gpr[RDI], index);
-    struct guest_fault fault;
-    u64 msr, value;
-
-    if (!operand_read(&number, &msr, &fault) || !operand_read(&place, &value, &fault))
-        return inject_fault(vcpu, &fault);
-    if (msr >> 32 || !msr_write(vcpu, (u32)msr, value))
-        return inject_gp(vcpu, 0);
     return one_done(vcpu);
 }
