@@ -10,7 +10,6 @@
 #include "start.h"
 #include "host/frames.h"
 #include "host/paging.h"
-#include "platform/a20.h"
 #include "platform/acpi.h"
 #include "platform/apic.h"
 #include "platform/console.h"
@@ -210,16 +209,14 @@ static void make_the_window(void)
 static void prepare_the_exits(void)
 {
     guest_memory_init(ept_capabilities(), top, own.base, own.size);
-    vcpu_set_exit_entries(vmx_exit, vmx_exit_observed, vmx_exit_recorded);
+    exit_entries = (struct exit_entries){vmx_exit, vmx_exit_observed, vmx_exit_recorded};
     features_need(controls.proc2, controls.proc3);
     bitmaps_init();
     msr_init(options.profile, options.msr);
     power_watched_ports(intercept_port);
-    a20_watched_ports(intercept_port);
     serial_filter_watch(intercept_port);
     if (options.marks)
         intercept_port(POST_PORT);
-    stop_init();
     cpuid_announce(options.announce);
     make_the_window();
 }

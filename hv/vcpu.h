@@ -155,6 +155,8 @@ void vcpu_drop_chores(struct vcpu *vcpu, u32 chores);
 
 /* Where exits arrive, with RSP = the vCPU: HOST_RIP, that of a vCPU with chores, and of one that
  * records. */
-void vcpu_set_exit_entries(void (*plain)(void), void (*observed)(void), void (*recorded)(void));
+extern struct exit_entries {
+    void (*plain)(void), (*observed)(void), (*recorded)(void);
+} exit_entries;
 
 #endif

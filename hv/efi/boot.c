@@ -64,7 +64,7 @@ const char *efi_boot(u32 number, bool marks, const struct found_state **start)
         return problem;
     if (marks)
         make_marks();
-    power_leave(NULL);
+    power_leave = NULL;
     return NULL;
 }
 

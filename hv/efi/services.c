@@ -127,7 +127,7 @@ const char *efi_init(struct boot_info *info)
     u64 console = quadword(system_table + SYSTEM_TABLE_CONSOLE_IN);
     if (console)
         efi_state.key = quadword(console + CONSOLE_WAIT_FOR_KEY);
-    power_leave(efi_leave);
+    power_leave = efi_leave;
     return read_map(info, &map_key, &size);
 }
 
@@ -154,7 +154,7 @@ const char *efi_end(struct boot_info *info)
             return problem;
         if (EFI_CALL(EFI_EXIT_BOOT_SERVICES, efi_state.image, map_key))
             continue;
-        power_leave(NULL);
+        power_leave = NULL;
         return copy_tag(info, MULTIBOOT2_TAG_EFI_MMAP, &map, 2 * sizeof(u32) + size);
     }
     return "UEFI does not end its boot services";

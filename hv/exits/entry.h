@@ -26,9 +26,6 @@ void vmx_instruction_failed(u64 flags, struct vcpu *vcpu);
 
 /* ---- stop.c ---- */
 
-/* For the start, once. */
-void stop_init(void);
-
 /*
  * Has all other CPUs stop, for whoever has something to say that must not be torn; stop_guest()
  * does it, too. False if one does not answer. The first CPU to come goes on, any other stops here.

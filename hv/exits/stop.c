@@ -19,11 +19,6 @@ static void leave_vmx_operation(void)
     let_all_leave(stopper);
 }
 
-void stop_init(void)
-{
-    power_before_last_write(leave_vmx_operation);
-}
-
 static void say_triple_fault(const struct vcpu *vcpu)
 {
     say("the guest's CPU %u shut down by a triple fault at RIP %lx", vcpu->index,
@@ -88,5 +83,6 @@ void stop_guest(struct vcpu *vcpu)
         report_print(vcpu->exit_tsc - vcpu->tsc_moved - run_facts->start_tsc,
                      (void (*const[])(void)){sites_print, NULL});
     ACCESSES_PRINT();
+    power_before_last_write = leave_vmx_operation;
     power_end(value);
 }

@@ -34,10 +34,3 @@ u32 a20_keep(u16 port, unsigned size, u32 value)
         kept |= (u32)keep_byte((u16)(port + i), (u8)(value >> 8 * i)) << 8 * i;
     return kept;
 }
-
-void a20_watched_ports(void (*watch)(u16 port))
-{
-    watch(PORT_KEYBOARD_DATA);
-    watch(PORT_KEYBOARD_COMMAND);
-    watch(PORT_SYSTEM_CONTROL_A);
-}

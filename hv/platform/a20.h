@@ -19,7 +19,4 @@ u32 a20_keep(u16 port, unsigned size, u32 value);
 /* Whether the next byte to port 0x60 goes to the keyboard controller's output port. */
 bool a20_output_port_is_next(void);
 
-/* Calls `watch` for each port that a20_keep() wants to see. */
-void a20_watched_ports(void (*watch)(u16 port));
-
 #endif

@@ -18,7 +18,7 @@ static const char shutdown_word[] = "Shutdown";
 static unsigned shutdown_letters; /* of it seen in a row */
 static const char *way;
 static const char reset_way[] = "reset";
-static void (*before_last_write)(void), (*leave_machine)(void);
+void (*power_before_last_write)(void), (*power_leave)(void);
 
 /* The guest's last write, to be repeated. */
 static struct {
@@ -127,22 +127,12 @@ const char *power_way(void)
     return way ? way : "stop";
 }
 
-void power_before_last_write(void (*prepare)(void))
-{
-    before_last_write = prepare;
-}
-
-void power_leave(void (*leave)(void))
-{
-    leave_machine = leave;
-}
-
 static void repeat_last_write(void)
 {
     if (!last_write.size)
         return;
-    if (before_last_write)
-        before_last_write();
+    if (power_before_last_write)
+        power_before_last_write();
     port_out(last_write.port, last_write.size, last_write.value);
 }
 
@@ -153,8 +143,8 @@ void power_end(u32 value)
     outl(EXIT_PORT, value);
     for (const char *letter = shutdown_word; *letter; letter++)
         outb(SHUTDOWN_PORT, (u8)*letter);
-    if (leave_machine)
-        leave_machine();
+    if (power_leave)
+        power_leave();
     if (!console_screen_alone()) {
         repeat_last_write();
     } else if (way == reset_way) { /* a power-off would take what is on the screen with it */

@@ -12,7 +12,7 @@
  * handler then returns EXIT_STOP, and end_run() repeats the write after the report. */
 bool power_filter_out(u16 port, unsigned size, u32 value);
 
-/* Calls `watch` for each port that power_filter_out() wants to see. */
+/* Calls `watch` for each port that power_filter_out() and a20_keep() want to see. */
 void power_watched_ports(void (*watch)(u16 port));
 
 /* Ends the run: EXIT_PORT, SHUTDOWN_PORT, the guest's own write if there was one, halt. Without
@@ -21,13 +21,13 @@ __attribute__((noreturn)) void power_end(u32 verdict);
 
 /* Who takes the machine over from power_end(), if nobody listens there, while there is no guest;
  * NULL: nobody. */
-void power_leave(void (*leave)(void));
+extern void (*power_leave)(void);
 
 /* An error of Tally's, in one line, and the end: fatal_handler. */
 __attribute__((noreturn)) void power_fatal(const char *format, va_list arguments);
 
-/* What power_end() is to do before it repeats the guest's write. */
-void power_before_last_write(void (*prepare)(void));
+/* What power_end() is to do before it repeats the guest's write; NULL: nothing. */
+extern void (*power_before_last_write)(void);
 
 /* The verdict of the guest's way to end: what it wrote to EXIT_PORT, else VERDICT_PASSED. */
 u32 power_verdict(void);

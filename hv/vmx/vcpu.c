@@ -20,22 +20,14 @@ void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, u64 value)
         vcpu->gprs_changed = true;
 }
 
-static void (*plain_exit)(void), (*observed_exit)(void), (*recorded_exit)(void);
-
-void vcpu_set_exit_entries(void (*plain)(void), void (*observed)(void), void (*recorded)(void))
-{
-    plain_exit = plain;
-    observed_exit = observed;
-    recorded_exit = recorded;
-}
+struct exit_entries exit_entries;
 
 static void set_chores(struct vcpu *vcpu, u32 chores)
 {
     vcpu->chores = chores;
-    if (chores & CHORE_RECORD)
-        vmwrite(HOST_RIP, (u64)recorded_exit);
-    else
-        vmwrite(HOST_RIP, (u64)(chores ? observed_exit : plain_exit));
+    vmwrite(HOST_RIP, (u64)(chores & CHORE_RECORD ? exit_entries.recorded
+                            : chores              ? exit_entries.observed
+                                                  : exit_entries.plain));
 }
 
 void vcpu_add_chore(struct vcpu *vcpu, u32 chore)
