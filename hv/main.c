@@ -217,7 +217,7 @@ static void prepare_the_exits(void)
     serial_filter_watch(intercept_port);
     if (options.marks)
         intercept_port(POST_PORT);
-    cpuid_announce(options.announce);
+    cpuid_conceals_tally = !options.announce;
     make_the_window();
 }
 

@@ -46,7 +46,7 @@ void set_up_vcpu(struct cpu *cpu)
     cpu->vcpu.stats = &statistics[cpu->vcpu.index];
     recording_start(&cpu->vcpu, &options, frames_alloc(recorder_frames(&options)));
     vmx_enable(cpu, &vmx_capabilities);
-    vmcs_init(cpu, &vmx_capabilities, guest_memory_ept_pointer());
+    vmcs_init(cpu, ept_pointer(&guest_ept));
 }
 
 /* One without VMX cannot be left out: the guest could start it without Tally (docs/smp.md). */

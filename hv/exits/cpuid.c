@@ -15,12 +15,7 @@
 #define CPUID_80000001_EDX_NX BIT(20)
 #define LIMITED_HIGHEST_LEAF 2 /* by IA32_MISC_ENABLE */
 
-static bool concealed;
-
-void cpuid_announce(bool announce)
-{
-    concealed = !announce;
-}
+bool cpuid_conceals_tally;
 
 static u32 highest_basic_leaf(const struct vcpu *vcpu)
 {
@@ -51,7 +46,7 @@ static struct cpuid_result hypervisor_leaf(u32 leaf)
 static RARELY enum cpuid_kind guest_answer(struct cpuid_result *r, const struct vcpu *vcpu,
                                            u32 leaf, u32 subleaf)
 {
-    if (!concealed && leaf >> 8 == LEAF_HYPERVISOR >> 8) {
+    if (!cpuid_conceals_tally && leaf >> 8 == LEAF_HYPERVISOR >> 8) {
         *r = hypervisor_leaf(leaf);
         return CPUID_CONSTANT;
     }
@@ -61,7 +56,7 @@ static RARELY enum cpuid_kind guest_answer(struct cpuid_result *r, const struct 
 
     switch (leaf) {
     case 0x0: r->eax = highest_basic_leaf(vcpu); return CPUID_CONSTANT;
-    case 0x1: r->ecx |= concealed ? 0 : CPUID_1_ECX_HYPERVISOR; return CPUID_OSXSAVE;
+    case 0x1: r->ecx |= cpuid_conceals_tally ? 0 : CPUID_1_ECX_HYPERVISOR; return CPUID_OSXSAVE;
     case 0x7: return subleaf ? CPUID_CONSTANT : CPUID_OSPKE;
     case 0xD: return subleaf > 1 ? CPUID_CONSTANT : CPUID_LIVE; /* EBX: by XCR0 and IA32_XSS */
     case 0x80000001:

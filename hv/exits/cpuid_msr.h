@@ -5,8 +5,8 @@
 #include "tally.h"
 #include "vcpu.h"
 
-/* Whether leaf 0x40000000 and CPUID.1:ECX[31] show Tally to the guest; they do unless told. */
-void cpuid_announce(bool announce);
+/* Whether leaf 0x40000000 and CPUID.1:ECX[31] show the guest no hypervisor. */
+extern bool cpuid_conceals_tally;
 
 /* At the start, and after a WRMSR that switches features: the next answers come from the CPU. */
 void cpuid_forget(struct cpuid_cache *cache);

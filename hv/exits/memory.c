@@ -50,7 +50,7 @@ enum exit_action exit_ept_misconfiguration(struct vcpu *vcpu)
 {
     u64 physical = vmread(GUEST_PHYSICAL_ADDRESS);
     unsigned level;
-    u64 entry = *ept_entry(guest_memory_ept(), physical, &level);
+    u64 entry = *ept_entry(&guest_ept, physical, &level);
     say("EPT misconfiguration on CPU %u: address %lx, level %u entry %lx", vcpu->index, physical,
         level, entry);
     return EXIT_STOP;

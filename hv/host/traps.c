@@ -59,11 +59,6 @@ void traps_init(void)
     set_gate(interrupt_idt, VECTOR_NMI, (u64)nmi_gate, IST_NMI);
 }
 
-u64 traps_base(void)
-{
-    return (u64)trap_idt;
-}
-
 void traps_load(void)
 {
     lidt(&trap_idtr);

@@ -2,7 +2,7 @@
 #ifndef TALLY_HOST_TRAPS_H
 #define TALLY_HOST_TRAPS_H
 
-#include "types.h"
+#include "x86/instructions.h"
 
 /* What host/traps.asm pushes, lowest address first. */
 struct trap_frame {
@@ -17,8 +17,8 @@ void traps_init(void);
 /* #MC: false if Tally cannot go on. In machine_check.c. */
 bool note_machine_check(struct trap_frame *f);
 
-/* Linear address of the IDT, for HOST_IDTR_BASE. */
-u64 traps_base(void);
+/* Where the IDT is. */
+extern const struct descriptor_table_register trap_idtr;
 
 /* LIDT on the CPU that runs this. */
 void traps_load(void);

@@ -9,7 +9,7 @@
 #include "vmx/invalidate.h"
 #include "smp/kick.h"
 
-static struct ept ept;
+struct ept guest_ept;
 static struct mtrr_state mtrr;
 static u64 top, own, own_size;
 static void *ones_page, *junk_page;
@@ -35,20 +35,10 @@ void guest_memory_init(u64 ept_capabilities, u64 end, u64 own_base, u64 size)
     memset(ones_page, 0xFF, PAGE_SIZE);
     memset(junk_page, 0xFF, PAGE_SIZE);
     mtrr_read(&mtrr);
-    ept_init(&ept, ept_capabilities, &mtrr);
-    ept_map_identity(&ept, 0, top);
+    ept_init(&guest_ept, ept_capabilities, &mtrr);
+    ept_map_identity(&guest_ept, 0, top);
     for (u64 page = own; page < own + own_size; page += PAGE_SIZE)
-        ept_set(&ept, page, 0);
-}
-
-u64 guest_memory_ept_pointer(void)
-{
-    return ept_pointer(&ept);
-}
-
-const struct ept *guest_memory_ept(void)
-{
-    return &ept;
+        ept_set(&guest_ept, page, 0);
 }
 
 bool is_own_memory(u64 physical)
@@ -63,7 +53,8 @@ void guest_memory_deny(u64 physical, bool write)
     denied++;
     if (physical - shown < shown_size)
         shown_whole = false;
-    ept_set(&ept, align_down(physical, PAGE_SIZE), page | rights | (u64)CACHE_WB << EPT_TYPE_SHIFT);
+    ept_set(&guest_ept, align_down(physical, PAGE_SIZE),
+            page | rights | (u64)CACHE_WB << EPT_TYPE_SHIFT);
     flush_ept(); /* other CPUs that still see the old page come here once more */
 }
 
@@ -71,7 +62,7 @@ static void map_shown(void)
 {
     shown_whole = true;
     for (u64 page = shown; page < shown + shown_size; page += PAGE_SIZE)
-        ept_set(&ept, page, page | EPT_READ | (u64)CACHE_WB << EPT_TYPE_SHIFT);
+        ept_set(&guest_ept, page, page | EPT_READ | (u64)CACHE_WB << EPT_TYPE_SHIFT);
 }
 
 void guest_memory_show(u64 physical, u64 size)
@@ -113,7 +104,7 @@ static bool retype_memory(const struct mtrr_state *now)
     bool changed = incomplete || mtrr_difference(&mtrr, now, &from, &to);
     mtrr = *now;
     if (changed)
-        incomplete = !ept_retype(&ept, from, to);
+        incomplete = !ept_retype(&guest_ept, from, to);
     return changed;
 }
 
@@ -143,11 +134,11 @@ void guest_memory_say_odd_types(void)
 bool guest_memory_map(struct vcpu *vcpu, u64 physical)
 {
     take_lock(vcpu);
-    bool mapped = ept_map_lazy(&ept, physical);
+    bool mapped = ept_map_lazy(&guest_ept, physical);
     if (!mapped) {
-        ept_drop_lazy(&ept);
+        ept_drop_lazy(&guest_ept);
         flush_ept_everywhere(vcpu);
-        mapped = ept_map_lazy(&ept, physical);
+        mapped = ept_map_lazy(&guest_ept, physical);
     }
     spin_unlock(&lock);
     return mapped;

@@ -11,8 +11,7 @@ unsigned guest_memory_frames(u64 ept_capabilities, u64 top);
 /* Builds the EPT: [0, top) as it is, except for Tally's own [own, own+own_size). */
 void guest_memory_init(u64 ept_capabilities, u64 top, u64 own, u64 own_size);
 
-u64 guest_memory_ept_pointer(void);
-const struct ept *guest_memory_ept(void);
+extern struct ept guest_ept;
 
 /* Whether the address is Tally's own. */
 bool is_own_memory(u64 physical);

@@ -45,7 +45,7 @@ struct table {
 #define TABLE_MAX (16 * MIB) /* longer is not a table */
 
 static struct rsdp root;
-static struct acpi_power power;
+struct acpi_power acpi_power;
 
 /* The direct map covers RAM and everything below 4 GiB; tables lie there. */
 static const void *firmware_memory(u64 address)
@@ -130,9 +130,9 @@ static void find_s5(const struct table *dsdt)
         p += 5;
         p += (*p >> 6) + 1; /* package length */
         p++;                /* number of elements */
-        p = aml_byte(p, &power.s5_type_a);
-        aml_byte(p, &power.s5_type_b);
-        power.s5_known = true;
+        p = aml_byte(p, &acpi_power.s5_type_a);
+        aml_byte(p, &acpi_power.s5_type_b);
+        acpi_power.s5_known = true;
         return;
     }
 }
@@ -157,16 +157,16 @@ static u64 dsdt_address(const struct table *fadt)
 
 static void read_fadt(const struct table *fadt)
 {
-    power.pm1a_control = port_of(fadt, FADT_PM1A_CONTROL, FADT_X_PM1A_CONTROL);
-    power.pm1b_control = port_of(fadt, FADT_PM1B_CONTROL, FADT_X_PM1B_CONTROL);
+    acpi_power.pm1a_control = port_of(fadt, FADT_PM1A_CONTROL, FADT_X_PM1A_CONTROL);
+    acpi_power.pm1b_control = port_of(fadt, FADT_PM1B_CONTROL, FADT_X_PM1B_CONTROL);
     const struct table *dsdt = valid_table(dsdt_address(fadt));
     if (dsdt)
         find_s5(dsdt);
     const u8 *reset = (const u8 *)fadt + FADT_RESET_REGISTER;
     if (fadt->length > FADT_RESET_VALUE && (u32_at(fadt, FADT_FLAGS) & FADT_FLAG_RESET_SUPPORTED) &&
         reset[0] == ADDRESS_SPACE_IO) {
-        power.reset_port = (u16)u32_at(fadt, FADT_RESET_REGISTER + 4);
-        power.reset_value = ((const u8 *)fadt)[FADT_RESET_VALUE];
+        acpi_power.reset_port = (u16)u32_at(fadt, FADT_RESET_REGISTER + 4);
+        acpi_power.reset_value = ((const u8 *)fadt)[FADT_RESET_VALUE];
     }
 }
 
@@ -191,8 +191,8 @@ static void ask_chipset(void)
 {
     if (piix4(0) != PIIX4_IDENTITY || !(piix4(PIIX4_PM_ENABLE) & 1))
         return;
-    power.pm1a_control = (u16)((piix4(PIIX4_PM_BASE) & 0xFFC0) + PIIX4_PM_CONTROL);
-    power.s5_known = true;
+    acpi_power.pm1a_control = (u16)((piix4(PIIX4_PM_BASE) & 0xFFC0) + PIIX4_PM_CONTROL);
+    acpi_power.s5_known = true;
 }
 
 bool has_bios(void)
@@ -209,11 +209,6 @@ void acpi_init(u8 *rsdp)
         read_fadt(fadt);
     else
         ask_chipset();
-}
-
-const struct acpi_power *acpi_power(void)
-{
-    return &power;
 }
 
 /* The flags of the MADT's next usable CPU from `*offset` on, which moves past it; NULL at the end.

@@ -7,13 +7,13 @@
 #define PORT_PCI_ADDRESS 0xCF8
 #define PORT_PCI_DATA 0xCFC
 
-struct acpi_power {
+extern struct acpi_power {
     u16 pm1a_control, pm1b_control; /* ports, 0: none */
     u8 s5_type_a, s5_type_b;        /* SLP_TYP values of soft-off */
     bool s5_known;
     u16 reset_port; /* 0: none */
     u8 reset_value;
-};
+} acpi_power;
 
 /* `rsdp`: 36 bytes, as the boot loader told; all zero: the BIOS areas are searched, and what is
  * found is put there. Without ACPI there are no CPUs, and the port that switches off is the
@@ -26,8 +26,6 @@ const void *find_in_bios(const char *signature, size_t size);
 
 /* Every BIOS begins with a far jump at the reset vector below 1 MiB. */
 bool has_bios(void);
-
-const struct acpi_power *acpi_power(void);
 
 /* APIC identifiers of the usable CPUs, from the MADT; returns how many. NULL: only that, where one
  * that is listed in two ways counts twice. */

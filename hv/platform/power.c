@@ -32,7 +32,7 @@ static const char *sleep_way(u32 value, u8 s5_type)
 {
     if (!(value & SLP_EN))
         return NULL;
-    return !acpi_power()->s5_known || SLP_TYP(value) == s5_type ? "power-off" : "suspend";
+    return !acpi_power.s5_known || SLP_TYP(value) == s5_type ? "power-off" : "suspend";
 }
 
 /* Other CPUs may be writing there, too: the count never goes beyond the word. */
@@ -51,7 +51,6 @@ static bool ends_shutdown_word(u32 value)
 /* Registers of one byte. */
 static const char *way_of_byte(u16 port, u8 value)
 {
-    const struct acpi_power *acpi = acpi_power();
     if (port == PORT_RESET_CONTROL)
         return value & RESET_CPU ? reset_way : NULL;
     if (port == PORT_KEYBOARD_COMMAND)
@@ -61,8 +60,8 @@ static const char *way_of_byte(u16 port, u8 value)
         return a20_output_port_is_next() && !(value & OUTPUT_PORT_RESET) ? reset_way : NULL;
     if (port == PORT_SYSTEM_CONTROL_A)
         return value & 1 ? reset_way : NULL;
-    if (acpi->reset_port && port == acpi->reset_port)
-        return value == acpi->reset_value ? reset_way : NULL;
+    if (acpi_power.reset_port && port == acpi_power.reset_port)
+        return value == acpi_power.reset_value ? reset_way : NULL;
     return NULL;
 }
 
@@ -76,16 +75,16 @@ static const char *way_of_control(u16 control, u8 s5_type, u16 port, unsigned si
 
 static const char *way_of(u16 port, unsigned size, u32 value)
 {
-    const struct acpi_power *acpi = acpi_power();
     if (port == EXIT_PORT)
         return "exit request";
     if (port == SHUTDOWN_PORT)
         return ends_shutdown_word(value) ? "power-off" : NULL;
     if (port == PORT_PCI_ADDRESS && size == 4) /* another register than the reset control in it */
         return NULL;
-    const char *found = way_of_control(acpi->pm1a_control, acpi->s5_type_a, port, size, value);
+    const char *found =
+        way_of_control(acpi_power.pm1a_control, acpi_power.s5_type_a, port, size, value);
     if (!found)
-        found = way_of_control(acpi->pm1b_control, acpi->s5_type_b, port, size, value);
+        found = way_of_control(acpi_power.pm1b_control, acpi_power.s5_type_b, port, size, value);
     for (unsigned i = 0; i < size && !found; i++)
         found = way_of_byte((u16)(port + i), (u8)(value >> 8 * i));
     return found;
@@ -107,11 +106,11 @@ void power_watched_ports(void (*watch)(u16 port))
 {
     static const u16 fixed[] = {EXIT_PORT,          SHUTDOWN_PORT,         PORT_RESET_CONTROL,
                                 PORT_KEYBOARD_DATA, PORT_KEYBOARD_COMMAND, PORT_SYSTEM_CONTROL_A};
-    const struct acpi_power *acpi = acpi_power();
     for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++)
         watch(fixed[i]);
-    const u16 told[] = {acpi->pm1a_control, (u16)(acpi->pm1a_control + 1), acpi->pm1b_control,
-                        (u16)(acpi->pm1b_control + 1), acpi->reset_port};
+    const u16 told[] = {acpi_power.pm1a_control, (u16)(acpi_power.pm1a_control + 1),
+                        acpi_power.pm1b_control, (u16)(acpi_power.pm1b_control + 1),
+                        acpi_power.reset_port};
     for (unsigned i = 0; i < ARRAY_SIZE(told); i++)
         if (told[i] > 1)
             watch(told[i]);

@@ -1,12 +1,6 @@
 #include "vmx/invalidate.h"
 #include "lib/print.h"
-
-static u64 capabilities;
-
-void invalidate_init(u64 ept_vpid_capabilities)
-{
-    capabilities = ept_vpid_capabilities;
-}
+#include "vmx/capabilities.h"
 
 struct invvpid_descriptor {
     u64 vpid, linear;
@@ -38,18 +32,17 @@ void flush_guest_tlb(struct vcpu *vcpu)
 
 void flush_guest_non_global(struct vcpu *vcpu)
 {
-    bool retains = capabilities & VPID_CAP_SINGLE_RETAIN_GLOBALS;
+    bool retains = vmx_capabilities.ept_vpid & VPID_CAP_SINGLE_RETAIN_GLOBALS;
     if (uses_vpid(vcpu))
         invvpid(retains ? INVVPID_SINGLE_RETAIN_GLOBALS : INVVPID_SINGLE_CONTEXT, vcpu->vpid, 0);
 }
 
 void flush_guest_page(struct vcpu *vcpu, u64 linear)
 {
-    bool canonical = (u64)((int64_t)(linear << 7) >> 7) == linear; /* 57 bits; fewer: error 28 */
+    bool canonical = is_canonical(linear, 57); /* one that is not: error 28 */
     if (!uses_vpid(vcpu))
         return;
-    if (canonical && (int64_t)(linear << 16) >> 16 == (int64_t)linear &&
-        (capabilities & VPID_CAP_INDIVIDUAL_ADDRESS))
+    if (is_canonical(linear, 48) && (vmx_capabilities.ept_vpid & VPID_CAP_INDIVIDUAL_ADDRESS))
         invvpid(INVVPID_INDIVIDUAL_ADDRESS, vcpu->vpid, linear);
     else if (canonical)
         flush_guest_tlb(vcpu);

@@ -19,7 +19,4 @@ void flush_guest_page(struct vcpu *vcpu, u64 linear);
 /* Everything derived from the EPT on this CPU. Needed when rights or frames were taken away. */
 void flush_ept(void);
 
-/* Says which kinds of INVVPID and INVEPT the CPU has: IA32_VMX_EPT_VPID_CAP. */
-void invalidate_init(u64 ept_vpid_capabilities);
-
 #endif

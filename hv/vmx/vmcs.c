@@ -109,7 +109,7 @@ static void write_host_state(struct cpu *cpu)
     vmwrite(HOST_GS_BASE, (u64)&cpu->vcpu);
     vmwrite(HOST_TR_BASE, (u64)&cpu->tss);
     vmwrite(HOST_GDTR_BASE, (u64)cpu->gdt);
-    vmwrite(HOST_IDTR_BASE, traps_base());
+    vmwrite(HOST_IDTR_BASE, trap_idtr.base);
     vmwrite(HOST_IA32_PAT, rdmsr(IA32_PAT));
     vmwrite(HOST_IA32_EFER, rdmsr(IA32_EFER));
     vmwrite(HOST_CR0, read_cr0());
@@ -136,11 +136,10 @@ static void write_execution_control(struct vcpu *vcpu, u64 ept_pointer)
     vmwrite(VMCS_LINK_POINTER, ~0ull);
 }
 
-void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *c, u64 ept_pointer)
+void vmcs_init(struct cpu *cpu, u64 ept_pointer)
 {
     struct vcpu *vcpu = &cpu->vcpu;
     vcpu->vpid = (u16)(vcpu->index + 1);
-    invalidate_init(c->ept_vpid);
     write_zeros();
     write_host_state(cpu);
     write_execution_control(vcpu, ept_pointer);

@@ -24,7 +24,7 @@ void vmx_enable(struct cpu *cpu, const struct vmx_capabilities *capabilities);
 void vmx_disable(struct cpu *cpu);
 
 /* Everything in the VMCS that does not depend on where the guest starts. */
-void vmcs_init(struct cpu *cpu, const struct vmx_capabilities *capabilities, u64 ept_pointer);
+void vmcs_init(struct cpu *cpu, u64 ept_pointer);
 
 /* The boot CPU's first state: 32-bit protected mode with flat segments, or real mode; no paging. */
 void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start);

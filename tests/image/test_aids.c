@@ -30,12 +30,12 @@ static u32 with_control(enum control_word word, u32 old, u32 bits, const char *a
 static u64 own_entry(u64 page)
 {
     unsigned level;
-    return page | (*ept_entry(guest_memory_ept(), page, &level) & (EPT_RWX | EPT_TYPE));
+    return page | (*ept_entry(&guest_ept, page, &level) & (EPT_RWX | EPT_TYPE));
 }
 
 static void set_entry(u64 page, u64 entry)
 {
-    ept_set((struct ept *)guest_memory_ept(), page, entry);
+    ept_set(&guest_ept, page, entry);
     flush_ept();
 }
 

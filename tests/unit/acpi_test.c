@@ -87,11 +87,11 @@ static void the_old_fields_count(void **state)
     put(FADT + 172, 1, 1);
     put(FADT + 176, 0x404, 8);
     acpi_init(rsdp);
-    assert_int_equal(acpi_power()->pm1a_control, 0x1804);
-    assert_int_equal(acpi_power()->pm1b_control, 0);
-    assert_true(acpi_power()->s5_known);
-    assert_int_equal(acpi_power()->s5_type_a, 7);
-    assert_int_equal(acpi_power()->s5_type_b, 5);
+    assert_int_equal(acpi_power.pm1a_control, 0x1804);
+    assert_int_equal(acpi_power.pm1b_control, 0);
+    assert_true(acpi_power.s5_known);
+    assert_int_equal(acpi_power.s5_type_a, 7);
+    assert_int_equal(acpi_power.s5_type_b, 5);
 }
 
 static void the_wide_fields_serve_alone(void **state)
@@ -103,34 +103,33 @@ static void the_wide_fields_serve_alone(void **state)
     put(FADT + 184, 0, 1); /* in memory: not a port */
     put(FADT + 188, 0x504, 8);
     acpi_init(rsdp);
-    assert_int_equal(acpi_power()->pm1a_control, 0x404);
-    assert_int_equal(acpi_power()->pm1b_control, 0);
-    assert_true(acpi_power()->s5_known);
+    assert_int_equal(acpi_power.pm1a_control, 0x404);
+    assert_int_equal(acpi_power.pm1b_control, 0);
+    assert_true(acpi_power.s5_known);
 
     put(FADT + 4, 132, 4); /* of ACPI 1.0, which ends before them */
     acpi_init(rsdp);
-    assert_int_equal(acpi_power()->pm1a_control, 0);
+    assert_int_equal(acpi_power.pm1a_control, 0);
 }
 
 static void without_tables_a_piix4_tells(void **state)
 {
     (void)state;
-    struct acpi_power *power = (struct acpi_power *)(size_t)acpi_power();
     put(XSDT + 44, 0, 8); /* no FADT */
-    *power = (struct acpi_power){0};
+    acpi_power = (struct acpi_power){0};
     chipset[0] = 0x71138086;
     chipset[0x40 / 4] = 0xB001;
     acpi_init(rsdp);
-    assert_int_equal(power->pm1a_control, 0); /* not on */
+    assert_int_equal(acpi_power.pm1a_control, 0); /* not on */
     chipset[0x80 / 4] = 1;
     acpi_init(rsdp);
-    assert_int_equal(power->pm1a_control, 0xB004);
-    assert_true(power->s5_known);
-    assert_int_equal(power->s5_type_a, 0);
+    assert_int_equal(acpi_power.pm1a_control, 0xB004);
+    assert_true(acpi_power.s5_known);
+    assert_int_equal(acpi_power.s5_type_a, 0);
     chipset[0] = 0x71108086;
-    *power = (struct acpi_power){0};
+    acpi_power = (struct acpi_power){0};
     acpi_init(rsdp);
-    assert_int_equal(power->pm1a_control, 0); /* another chip */
+    assert_int_equal(acpi_power.pm1a_control, 0); /* another chip */
 }
 
 static void cpus_of_both_kinds(void **state)

@@ -176,7 +176,7 @@ static void begin(unsigned machine, unsigned profile, u8 flags)
     before = state;
     clean_pages();
     fake_map_identity();
-    cpuid_announce(flags & 8);
+    cpuid_conceals_tally = !(flags & 8);
     msr_init(PROFILE_ALL, flags / 16 % 3); /* the bitmap is not looked at */
     fake_denied = 0;
     fake_vcpu.index = flags & 1;

@@ -50,15 +50,14 @@ void guest_memory_deny(u64 physical, bool write);
 u64 guest_memory_denied(void);
 bool guest_memory_map(struct vcpu *vcpu, u64 physical);
 void guest_memory_retype(struct vcpu *vcpu);
-const struct ept *guest_memory_ept(void);
+struct ept guest_ept;
 void flush_guest_tlb(struct vcpu *vcpu);
 void flush_guest_non_global(struct vcpu *vcpu);
 void flush_guest_page(struct vcpu *vcpu, u64 linear);
-void invalidate_init(u64 capabilities);
 void flush_ept(void);
 u64 own_cr3(void);
 u64 own_physical(const void *pointer);
-u64 traps_base(void);
+const struct descriptor_table_register trap_idtr = {.base = 0xFFFFFFFF80100000};
 u64 io_bitmap_physical(unsigned half);
 u64 msr_bitmap_physical(void);
 
@@ -192,11 +191,6 @@ void guest_memory_retype(struct vcpu *vcpu)
     fake_retypes++;
 }
 
-const struct ept *guest_memory_ept(void)
-{
-    return NULL;
-}
-
 u64 *ept_entry(const struct ept *ept, u64 physical, unsigned *level)
 {
     static u64 entry;
@@ -227,11 +221,6 @@ void flush_guest_page(struct vcpu *vcpu, u64 linear)
     fake_cpu.invalidations++;
 }
 
-void invalidate_init(u64 capabilities)
-{
-    (void)capabilities;
-}
-
 u64 own_cr3(void)
 {
     return 0x200000;
@@ -241,11 +230,6 @@ u64 own_physical(const void *pointer)
 {
     (void)pointer;
     return 0x200000;
-}
-
-u64 traps_base(void)
-{
-    return 0xFFFFFFFF80100000;
 }
 
 __attribute__((weak)) u64 io_bitmap_physical(unsigned half)

@@ -15,12 +15,7 @@
 #include "watched_ports.h"
 #include "x86/instructions.h"
 
-static struct acpi_power acpi;
-
-const struct acpi_power *acpi_power(void)
-{
-    return &acpi;
-}
+struct acpi_power acpi_power;
 
 void console_drain(void)
 {
@@ -90,13 +85,13 @@ static int setup(void **state)
 {
     (void)state;
     print_sink = unheard;
-    acpi = (struct acpi_power){.pm1a_control = 0x604,
-                               .pm1b_control = 0x704,
-                               .s5_type_a = 5,
-                               .s5_type_b = 6,
-                               .s5_known = true,
-                               .reset_port = 0xB1,
-                               .reset_value = 0x77};
+    acpi_power = (struct acpi_power){.pm1a_control = 0x604,
+                                     .pm1b_control = 0x704,
+                                     .s5_type_a = 5,
+                                     .s5_type_b = 6,
+                                     .s5_known = true,
+                                     .reset_port = 0xB1,
+                                     .reset_value = 0x77};
     return 0;
 }
 
@@ -157,7 +152,7 @@ static void sleeps(void **state)
     ends_by(0x603, 2, 0x2000, NULL);
     ends_by(0x606, 2, 0x2000, NULL);
     ends_by(0x704, 2, 0x2000 | 6 << 10, "power-off");
-    acpi.pm1a_control = 0;
+    acpi_power.pm1a_control = 0;
     ends_by(0, 2, 0x2000, NULL);
 }
 
@@ -169,7 +164,7 @@ static void ports_are_watched(void **state)
                                    0x604,     0x605,         0x704, 0x705, 0xB1};
     for (unsigned given = 0; given < 2; given++) {
         unsigned number = given ? ARRAY_SIZE(expected) : 6;
-        acpi = given ? acpi : (struct acpi_power){0};
+        acpi_power = given ? acpi_power : (struct acpi_power){0};
         assert_watched(power_watched_ports, expected, number);
         setup(NULL);
     }
