@@ -35,11 +35,6 @@ static struct memory_range own;         /* where Tally lives after its move */
 static u64 top; /* end of what the direct map and the EPT cover from the start */
 static char error[256];
 
-static const void *boot_memory(u64 address)
-{
-    return physical(address);
-}
-
 void stop_if(const char *problem)
 {
     if (problem)
@@ -48,7 +43,7 @@ void stop_if(const char *problem)
 
 static void read_what_the_loader_told(u32 magic, u32 information)
 {
-    const char *problem = boot_info_read(&info, magic, information, boot_memory);
+    const char *problem = boot_info_read(&info, magic, information);
     if (!problem && info.boot_services)
         problem = efi_init(&info);
     console_choose_screen(&info); /* one that was told of before the problem */

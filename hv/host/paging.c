@@ -141,23 +141,18 @@ void move_to(u64 base, u64 size, u64 top)
     frames_init((void *)(IMAGE_VIRTUAL + used), base + used, (size - used) / PAGE_SIZE);
 }
 
-/* A page table since the move: it lies in Tally's own memory. */
-static void *own_table(u64 table)
-{
-    return (void *)(table - moved_by - IMAGE_PHYSICAL + IMAGE_VIRTUAL);
-}
-
+/* Since the move tables lie in Tally's own memory. */
 void make_guard_page(void *page)
 {
     unsigned level = 1;
-    *walk_tables(own_table(root), (u64)page, &level, own_table) = 0;
+    *walk_tables(frame_pointer(root), (u64)page, &level, frame_pointer) = 0;
     invlpg((u64)page);
 }
 
 u64 tables_with_low_memory(void)
 {
     u64 *pml4 = frame_alloc(), *pdpt = frame_alloc(), *pd = frame_alloc();
-    memcpy(pml4, own_table(root), PAGE_SIZE);
+    memcpy(pml4, frame_pointer(root), PAGE_SIZE);
     pml4[0] = frame_physical(pdpt) | PTE_PRESENT | PTE_WRITE;
     pdpt[0] = frame_physical(pd) | PTE_PRESENT | PTE_WRITE;
     pd[0] = PTE_PRESENT | PTE_WRITE | ENTRY_LARGE;

@@ -47,12 +47,6 @@ struct table {
 static struct rsdp root;
 struct acpi_power acpi_power;
 
-/* The direct map covers RAM and everything below 4 GiB; tables lie there. */
-static const void *firmware_memory(u64 address)
-{
-    return physical(address);
-}
-
 static u32 u32_at(const void *table, u32 offset)
 {
     u32 value;
@@ -67,12 +61,12 @@ static bool is_pointer(const void *p, const char *signature, size_t size)
 
 const void *find_in_bios(const char *signature, size_t size)
 {
-    u64 ebda = (u64) * (const u16 *)firmware_memory(0x40E) << 4;
+    u64 ebda = (u64) * (const u16 *)physical(0x40E) << 4;
     const u64 areas[][2] = {{ebda, KIB}, {639 * KIB, KIB}, {0xE0000, 128 * KIB}};
     for (unsigned i = ebda < 512 * KIB; i < ARRAY_SIZE(areas); i++)
         for (u64 at = areas[i][0]; at < areas[i][0] + areas[i][1]; at += 16)
-            if (is_pointer(firmware_memory(at), signature, size))
-                return firmware_memory(at);
+            if (is_pointer(physical(at), signature, size))
+                return physical(at);
     return NULL;
 }
 
@@ -86,9 +80,10 @@ static bool find_rsdp(const void *given)
     return given;
 }
 
+/* The direct map covers RAM and everything below 4 GiB; tables lie there. */
 static const struct table *valid_table(u64 address)
 {
-    const struct table *table = firmware_memory(address);
+    const struct table *table = physical(address);
     if (!address || address >= 4 * GIB || table->length < sizeof(*table) ||
         table->length > TABLE_MAX)
         return NULL;

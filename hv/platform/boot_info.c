@@ -1,6 +1,7 @@
 /* Multiboot 1 and 2 information into one form. Everything in it is checked before it is used. */
 #include "platform/boot_info.h"
 
+#include "host/paging.h"
 #include "lib/string.h"
 
 #define TOO_MANY_MODULES "the boot loader gave more than 256 modules"
@@ -150,12 +151,12 @@ static const char *read_tag(struct boot_info *info, u32 type, const u8 *tag, u32
     return copy_tag(info, type, body, body_size);
 }
 
-static const char *read_2(struct boot_info *info, u64 physical, const void *(*at)(u64))
+static const char *read_2(struct boot_info *info, u64 address)
 {
     struct multiboot2_info header;
     struct multiboot2_tag tag;
     const char *error = NULL, *problem;
-    const u8 *base = at(physical);
+    const u8 *base = physical(address);
     memcpy(&header, base, sizeof(header));
     for (u64 offset = sizeof(header);; offset += align_up(tag.size, 8)) {
         if (offset + sizeof(tag) > header.total_size)
@@ -181,17 +182,16 @@ static void copy_body(const struct boot_info *info, u32 type, void *to, size_t r
         memcpy(to, tag + 1, tag->size - sizeof(*tag) < room ? tag->size - sizeof(*tag) : room);
 }
 
-const char *boot_info_read(struct boot_info *info, u32 magic, u64 physical,
-                           const void *(*at)(u64 physical))
+const char *boot_info_read(struct boot_info *info, u32 magic, u64 address)
 {
     const char *error;
     memset(info, 0, sizeof(*info));
     info->command_line = info->loader = "";
     info->multiboot2 = magic == MULTIBOOT2_BOOTLOADER_MAGIC;
     if (magic == MULTIBOOT_BOOTLOADER_MAGIC)
-        error = boot_info_read_1(info, physical, at);
+        error = boot_info_read_1(info, address);
     else if (info->multiboot2)
-        error = read_2(info, physical, at);
+        error = read_2(info, address);
     else
         error = "not started by a multiboot loader (GRUB's multiboot or multiboot2, qemu -kernel)";
     info->efi = info->tag[MULTIBOOT2_TAG_EFI32] || info->tag[MULTIBOOT2_TAG_EFI64] ||

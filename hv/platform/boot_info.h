@@ -31,13 +31,11 @@ struct boot_info {
 };
 
 /*
- * Reads multiboot 1 or 2 information. `magic` is EAX at entry, `physical` the structure's address;
- * `at` turns a physical address into a pointer (identity in tests).
+ * Reads multiboot 1 or 2 information. `magic` is EAX at entry, `address` the structure's.
  * Loaders other than GRUB 2 begin each command line with the file's name: it is dropped.
  * Returns NULL, or one line that says what is wrong.
  */
-const char *boot_info_read(struct boot_info *info, u32 magic, u64 physical,
-                           const void *(*at)(u64 physical));
+const char *boot_info_read(struct boot_info *info, u32 magic, u64 address);
 
 /* Whether the loader is GRUB 2, by the name it gives itself. */
 bool boot_info_is_grub(const struct boot_info *info);
@@ -59,6 +57,6 @@ const char *copy_tag(struct boot_info *info, u32 type, const void *body, size_t 
 const char *boot_info_add_module(struct boot_info *info, u32 start, u32 end,
                                  const char *command_line, size_t limit);
 
-const char *boot_info_read_1(struct boot_info *info, u64 physical, const void *(*at)(u64));
+const char *boot_info_read_1(struct boot_info *info, u64 address);
 
 #endif

@@ -1,6 +1,7 @@
 /* Multiboot 1 information, turned into the form of version 2 where that has it, too. */
 #include "platform/boot_info.h"
 
+#include "host/paging.h"
 #include "lib/string.h"
 
 static const char *read_map_1(struct boot_info *info, const u8 *map, u32 length)
@@ -19,11 +20,10 @@ static const char *read_map_1(struct boot_info *info, const u8 *map, u32 length)
     return NULL;
 }
 
-static const char *read_memory_1(struct boot_info *info, const struct multiboot_info *mbi,
-                                 const void *(*at)(u64))
+static const char *read_memory_1(struct boot_info *info, const struct multiboot_info *mbi)
 {
     if (mbi->flags & MULTIBOOT_INFO_MEM_MAP)
-        return read_map_1(info, at(mbi->mmap_addr), mbi->mmap_length);
+        return read_map_1(info, physical(mbi->mmap_addr), mbi->mmap_length);
     if (!(mbi->flags & MULTIBOOT_INFO_MEMORY))
         return "the boot loader gave no memory map";
     bool fits = memory_map_add(&info->map, 0, mbi->mem_lower * KIB, MEMORY_RAM) &&
@@ -31,15 +31,15 @@ static const char *read_memory_1(struct boot_info *info, const struct multiboot_
     return fits ? NULL : MAP_FULL;
 }
 
-static const char *read_modules_1(struct boot_info *info, const struct multiboot_info *mbi,
-                                  const void *(*at)(u64))
+static const char *read_modules_1(struct boot_info *info, const struct multiboot_info *mbi)
 {
     const char *error = NULL;
     for (u32 i = 0; i < mbi->mods_count && !error; i++) {
         struct multiboot_module module;
-        memcpy(&module, at(mbi->mods_addr + (u64)i * sizeof(module)), sizeof(module));
-        error = boot_info_add_module(info, module.mod_start, module.mod_end,
-                                     module.cmdline ? at(module.cmdline) : NULL, BOOT_INFO_POOL);
+        memcpy(&module, physical(mbi->mods_addr + (u64)i * sizeof(module)), sizeof(module));
+        error =
+            boot_info_add_module(info, module.mod_start, module.mod_end,
+                                 module.cmdline ? physical(module.cmdline) : NULL, BOOT_INFO_POOL);
     }
     return error;
 }
@@ -65,8 +65,7 @@ static const char *read_framebuffer_1(struct boot_info *info, const struct multi
                     FRAMEBUFFER_COMMON + colours);
 }
 
-static const char *read_vbe_1(struct boot_info *info, const struct multiboot_info *mbi,
-                              const void *(*at)(u64))
+static const char *read_vbe_1(struct boot_info *info, const struct multiboot_info *mbi)
 {
     struct multiboot2_vbe vbe = {
         .mode = mbi->vbe_mode,
@@ -74,27 +73,28 @@ static const char *read_vbe_1(struct boot_info *info, const struct multiboot_inf
         .interface_off = mbi->vbe_interface_off,
         .interface_len = mbi->vbe_interface_len,
     };
-    memcpy(vbe.control_info, at(mbi->vbe_control_info), sizeof(vbe.control_info));
-    memcpy(vbe.mode_info, at(mbi->vbe_mode_info), sizeof(vbe.mode_info));
+    memcpy(vbe.control_info, physical(mbi->vbe_control_info), sizeof(vbe.control_info));
+    memcpy(vbe.mode_info, physical(mbi->vbe_mode_info), sizeof(vbe.mode_info));
     return copy_tag(info, MULTIBOOT2_TAG_VBE, &vbe.mode, sizeof(vbe) - sizeof(vbe.tag));
 }
 
-const char *boot_info_read_1(struct boot_info *info, u64 physical, const void *(*at)(u64))
+const char *boot_info_read_1(struct boot_info *info, u64 address)
 {
     struct multiboot_info mbi;
-    memcpy(&mbi, at(physical), sizeof(mbi));
+    memcpy(&mbi, physical(address), sizeof(mbi));
     const char *error = NULL;
 #define READ(flag, reader)                                                                         \
     if (!error && mbi.flags & MULTIBOOT_INFO_##flag)                                               \
         error = reader;
-    READ(BOOT_LOADER_NAME, copy_text(info, &info->loader, at(mbi.boot_loader_name), BOOT_INFO_POOL))
+    READ(BOOT_LOADER_NAME,
+         copy_text(info, &info->loader, physical(mbi.boot_loader_name), BOOT_INFO_POOL))
     READ(FRAMEBUFFER, read_framebuffer_1(info, &mbi))
-    error = error ? error : read_memory_1(info, &mbi, at);
-    READ(CMDLINE, copy_text(info, &info->command_line, at(mbi.cmdline), BOOT_INFO_POOL))
-    READ(MODS, read_modules_1(info, &mbi, at))
+    error = error ? error : read_memory_1(info, &mbi);
+    READ(CMDLINE, copy_text(info, &info->command_line, physical(mbi.cmdline), BOOT_INFO_POOL))
+    READ(MODS, read_modules_1(info, &mbi))
     READ(BOOTDEV, read_boot_device_1(info, &mbi))
-    READ(VBE_INFO, read_vbe_1(info, &mbi, at))
-    READ(APM_TABLE, copy_tag(info, MULTIBOOT2_TAG_APM, at(mbi.apm_table), MULTIBOOT_APM_SIZE))
+    READ(VBE_INFO, read_vbe_1(info, &mbi))
+    READ(APM_TABLE, copy_tag(info, MULTIBOOT2_TAG_APM, physical(mbi.apm_table), MULTIBOOT_APM_SIZE))
 #undef READ
     return error;
 }

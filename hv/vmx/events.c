@@ -145,11 +145,6 @@ static void set_window(struct vcpu *vcpu, u32 control, bool on)
     }
 }
 
-static void set_interrupt_window(struct vcpu *vcpu, bool on)
-{
-    set_window(vcpu, PROC_INTERRUPT_WINDOW_EXITING, on);
-}
-
 RARELY void set_nmi_window(struct vcpu *vcpu, bool on)
 {
     set_window(vcpu, PROC_NMI_WINDOW_EXITING, on);
@@ -194,7 +189,7 @@ bool deliver_waiting_events(struct vcpu *vcpu)
             injected = true;
         }
     }
-    set_interrupt_window(vcpu, vcpu->interrupt_waits);
+    set_window(vcpu, PROC_INTERRUPT_WINDOW_EXITING, vcpu->interrupt_waits);
     return injected;
 }
 
@@ -214,7 +209,7 @@ enum exit_action take_interrupt(struct vcpu *vcpu)
     } else {
         vcpu->interrupt_waits = true;
         set_external_interrupt_exiting(vcpu, false);
-        set_interrupt_window(vcpu, true);
+        set_window(vcpu, PROC_INTERRUPT_WINDOW_EXITING, true);
     }
     sleep_on(vcpu);
     return EXIT_RETRY;
@@ -260,7 +255,7 @@ RARELY void take_nmi_window(struct vcpu *vcpu)
     queue_nmis(vcpu, 0);
     if (vcpu->guest_nmis && (vmread(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_STI)) {
         set_nmi_window(vcpu, false);
-        set_interrupt_window(vcpu, true);
+        set_window(vcpu, PROC_INTERRUPT_WINDOW_EXITING, true);
         set_window(vcpu, PROC_MONITOR_TRAP_FLAG & vmx_capabilities.word[WORD_PROC].allowed, true);
     }
 }

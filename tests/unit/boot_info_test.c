@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "arena.h"
+#include "host/paging.h"
 
 #define INFO 0x9000ull
 #define TOO_LONG                                                                                   \
@@ -16,7 +17,7 @@
 
 static struct boot_info info;
 
-static const void *at(u64 address)
+void *physical(u64 address)
 {
     assert_true(address < ARENA_SIZE);
     return arena + address;
@@ -118,7 +119,7 @@ static void multiboot_1(void **state)
 {
     (void)state;
     make_1("GRUB 2.06");
-    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO));
     assert_string_equal(info.command_line, "tally.elf  exits=all stats=json");
     assert_string_equal(info.loader, "GRUB 2.06");
     assert_int_equal(info.module_count, 3);
@@ -144,7 +145,7 @@ static void others_put_file_names_first(void **state)
     static const char *const loaders[] = {"qemu", "", "GNU GRUB 0.97", "SYSLINUX 6.04"};
     for (unsigned i = 0; i < ARRAY_SIZE(loaders); i++) {
         make_1(loaders[i]);
-        assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+        assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO));
         assert_string_equal(info.command_line, "exits=all stats=json");
         assert_string_equal(info.module[0].command_line, "a b");
         assert_string_equal(info.module[1].command_line, "");
@@ -153,7 +154,7 @@ static void others_put_file_names_first(void **state)
     make_1("Limine 5.0"); /* none is there, as the first word is an option */
     strcpy((char *)arena + ((struct multiboot_info *)(arena + INFO))->cmdline,
            "exits=all stats=json");
-    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO));
     assert_string_equal(info.command_line, "exits=all stats=json");
     assert_string_equal(info.module[0].command_line, "guest.elf a b");
 }
@@ -171,7 +172,7 @@ static void multiboot_1_as_tags(void **state)
     mbi->vbe_mode = 0x118;
     for (unsigned i = 0; i < 0x300; i++)
         arena[0x10000 + i] = (u8)(i * 7 + (i >> 8));
-    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO));
     const struct multiboot2_bootdev *device = (const void *)info.tag[MULTIBOOT2_TAG_BOOTDEV];
     const struct multiboot2_vbe *vbe = (const void *)info.tag[MULTIBOOT2_TAG_VBE];
     assert_int_equal(device->tag.size, 20);
@@ -197,13 +198,13 @@ static void multiboot_1_without_a_map(void **state)
     mbi.framebuffer_type = MULTIBOOT_FRAMEBUFFER_RGB;
     mbi.framebuffer_width = 800;
     memcpy(arena + INFO, &mbi, sizeof(mbi));
-    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO));
     assert_true(memory_map_is_ram(&info.map, 0, 639 * KIB));
     assert_int_equal(memory_map_top_of_ram(&info.map), 65 * MIB);
     assert_string_equal(info.command_line, "");
     assert_int_equal(info.framebuffer.width, 0);
     memset(arena + INFO, 0, sizeof(mbi));
-    assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at),
+    assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO),
                         "the boot loader gave no memory map");
 }
 
@@ -211,7 +212,7 @@ static void multiboot_2(void **state)
 {
     (void)state;
     make_2();
-    assert_null(boot_info_read(&info, MULTIBOOT2_BOOTLOADER_MAGIC, INFO, at));
+    assert_null(boot_info_read(&info, MULTIBOOT2_BOOTLOADER_MAGIC, INFO));
     assert_string_equal(info.command_line, "exits=kvm");
     assert_string_equal(info.loader, "GRUB 2.06");
     assert_int_equal(info.module_count, 1);
@@ -233,7 +234,7 @@ static void multiboot_2(void **state)
 static void wrong_loader(void **state)
 {
     (void)state;
-    assert_non_null(strstr(boot_info_read(&info, 0x12345678, INFO, at), "multiboot"));
+    assert_non_null(strstr(boot_info_read(&info, 0x12345678, INFO), "multiboot"));
 }
 
 static void long_command_lines(void **state)
@@ -246,10 +247,10 @@ static void long_command_lines(void **state)
     memcpy(arena + 0xF000, "GRUB 2", 7); /* 8 bytes with the alignment */
     memcpy(arena + INFO, &mbi, sizeof(mbi));
     memset(arena + 0x10000, 'x', BOOT_INFO_POOL - 9);
-    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at));
+    assert_null(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO));
     assert_int_equal(strlen(info.command_line), BOOT_INFO_POOL - 9);
     memset(arena + 0x10000, 'x', BOOT_INFO_POOL);
-    assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at), TOO_LONG);
+    assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO), TOO_LONG);
 }
 
 /* What is wrong should be seen on the screen, so the screen is found nevertheless. */
@@ -271,7 +272,7 @@ static void screen_of_a_refusal(void **state)
     put_tag(&end, MULTIBOOT2_TAG_END, "", 0);
     struct multiboot2_info header = {(u32)(end - INFO), 0};
     memcpy(arena + INFO, &header, sizeof(header));
-    assert_string_equal(boot_info_read(&info, MULTIBOOT2_BOOTLOADER_MAGIC, INFO, at),
+    assert_string_equal(boot_info_read(&info, MULTIBOOT2_BOOTLOADER_MAGIC, INFO),
                         "the boot loader gave more than 256 modules");
     assert_int_equal(info.framebuffer.width, 1024);
     assert_int_equal(info.map.count, 1);
@@ -281,7 +282,7 @@ static void screen_of_a_refusal(void **state)
     struct multiboot_info *mbi = (struct multiboot_info *)(arena + INFO);
     memset(arena + 0x10000, 'x', BOOT_INFO_POOL);
     mbi->cmdline = 0x10000;
-    assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO, at), TOO_LONG);
+    assert_string_equal(boot_info_read(&info, MULTIBOOT_BOOTLOADER_MAGIC, INFO), TOO_LONG);
     assert_int_equal(info.framebuffer.width, 800);
     assert_int_equal(info.map.count, 4);
 }
@@ -299,7 +300,7 @@ static void damaged_information(void **state)
                                                               : random() % 2 ? 0
                                                                              : 0xFF);
         u32 magic = second ? MULTIBOOT2_BOOTLOADER_MAGIC : MULTIBOOT_BOOTLOADER_MAGIC;
-        const char *error = boot_info_read(&info, magic, INFO, at);
+        const char *error = boot_info_read(&info, magic, INFO);
         good += !error;
         if (error)
             assert_true(strlen(error) > 10);

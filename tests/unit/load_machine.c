@@ -23,11 +23,6 @@ void *physical(u64 address)
     return arena + address;
 }
 
-static const void *at(u64 address)
-{
-    return physical(address);
-}
-
 void machine(u64 megabytes)
 {
     u64 ram_end = megabytes * MIB;
@@ -246,7 +241,7 @@ void check_map(const struct memory_map *seen)
 void check_told(void)
 {
     check_gdt();
-    assert_null(boot_info_read(&told, start.eax, start.ebx, at));
+    assert_null(boot_info_read(&told, start.eax, start.ebx));
     assert_string_equal(told.loader, info.loader);
     assert_string_equal(told.command_line, info.module[0].command_line);
     assert_int_equal(told.module_count, info.module_count - 1);

@@ -57,6 +57,11 @@ void *frame_alloc(void)
     return NULL;
 }
 
+void *frame_pointer(u64 address)
+{
+    return physical(address);
+}
+
 u64 frame_physical(const void *frame)
 {
     return (u64)frame;
