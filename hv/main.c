@@ -33,7 +33,6 @@ static struct guest_start start;
 static const struct found_state *found; /* instead, with boot services that go on */
 static struct memory_range own;         /* where Tally lives after its move */
 static u64 top; /* end of what the direct map and the EPT cover from the start */
-static char error[256];
 
 void stop_if(const char *problem)
 {
@@ -94,8 +93,7 @@ static void look_at_vmx(void)
     stop_if(vmx_check());
     vmx_capabilities_read(&vmx_capabilities, rdmsr, cpuid(0x80000008, 0).eax);
     features_init();
-    const char *problem =
-        controls_negotiate(&vmx_capabilities, options.profile, &controls, error, sizeof(error));
+    const char *problem = controls_negotiate(&vmx_capabilities, options.profile, &controls);
     if (options.caps)
         show_capabilities(problem);
     stop_if(problem);
@@ -181,8 +179,8 @@ static void load_the_guest(void)
         stop_if(load_disk(&info, &guest_map,
                           options.boot == BOOT_NEXT ? NEXT_DISK : options.boot - BOOT_DISK,
                           &start));
-    else if (!load_guest(&info, &guest_map, own.base, own.size, &start, error, sizeof(error)))
-        fatal("%s", error);
+    else
+        stop_if(load_guest(&info, &guest_map, own.base, own.size, &start));
 }
 
 static void make_the_window(void)

@@ -52,8 +52,7 @@ void set_up_vcpu(struct cpu *cpu)
 /* One without VMX cannot be left out: the guest could start it without Tally (docs/smp.md). */
 static void set_up_other_cpu(struct cpu *cpu)
 {
-    char text[128];
-    const char *problem = vmx_check_other(options.profile, &controls, text, sizeof(text));
+    const char *problem = vmx_check_other(options.profile, &controls);
     if (problem)
         fatal("CPU %u (APIC id %u): %s; the guest could start it without Tally", cpu->vcpu.index,
               cpu->vcpu.apic_id, problem);

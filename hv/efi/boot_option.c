@@ -109,14 +109,11 @@ const char *efi_load_option(u32 number, u64 *image)
 {
     static const char digits[] = "0123456789ABCDEF";
     u16 name[] = {'B', 'o', 'o', 't', 0, 0, 0, 0, 0};
-    static char problem[128];
     u16 option;
     u64 entries = read_variable(u"BootOrder") / sizeof(option), at = PATHS_FROM;
-    format_string(problem, sizeof(problem),
-                  "boot=disk:%u: UEFI's boot order has %lu entries, counted from 0", number,
-                  entries);
     if (number >= entries)
-        return problem;
+        return wrong("boot=disk:%u: UEFI's boot order has %lu entries, counted from 0", number,
+                     entries);
     memcpy(&option, variable + number * sizeof(option), sizeof(option));
     for (unsigned i = 0; i < 4; i++)
         name[4 + i] = (u8)digits[option >> (12 - 4 * i) & 15];
@@ -129,8 +126,7 @@ const char *efi_load_option(u32 number, u64 *image)
     *image = path_bytes ? load(variable + at) : 0;
     if (path_bytes && !*image)
         *image = load_from_file_systems(variable + at, path_bytes);
-    format_string(problem, sizeof(problem),
-                  "boot=disk:%u: UEFI cannot load what its Boot%04x names (status %lu)", number,
-                  option, status & ~BIT(63));
-    return *image ? NULL : problem;
+    return *image ? NULL
+                  : wrong("boot=disk:%u: UEFI cannot load what its Boot%04x names (status %lu)",
+                          number, option, status & ~BIT(63));
 }

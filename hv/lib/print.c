@@ -158,15 +158,31 @@ void print_quoted(const char *text, size_t size)
     print("\"");
 }
 
-size_t format_string(char *buffer, size_t size, const char *format, ...)
+static size_t format_to_buffer(char *buffer, size_t size, const char *format, va_list arguments)
 {
     /* A buffer of no bytes still is one: `buffer` may not be NULL in struct output. */
     struct output out = {.buffer = size ? buffer : (char *)format, .size = size};
-    va_list arguments;
-    va_start(arguments, format);
     format_to(&out, format, arguments);
-    va_end(arguments);
     if (size)
         buffer[out.length < size ? out.length : size - 1] = '\0';
     return out.length;
+}
+
+size_t format_string(char *buffer, size_t size, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = format_to_buffer(buffer, size, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
+const char *wrong(const char *format, ...)
+{
+    static char line[256];
+    va_list arguments;
+    va_start(arguments, format);
+    format_to_buffer(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    return line;
 }

@@ -23,6 +23,9 @@ void print_quoted(const char *text, size_t size);
 /* Like snprintf: writes at most `size` bytes with the NUL; returns the untruncated length. */
 size_t format_string(char *buffer, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* A line that says what is wrong, for those that return one, or NULL; the next takes its place. */
+const char *wrong(const char *format, ...) PRINTF_LIKE(1, 2);
+
 /* One line `tally: error: …` on serial and screen, then the run ends with VERDICT_TALLY_ERROR. */
 __attribute__((noreturn)) void fatal(const char *format, ...) PRINTF_LIKE(1, 2);
 

@@ -40,7 +40,6 @@ static void write_lines(u32 disk)
 const char *load_disk(const struct boot_info *info, struct memory_map *guest_map, u32 disk,
                       struct guest_start *start)
 {
-    static char problem[160];
     u8 disks = *(const u8 *)physical(DISKS);
     if (info->efi)
         return "boot=: the boot loader has ended the firmware's boot services, and nothing can go "
@@ -50,12 +49,8 @@ const char *load_disk(const struct boot_info *info, struct memory_map *guest_map
                "boots that one";
     if (disk == NEXT_DISK)
         disk = next_disk(info);
-    format_string(problem, sizeof(problem),
-                  "boot=: there is no disk %u; the BIOS knows %u, counted "
-                  "from 0",
-                  disk, disks);
     if (disk >= disks)
-        return problem;
+        return wrong("boot=: there is no disk %u; the BIOS knows %u, counted from 0", disk, disks);
     u64 page = bios_memory_reserve(info, guest_map, NULL, 0);
     if (!page)
         return "boot=: no room below 640 KiB for what the BIOS is to say about memory";

@@ -9,10 +9,10 @@
  * Puts the guest into memory: the first module is its kernel, the others are its own modules.
  * `guest_map` is the guest's memory map; the loader may mark a page in it as ACPI's. Tally itself
  * is at [tally_base, tally_base + tally_size), everything else is reached by physical().
- * False: nothing can be started, and `error` says why in one line.
+ * Returns NULL, or one line that says why nothing can be started.
  */
-bool load_guest(const struct boot_info *info, struct memory_map *guest_map, u64 tally_base,
-                u64 tally_size, struct guest_start *start, char *error, size_t error_size);
+const char *load_guest(const struct boot_info *info, struct memory_map *guest_map, u64 tally_base,
+                       u64 tally_size, struct guest_start *start);
 
 /* The first disk that Tally did not come from. */
 #define NEXT_DISK 0xFFu

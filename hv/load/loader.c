@@ -188,21 +188,18 @@ static const struct protocol *choose_protocol(struct loader *loader)
     return NULL;
 }
 
-bool load_guest(const struct boot_info *info, struct memory_map *guest_map, u64 tally_base,
-                u64 tally_size, struct guest_start *start, char *error, size_t error_size)
+const char *load_guest(const struct boot_info *info, struct memory_map *guest_map, u64 tally_base,
+                       u64 tally_size, struct guest_start *start)
 {
     static struct loader loader;
-    loader = (struct loader){.info = info,
-                             .map = guest_map,
-                             .tally = {.base = tally_base, .size = tally_size},
-                             .error = error,
-                             .error_size = error_size};
+    loader = (struct loader){
+        .info = info, .map = guest_map, .tally = {.base = tally_base, .size = tally_size}};
     if (info->module_count == 0)
-        return refuse(&loader, "none given: the first boot module must be the guest's kernel");
+        return wrong("guest: none given: the first boot module must be the guest's kernel");
     for (unsigned i = 0; i < info->module_count; i++) {
         const struct module *module = &info->module[i];
         if (ranges_overlap(module->start, module->size, tally_base, tally_size))
-            return refuse(&loader, "boot module %u lies where Tally is", i + 1);
+            return wrong("guest: boot module %u lies where Tally is", i + 1);
         mark_used(&loader, module->start, module->size);
     }
     mark_used(&loader, tally_base, tally_size);
@@ -211,12 +208,12 @@ bool load_guest(const struct boot_info *info, struct memory_map *guest_map, u64 
     loader.image.size = info->module[0].size;
     const struct protocol *protocol = choose_protocol(&loader);
     if (!protocol || !protocol->read(&loader) || !image_place(&loader))
-        return false;
+        return loader.problem;
     u64 page = bios_memory_reserve(info, guest_map, loader.used, loader.used_count);
     if (!elf_place_sections(&loader) || !protocol->place_modules(&loader) ||
         !information_write(&loader, protocol, start))
-        return false;
+        return loader.problem;
     image_write(&loader.image);
     bios_memory_hook(page, guest_map);
-    return true;
+    return NULL;
 }

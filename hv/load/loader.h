@@ -39,8 +39,7 @@ struct loader {
     unsigned used_count;
     unsigned guest_modules;      /* how many modules the guest has: all but its kernel */
     u64 module[MODULES_MAX - 1]; /* where they are now */
-    char *error;
-    size_t error_size;
+    const char *problem;
 };
 
 /* What the guest is told, in its memory: the tags of Multiboot 2, into which the fields of version
@@ -79,12 +78,11 @@ extern const struct protocol multiboot_protocol, multiboot2_protocol, linux_prot
 bool information_write(struct loader *loader, const struct protocol *protocol,
                        struct guest_start *start);
 
-/* Writes the error line; false. */
-#define refuse(loader, ...)                                                                        \
-    (format_string((loader)->error, (loader)->error_size, "guest: " __VA_ARGS__), false)
+/* Notes the line that says what is wrong; false. */
+#define refuse(loader, ...) ((loader)->problem = wrong("guest: " __VA_ARGS__), false)
 
 /* The highest room of `size` bytes in whole pages that nothing uses, not below `floor`, below
- * `limit`; from now on in use. 0: there is none, and the error line says so. */
+ * `limit`; from now on in use. 0: there is none, and loader->problem says so. */
 u64 take_highest(struct loader *loader, const char *what, u64 size, u64 floor, u64 limit);
 
 /* The lowest after the image, or below it if there is no room, for 32-bit addresses. */

@@ -69,13 +69,11 @@ static const char *control_name(enum control_word word, unsigned bit)
     return nth_word(texts, row);
 }
 
-static const char *refuse_controls(char *error, size_t size, const char *what,
-                                   enum control_word word, u32 bits)
+static const char *refuse_controls(const char *what, enum control_word word, u32 bits)
 {
     unsigned bit = (unsigned)__builtin_ctz(bits);
-    format_string(error, size, "this CPU %s: %s (%s control %u)", what, control_name(word, bit),
-                  control_word_name(word), bit);
-    return error;
+    return wrong("this CPU %s: %s (%s control %u)", what, control_name(word, bit),
+                 control_word_name(word), bit);
 }
 
 /* What Tally can live with if the CPU insists: anything that some profile uses. */
@@ -88,21 +86,21 @@ static u32 usable_controls(enum control_word word)
 }
 
 static const char *negotiate_word(const struct vmx_capabilities *c, enum tally_profile profile,
-                                  enum control_word word, u32 *out, char *error, size_t size)
+                                  enum control_word word, u32 *out)
 {
     const struct control_limits *limits = &c->word[word];
     u32 missing = planned_bits(word, profile, "RL") & ~limits->allowed;
     if (missing)
-        return refuse_controls(error, size, "cannot", word, missing);
+        return refuse_controls("cannot", word, missing);
     u32 unwanted = limits->forced & ~usable_controls(word);
     if (unwanted)
-        return refuse_controls(error, size, "insists on", word, unwanted);
+        return refuse_controls("insists on", word, unwanted);
     *out = (planned_bits(word, profile, "RW") & limits->allowed) | limits->forced;
     return NULL;
 }
 
 /* What the words cannot say by themselves. */
-static const char *check_ept(const struct vmx_capabilities *c, char *error, size_t size)
+static const char *check_ept(const struct vmx_capabilities *c)
 {
     static const struct {
         u64 bits;
@@ -114,13 +112,10 @@ static const char *check_ept(const struct vmx_capabilities *c, char *error, size
         {EPT_CAP_INVEPT, "INVEPT"},
         {EPT_CAP_INVEPT_ALL, "INVEPT of all contexts"},
     };
-    for (unsigned i = 0; i < ARRAY_SIZE(needs); i++) {
-        if (!(c->ept_vpid & needs[i].bits)) {
-            format_string(error, size, "this CPU cannot: %s (IA32_VMX_EPT_VPID_CAP bit %u)",
-                          needs[i].name, (unsigned)__builtin_ctzll(needs[i].bits));
-            return error;
-        }
-    }
+    for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
+        if (!(c->ept_vpid & needs[i].bits))
+            return wrong("this CPU cannot: %s (IA32_VMX_EPT_VPID_CAP bit %u)", needs[i].name,
+                         (unsigned)__builtin_ctzll(needs[i].bits));
     return NULL;
 }
 
@@ -145,17 +140,17 @@ static void own_control_registers(const struct vmx_capabilities *c, const struct
 }
 
 const char *controls_negotiate(const struct vmx_capabilities *c, enum tally_profile profile,
-                               struct controls *out, char *error, size_t size)
+                               struct controls *out)
 {
     const struct profile_plan *plan = &plans[profile];
     *out = (struct controls){.exception_bitmap = plan->exceptions};
     u32 *words[CONTROL_WORDS] = {&out->pin, &out->proc, &out->proc2, &out->exit, &out->entry};
     for (unsigned i = 0; i < CONTROL_WORDS; i++) {
-        const char *refusal = negotiate_word(c, profile, i, words[i], error, size);
+        const char *refusal = negotiate_word(c, profile, i, words[i]);
         if (refusal)
             return refusal;
     }
-    const char *refusal = check_ept(c, error, size);
+    const char *refusal = check_ept(c);
     if (refusal)
         return refusal;
 

@@ -11,12 +11,11 @@
 #include "x86/registers.h"
 
 /*
- * Fills `out`. Returns NULL, or `error` (size bytes) holding one line that names by its SDM name
- * the first control that Tally needs and the CPU lacks, or that the CPU forces and Tally cannot
- * use.
+ * Fills `out`. Returns NULL, or one line that names by its SDM name the first control that Tally
+ * needs and the CPU lacks, or that the CPU forces and Tally cannot use.
  */
 const char *controls_negotiate(const struct vmx_capabilities *c, enum tally_profile profile,
-                               struct controls *out, char *error, size_t size);
+                               struct controls *out);
 
 /*
  * Writes the SDM's names of the controls that the profile wants and the CPU lacks into `buffer`,

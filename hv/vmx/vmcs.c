@@ -29,8 +29,7 @@ const char *vmx_check(void)
     return NULL;
 }
 
-const char *vmx_check_other(enum tally_profile profile, const struct controls *boot_cpus,
-                            char *text, size_t size)
+const char *vmx_check_other(enum tally_profile profile, const struct controls *boot_cpus)
 {
     struct vmx_capabilities c;
     struct controls controls = {0};
@@ -38,7 +37,7 @@ const char *vmx_check_other(enum tally_profile profile, const struct controls *b
     if (problem)
         return problem;
     vmx_capabilities_read(&c, rdmsr, cpuid(0x80000008, 0).eax);
-    problem = controls_negotiate(&c, profile, &controls, text, size);
+    problem = controls_negotiate(&c, profile, &controls);
     if (problem)
         return problem;
     bool same = memcmp(&controls, boot_cpus, sizeof(controls)) == 0 &&

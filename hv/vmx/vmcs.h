@@ -13,9 +13,8 @@
 const char *vmx_check(void);
 
 /* The same for another CPU, which has to be able to do what the boot CPU does, with its controls.
- * The line may be written to `text`. */
-const char *vmx_check_other(enum tally_profile profile, const struct controls *boot_cpus,
-                            char *text, size_t size);
+ */
+const char *vmx_check_other(enum tally_profile profile, const struct controls *boot_cpus);
 
 /* VMXON on this CPU and makes its VMCS current. */
 void vmx_enable(struct cpu *cpu, const struct vmx_capabilities *capabilities);

@@ -172,9 +172,7 @@ static void oddities(void **state)
     construct();
     change(PIN, (u32)PIN_NMI_EXITING, 0);
     vmx_capabilities_read(&c, read_recorded, machine.address_sizes);
-    char small[8];
-    assert_ptr_equal(controls_negotiate(&c, PROFILE_ALL, &out, small, sizeof(small)), small);
-    assert_string_equal(small, "this CP");
+    assert_non_null(controls_negotiate(&c, PROFILE_ALL, &out));
 }
 
 static void address_widths(void **state)

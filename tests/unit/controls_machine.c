@@ -34,10 +34,9 @@ u64 read_recorded(u32 number)
 
 const char *negotiate(enum tally_profile profile, struct vmx_capabilities *c, struct controls *out)
 {
-    static char error[160];
     features_init();
     vmx_capabilities_read(c, read_recorded, machine.address_sizes);
-    return controls_negotiate(c, profile, out, error, sizeof(error));
+    return controls_negotiate(c, profile, out);
 }
 
 static void report_rule(const char *sentence, enum vmcs_field field, u64 value)

@@ -274,7 +274,6 @@ void fake_machine_named(const char *name, enum tally_profile profile)
 {
     static const u32 msrs[] = {IA32_TSC, IA32_APIC_BASE, IA32_MISC_ENABLE, IA32_DEBUGCTL,
                                IA32_TSC_AUX};
-    char error[160];
     for (unsigned i = 0; i < ARRAY_SIZE(recorded_machines); i++)
         if (!strcmp(recorded_machines[i].name, name))
             machine = &recorded_machines[i];
@@ -286,8 +285,7 @@ void fake_machine_named(const char *name, enum tally_profile profile)
     vmx_capabilities_read(&fake_capabilities, read_recorded, machine->address_sizes);
     vmx_capabilities = fake_capabilities;
     features_init();
-    assert_null(
-        controls_negotiate(&fake_capabilities, profile, &fake_vcpu.controls, error, sizeof(error)));
+    assert_null(controls_negotiate(&fake_capabilities, profile, &fake_vcpu.controls));
     controls_write(&fake_vcpu.controls);
     features_need(fake_vcpu.controls.proc2, fake_vcpu.controls.proc3);
     /* What VMX fixes in CR4 and CPUID tells about paging, as on that machine. */

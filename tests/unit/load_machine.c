@@ -58,7 +58,10 @@ bool load(void)
 {
     error[0] = said[0] = 0;
     print_sink = said_sink;
-    return load_guest(&info, &map, tally, TALLY_SIZE, &start, error, sizeof(error));
+    const char *problem = load_guest(&info, &map, tally, TALLY_SIZE, &start);
+    if (problem)
+        strncat(error, problem, sizeof(error) - 1);
+    return !problem;
 }
 
 void add_kernel(u64 address, const char *command_line)
