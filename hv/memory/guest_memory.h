@@ -73,7 +73,7 @@ bool guest_linear_address(enum segment segment, u64 offset, unsigned address_siz
 /* Injects `fault` and returns what the handler should return. */
 enum exit_action inject_fault(struct vcpu *vcpu, const struct guest_fault *fault);
 
-/* Backend (mm/): a pointer to `size` bytes of guest RAM at a physical address within one page, or
+/* In memory.c: a pointer to `size` bytes of guest RAM at a physical address within one page, or
  * NULL where there is none (Tally's own memory, holes, devices). Host tests bring their own. */
 void *guest_ram(u64 physical, size_t size);
 

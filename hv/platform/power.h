@@ -9,7 +9,7 @@
 #include <stdarg.h>
 
 /* Before the guest's OUT is carried out: true if it switches off, resets or ends the run. The
- * handler then returns EXIT_STOP, and end_run() repeats the write after the report. */
+ * handler then returns EXIT_STOP, and power_end() repeats the write after the report. */
 bool power_filter_out(u16 port, unsigned size, u32 value);
 
 /* Calls `watch` for each port that power_filter_out() and a20_keep() want to see. */

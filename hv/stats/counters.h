@@ -1,6 +1,6 @@
 /*
  * What every vCPU counts. Only its own CPU writes, without locks; readers add up all vCPUs.
- * The cycles are added in vmx/entry.asm, as the last thing before the entry.
+ * The cycles are added in exits/entry.asm, as the last thing before the entry.
  */
 #ifndef TALLY_STATS_COUNTERS_H
 #define TALLY_STATS_COUNTERS_H
