@@ -8,8 +8,7 @@
  * interrupts off. All segments are flat; the GDT lies in guest memory, for guests that load a
  * segment register before they have their own. General registers not named here are 0. */
 struct guest_start {
-    const char *protocol; /* for people: "multiboot", "multiboot 2", "Linux" */
-    bool real_mode;       /* instead, with all segments 0 and no GDT */
+    bool real_mode; /* instead, with all segments 0 and no GDT */
     u32 entry, esp, eax, ebx, edx, esi;
     u32 gdt_base;
     u16 gdt_limit, code_selector, data_selector;

@@ -57,7 +57,6 @@ const char *load_disk(const struct boot_info *info, struct memory_map *guest_map
     memcpy(physical(STUB), boot_sector_code, CODE_SIZE);
     write_lines(disk);
     bios_memory_hook(page, guest_map);
-    *start = (struct guest_start){
-        .protocol = "BIOS", .real_mode = true, .entry = STUB, .edx = FIRST_DRIVE + disk};
+    *start = (struct guest_start){.real_mode = true, .entry = STUB, .edx = FIRST_DRIVE + disk};
     return NULL;
 }

@@ -49,7 +49,6 @@ bool information_write(struct loader *loader, const struct protocol *protocol,
     memset(physical(place), 0, size);
     struct writer w = {.loader = loader, .next = (u32)place};
     *start = (struct guest_start){
-        .protocol = protocol->name,
         .entry = (u32)loader->image.entry,
         .gdt_base = put(&w, gdt, sizeof(gdt)),
         .gdt_limit = sizeof(gdt) - 1,

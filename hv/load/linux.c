@@ -245,5 +245,4 @@ static bool place_modules(struct loader *loader)
     return initrd_place(loader) && rsdp_place(loader);
 }
 
-const struct protocol linux_protocol = {"Linux", recognized, read_kernel, place_modules,
-                                        tell_linux};
+const struct protocol linux_protocol = {recognized, read_kernel, place_modules, tell_linux};

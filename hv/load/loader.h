@@ -65,7 +65,6 @@ static inline u32 tag_body(const struct writer *writer, u32 type)
 
 /* A boot protocol: what differs between them, in this order. */
 struct protocol {
-    const char *name;
     bool (*recognized)(struct loader *loader); /* by the file's first bytes */
     bool (*read)(struct loader *loader);       /* the file: fills loader->image */
     bool (*place_modules)(struct loader *loader);

@@ -92,5 +92,4 @@ static bool read_header(struct loader *loader)
                                                 : elf_read(loader);
 }
 
-const struct protocol multiboot_protocol = {"multiboot", recognized, read_header, modules_place,
-                                            multiboot_tell};
+const struct protocol multiboot_protocol = {recognized, read_header, modules_place, multiboot_tell};

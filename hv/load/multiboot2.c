@@ -146,5 +146,4 @@ static void tell(struct writer *w, struct guest_start *start)
     start->esp = MULTIBOOT_START_ESP;
 }
 
-const struct protocol multiboot2_protocol = {"multiboot 2", recognized, read_header, modules_place,
-                                             tell};
+const struct protocol multiboot2_protocol = {recognized, read_header, modules_place, tell};
