@@ -37,6 +37,11 @@ static inline u64 align_up(u64 value, u64 align)
     return align_down(value + align - 1, align);
 }
 
+static inline u64 low_bytes(u64 value, unsigned bytes)
+{
+    return bytes == 8 ? value : value & (BIT(8 * bytes) - 1);
+}
+
 static inline bool ranges_overlap(u64 a, u64 a_size, u64 b, u64 b_size)
 {
     return a < b + b_size && b < a + a_size;

@@ -21,8 +21,8 @@ bool filtered_out(u16 port, unsigned size, u32 value);
  * the upper half. */
 static inline u64 merge_register(u64 old, u64 value, unsigned bytes)
 {
-    u64 mask = bytes == 8 ? ~0ull : BIT(8 * bytes) - 1;
-    return bytes >= 4 ? value & mask : (old & ~mask) | (value & mask);
+    u64 kept = bytes >= 4 ? 0 : old & ~low_bytes(~0ull, bytes);
+    return kept | low_bytes(value, bytes);
 }
 
 #endif

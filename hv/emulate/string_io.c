@@ -27,12 +27,6 @@ struct string_io {
     u64 step; /* added to the offset, modulo the address size */
 };
 
-static u64 truncated_gpr(const struct vcpu *vcpu, unsigned number, unsigned bytes)
-{
-    u64 value = vcpu_gpr(vcpu, number);
-    return bytes == 8 ? value : value & (BIT(8 * bytes) - 1);
-}
-
 static struct string_io decode_string_io(const struct vcpu *vcpu, u64 qualification, unsigned size)
 {
     struct instruction instruction = guest_instruction();
@@ -44,10 +38,10 @@ static struct string_io decode_string_io(const struct vcpu *vcpu, u64 qualificat
                           .count = 1};
     s.index = s.in ? RDI : RSI;
     s.segment = s.in ? ES : instruction.segment >= 0 ? (enum segment)instruction.segment : DS;
-    s.offset = truncated_gpr(vcpu, s.index, s.address_size);
+    s.offset = low_bytes(vcpu_gpr(vcpu, s.index), s.address_size);
     s.step = vmread(GUEST_RFLAGS) & RFLAGS_DF ? -(u64)size : size;
     if (s.repeated)
-        s.count = truncated_gpr(vcpu, RCX, s.address_size);
+        s.count = low_bytes(vcpu_gpr(vcpu, RCX), s.address_size);
     return s;
 }
 
@@ -122,9 +116,7 @@ static bool element_from_ram(const struct string_io *s, const u8 *memory)
 static void step_elements(struct string_io *s, u64 elements)
 {
     s->count -= elements;
-    s->offset += elements * s->step;
-    if (s->address_size < 8)
-        s->offset &= BIT(8 * s->address_size) - 1;
+    s->offset = low_bytes(s->offset + elements * s->step, s->address_size);
 }
 
 /* At least one element, at most `limit`, a few or as many as there are. */

@@ -81,11 +81,6 @@ bool guest_write(u64 linear, const void *buffer, size_t size, unsigned cpl,
     return write_from(buffer, linear, size, cpl, fault);
 }
 
-static u64 truncate_to(u64 value, unsigned bytes)
-{
-    return bytes == 8 ? value : value & (BIT(8 * bytes) - 1);
-}
-
 static bool segment_fault(enum segment segment, struct guest_fault *fault)
 {
     *fault = (struct guest_fault){.vector = segment == SS ? VECTOR_SS : VECTOR_GP};
@@ -124,7 +119,7 @@ static bool linear_in_64bit_code(enum segment segment, u64 offset, size_t size, 
 bool guest_linear_address(enum segment segment, u64 offset, unsigned address_size, size_t size,
                           enum access access, u64 *linear, struct guest_fault *fault)
 {
-    offset = truncate_to(offset, address_size);
+    offset = low_bytes(offset, address_size);
     if (guest_64bit_code())
         return linear_in_64bit_code(segment, offset, size, linear, fault);
 
