@@ -122,7 +122,7 @@ static void skip_test(const struct instruction_test *test, enum mode mode)
 
 static void run_test(const struct instruction_test *test, enum mode mode)
 {
-    struct run r = {
+    const struct run start = {
         .mode = mode,
         .code = test->code,
         .rflags = test->rflags,
@@ -134,6 +134,7 @@ static void run_test(const struct instruction_test *test, enum mode mode)
                 [RSI] = test->rsi,
                 [RDI] = test->rdi},
     };
+    struct run r;
 
     if (test->available && !test->available()) {
         skip_test(test, mode);
@@ -144,9 +145,12 @@ static void run_test(const struct instruction_test *test, enum mode mode)
         count_ok(true, "%s, %s", test->name, mode_name(mode));
         return;
     }
-    if (test->prepare)
-        test->prepare(&r);
-    run(&r);
+    do {
+        r = start;
+        if (test->prepare)
+            test->prepare(&r);
+        run(&r);
+    } while (test->again && test->again(&r));
     check_behaviour(test, &r);
     if (test->restore)
         test->restore();

@@ -49,6 +49,7 @@ struct instruction_test {
     bool tally_only;            /* what is promised holds under Tally only */
     bool (*available)(void);    /* NULL: every CPU has it */
     void (*prepare)(struct run *run);
+    bool (*again)(const struct run *run);        /* what is tested did not occur: once more */
     const char *(*check)(const struct run *run); /* what is wrong, or NULL */
     void (*restore)(void);
 };
