@@ -76,7 +76,7 @@ static const char *way_of_control(u16 control, u8 s5_type, u16 port, unsigned si
 static const char *way_of(u16 port, unsigned size, u32 value)
 {
     if (port == EXIT_PORT)
-        return "exit request";
+        return value == VERDICT_FAILED ? "exit request: failed" : "exit request";
     if (port == SHUTDOWN_PORT)
         return ends_shutdown_word(value) ? "power-off" : NULL;
     if (port == PORT_PCI_ADDRESS && size == 4) /* another register than the reset control in it */

@@ -32,7 +32,7 @@ extern void (*power_before_last_write)(void);
 /* The verdict of the guest's way to end: what it wrote to EXIT_PORT, else VERDICT_PASSED. */
 u32 power_verdict(void);
 
-/* What the guest did, for the report: "power-off", "suspend", "reset", "exit request". */
+/* What the guest did, for the report: "power-off", "suspend", "reset", "exit request: failed", … */
 const char *power_way(void);
 
 #endif

@@ -177,7 +177,7 @@ static void words(void **state)
         for (const char *letter = "ShShutdown"; *letter; letter++)
             ends_by(SHUTDOWN_PORT, 1, (u8)*letter, *letter == 'n' ? "power-off" : NULL);
     ends_by(SHUTDOWN_PORT, 1, 0, NULL); /* what stands behind the word */
-    ends_by(EXIT_PORT, 4, 0x11, "exit request");
+    ends_by(EXIT_PORT, 4, 0x11, "exit request: failed");
     assert_int_equal(power_verdict(), 0x11);
 }
 
