@@ -53,6 +53,8 @@ given() {
 }
 is "$(given | tr -d ' =' | sort -u | grep -vx CC | sed 's/$/=1/' | xargs make -n help 2>&1 | grep -o 'unknown variable.*')" '' \
     'make knows the variables that the pages name'
+is "$(grep -hv 'BOCHS=' README.md docs/*.md | grep -ohE '\<CPU=[a-z0-9_]+' | sed 's/CPU=//' | sort -u |
+    grep -vxFf <("${BOCHS:-bochs-bin}" --help cpu 2>&1))" '' 'Bochs has the models of CPU that the pages name'
 is "$(make -s help | awk 'length > 80')" '' "make help fits into a terminal's 80 columns"
 
 printf '`hv/none.c` and [a page](none.md) and `make coffee`\n' >"$scratch/page.md"
