@@ -40,24 +40,23 @@ int wrong(const struct options *o, const char *what, const char *word)
 
 static int help(void)
 {
-    puts("usage: tally stat [COMMAND...]                 the report's table, since the start or of "
-         "the command\n"
-         "       tally top [-1c] [-i SECONDS] [-n TIMES] [COMMAND...]   each second; -1 since the "
-         "start, -c for programs\n"
-         "       tally sites [-n ROWS] [COMMAND...]      the instructions with most exits "
-         "(sites=on)\n"
-         "       tally trace [-n RECORDS] [COMMAND...]   the newest exits one by one "
-         "(trace=MIB,last)\n"
-         "       tally record [-o FILE] COMMAND...       as a report in JSON lines, for make "
-         "report LOG=\n"
-         "       tally mark [-t] NAME                    in the time line (sample=MS); -t prints "
-         "the TSC, too\n"
-         "Counts are read from Tally's window by /dev/mem, without exits, by root where the kernel "
-         "lets it; else by\n"
-         "CPUID. Either way this program's own CPUIDs are left out. Keys of top: q quit, s sort, d "
-         "details, v vCPU, p pause.\n"
-         "Exit status: that of the command; 1 not under Tally, or it does not record that; 2 wrong "
-         "usage.");
+    puts("usage: tally stat [COMMAND...]          the report's table\n"
+         "       tally top [-1c] [-i SECONDS] [-n TIMES] [COMMAND...]\n"
+         "                                        each second; -1 since the start,\n"
+         "                                        -c for programs\n"
+         "       tally sites [-n ROWS] [COMMAND...]\n"
+         "                                        instructions with most exits (sites=on)\n"
+         "       tally trace [-n RECORDS] [COMMAND...]\n"
+         "                                        the newest exits (trace=MIB,last)\n"
+         "       tally record [-o FILE] COMMAND...\n"
+         "                                        JSON lines, for make report LOG=FILE\n"
+         "       tally mark [-t] NAME             in the time line (sample=MS); -t prints\n"
+         "                                        the TSC, too\n"
+         "Of a COMMAND what it makes, else all since the start. Counts are read from\n"
+         "Tally's window by /dev/mem, without exits, by root where the kernel lets it;\n"
+         "else by CPUID. Either way this program's own CPUIDs are left out. Keys of top:\n"
+         "q quit, s sort, d details, v vCPU, p pause. Exit status: that of the command;\n"
+         "1 not under Tally, or it does not record that; 2 wrong usage.");
     return STATUS_OK;
 }
 
