@@ -110,6 +110,11 @@ static void flush_tlb(struct snippet *s)
     s->touched |= TOUCHED_CR3;
 }
 
+static bool is_unpaged(const struct snippet *s)
+{
+    return s->unpaged || s->mode == MODE_P16 || s->mode == MODE_REAL;
+}
+
 /* The MSR of a clock gets a little more than it has. */
 static void write_near(struct snippet *s)
 {
@@ -138,6 +143,8 @@ void fuzz_wrmsr(struct snippet *s)
     } else {
         u64 value = msr_value(&fuzz_msrs[index]);
 
+        if (fuzz_msrs[index].number == IA32_EFER && is_unpaged(s))
+            value &= ~EFER_LME; /* with paging it would be IA-32e mode, without its tables */
         load(s, RAX, (u32)value);
         load(s, RDX, value >> 32);
         instruction(s, OPCODE_WRMSR);
@@ -169,7 +176,7 @@ static u64 cr0_value(const struct snippet *s)
         return s->mode == MODE_REAL || s->mode == MODE_P16 ? CR0_PG | CR0_NW : PICK(bad);
     if (s->mode == MODE_REAL)
         value &= ~CR0_PE;
-    if (s->mode == MODE_REAL || s->mode == MODE_P16 || s->unpaged)
+    if (is_unpaged(s))
         value &= ~CR0_PG;
     if (s->bits == 64 && fuzz_one_in(8))
         value |= BIT(32 + fuzz_below(32));
