@@ -67,7 +67,7 @@ int command_record(const struct options *o)
 {
     struct reading before, after;
     if (!o->words[0])
-        return wrong(o, "record wants a command", "");
+        return usage_error(o, "record wants a command", "");
     const char *name = o->file ? o->file : "tally.log";
     file = fopen(name, "w");
     if (!file) {

@@ -24,7 +24,7 @@ int command_mark(const struct options *o);
 void print_tsc(void); /* a line `tsc TICKS` */
 
 /* A line on standard error, and STATUS_USAGE. */
-int wrong(const struct options *o, const char *what, const char *word);
+int usage_error(const struct options *o, const char *what, const char *word);
 
 /* What a table's heading says: where the counts were read. */
 const char *where_from(void);

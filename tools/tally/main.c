@@ -31,7 +31,7 @@ const char *where_from(void)
     return text;
 }
 
-int wrong(const struct options *o, const char *what, const char *word)
+int usage_error(const struct options *o, const char *what, const char *word)
 {
     fprintf(stderr, "%s: %s%s%s; %s -h tells more\n", o->program, what, *word ? " " : "", word,
             o->program);
@@ -82,15 +82,16 @@ static bool read_options(struct options *o, int argc, char **argv, const char *l
         case 't': o->tsc = true; break;
         case 'i':
             if (!positive(optarg, &o->interval) || !o->interval)
-                return wrong(o, "not a number of seconds:", optarg), false;
+                return usage_error(o, "not a number of seconds:", optarg), false;
             break;
         case 'n':
             if (!positive(optarg, &number) || number != (double)(long)number)
-                return wrong(o, "not a number:", optarg), false;
+                return usage_error(o, "not a number:", optarg), false;
             o->times = (long)number;
             break;
         case 'h': *status = help(); return false;
-        default: return wrong(o, "unknown option or option without its value:", letter), false;
+        default:
+            return usage_error(o, "unknown option or option without its value:", letter), false;
         }
     }
     o->words = argv + optind;
@@ -125,5 +126,5 @@ int main(int argc, char **argv)
         closed = commands[i].command == command_mark ? NULL : window_find();
         return commands[i].command(&o);
     }
-    return wrong(&o, "unknown word", word);
+    return usage_error(&o, "unknown word", word);
 }

@@ -16,9 +16,9 @@ int command_mark(const struct options *o)
     u32 name[4] = {0};
     const char *given = o->words[0];
     if (o->csv || o->once || !given || !*given || *given == '-' || o->words[1])
-        return wrong(o, "there must be one name", "");
+        return usage_error(o, "there must be one name", "");
     if (strlen(given) > sizeof(name) || given[strspn(given, letters)])
-        return wrong(o, "a mark is 1 to 16 letters, digits or -_.:/+, not", given);
+        return usage_error(o, "a mark is 1 to 16 letters, digits or -_.:/+, not", given);
     memcpy(name, given, strlen(given));
     u32 eax = LEAF_MARK;
     __asm__ volatile("cpuid"

@@ -265,7 +265,7 @@ int command_top(const struct options *o)
 {
     struct reading before, after;
     if (o->once && o->words[0])
-        return wrong(o, "-1 takes no command:", o->words[0]);
+        return usage_error(o, "-1 takes no command:", o->words[0]);
     if (o->csv)
         printf("seconds,reason,name,count,per_second,cycles\n");
     if (!o->once && !o->words[0])
