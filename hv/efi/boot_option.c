@@ -112,8 +112,8 @@ const char *efi_load_option(u32 number, u64 *image)
     u16 option;
     u64 entries = read_variable(u"BootOrder") / sizeof(option), at = PATHS_FROM;
     if (number >= entries)
-        return wrong("boot=disk:%u: UEFI's boot order has %lu entries, counted from 0", number,
-                     entries);
+        return what_is_wrong("boot=disk:%u: UEFI's boot order has %lu entries, counted from 0",
+                             number, entries);
     memcpy(&option, variable + number * sizeof(option), sizeof(option));
     for (unsigned i = 0; i < 4; i++)
         name[4 + i] = (u8)digits[option >> (12 - 4 * i) & 15];
@@ -127,6 +127,7 @@ const char *efi_load_option(u32 number, u64 *image)
     if (path_bytes && !*image)
         *image = load_from_file_systems(variable + at, path_bytes);
     return *image ? NULL
-                  : wrong("boot=disk:%u: UEFI cannot load what its Boot%04x names (status %lu)",
-                          number, option, status & ~BIT(63));
+                  : what_is_wrong(
+                        "boot=disk:%u: UEFI cannot load what its Boot%04x names (status %lu)",
+                        number, option, status & ~BIT(63));
 }

@@ -177,7 +177,7 @@ size_t format_string(char *buffer, size_t size, const char *format, ...)
     return length;
 }
 
-const char *wrong(const char *format, ...)
+const char *what_is_wrong(const char *format, ...)
 {
     static char line[256];
     va_list arguments;

@@ -24,7 +24,7 @@ void print_quoted(const char *text, size_t size);
 size_t format_string(char *buffer, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* A line that says what is wrong, for those that return one, or NULL; the next takes its place. */
-const char *wrong(const char *format, ...) PRINTF_LIKE(1, 2);
+const char *what_is_wrong(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* One line `tally: error: …` on serial and screen, then the run ends with VERDICT_TALLY_ERROR. */
 __attribute__((noreturn)) void fatal(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -50,7 +50,8 @@ const char *load_disk(const struct boot_info *info, struct memory_map *guest_map
     if (disk == NEXT_DISK)
         disk = next_disk(info);
     if (disk >= disks)
-        return wrong("boot=: there is no disk %u; the BIOS knows %u, counted from 0", disk, disks);
+        return what_is_wrong("boot=: there is no disk %u; the BIOS knows %u, counted from 0", disk,
+                             disks);
     u64 page = bios_memory_reserve(info, guest_map, NULL, 0);
     if (!page)
         return "boot=: no room below 640 KiB for what the BIOS is to say about memory";

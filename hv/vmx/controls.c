@@ -72,8 +72,8 @@ static const char *control_name(enum control_word word, unsigned bit)
 static const char *refuse_controls(const char *what, enum control_word word, u32 bits)
 {
     unsigned bit = (unsigned)__builtin_ctz(bits);
-    return wrong("this CPU %s: %s (%s control %u)", what, control_name(word, bit),
-                 control_word_name(word), bit);
+    return what_is_wrong("this CPU %s: %s (%s control %u)", what, control_name(word, bit),
+                         control_word_name(word), bit);
 }
 
 /* What Tally can live with if the CPU insists: anything that some profile uses. */
@@ -114,8 +114,8 @@ static const char *check_ept(const struct vmx_capabilities *c)
     };
     for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
         if (!(c->ept_vpid & needs[i].bits))
-            return wrong("this CPU cannot: %s (IA32_VMX_EPT_VPID_CAP bit %u)", needs[i].name,
-                         (unsigned)__builtin_ctzll(needs[i].bits));
+            return what_is_wrong("this CPU cannot: %s (IA32_VMX_EPT_VPID_CAP bit %u)",
+                                 needs[i].name, (unsigned)__builtin_ctzll(needs[i].bits));
     return NULL;
 }
 
