@@ -1,4 +1,5 @@
-/* Templates of task switches: by JMP, CALL, INT and IRET, to 32-bit and 16-bit tasks, good and bad.
+/* Templates of task switches: by JMP, CALL, INT and IRET, to tasks good and bad: 32-bit, 16-bit,
+ * virtual-8086.
  */
 #include "fuzz/fuzz_code.h"
 #include "harness/legacy.h"
@@ -94,6 +95,42 @@ static void narrow_task(struct snippet *s)
     s->has_task16 = true;
 }
 
+/* A task in virtual-8086 mode, up to its own end: 16-bit code none of whose results is left out. */
+static void put_v8086_task(struct snippet *s)
+{
+    static void (*const templates[])(struct snippet *) = {fuzz_cr_read, fuzz_selector,
+                                                          fuzz_segment_load};
+    u32 own = s->bits;
+
+    s->task.eflags |= RFLAGS_VM | (fuzz_one_in(2) ? RFLAGS_IOPL : 0);
+    s->task.cs = s->task.ss = LOW_MEMORY / 16;
+    s->task.eip = s->length;
+    s->task.gpr[RSP] = LOW_STACK_TOP - LOW_MEMORY - 256;
+    s->task.ds = (u16)fuzz_random();
+    s->task.fs = (u16)fuzz_random();
+    s->bits = 16;
+    for (u32 i = fuzz_below(3); i; i--)
+        PICK(templates)(s);
+    begin(s);
+    put(s, 2, OPCODE_INT | VECTOR_DONE << 8);
+    s->bits = own;
+}
+
+/* What the new task runs, with its own TSS. */
+static void put_task(struct snippet *s)
+{
+    random_task(s);
+    if (fuzz_one_in(5)) {
+        put_v8086_task(s);
+        return;
+    }
+    if (fuzz_one_in(3))
+        narrow_task(s);
+    for (u32 i = fuzz_below(3); i; i--)
+        fuzz_template(s);
+    instruction(s, fuzz_one_in(2) ? OPCODE_IRET : OPCODE_PUSHF);
+}
+
 void fuzz_task_switch(struct snippet *s)
 {
     u32 kind = fuzz_below(4);
@@ -108,14 +145,9 @@ void fuzz_task_switch(struct snippet *s)
     } else {
         put(s, 2, OPCODE_INT | FUZZ_TASK_VECTOR << 8);
     }
-    random_task(s);
-    if (fuzz_one_in(3))
-        narrow_task(s);
     s->has_task = true;
     s->touched |= TOUCHED_TABLES;
-    for (u32 i = fuzz_below(3); i; i--)
-        fuzz_template(s);
-    instruction(s, fuzz_one_in(2) ? OPCODE_IRET : OPCODE_PUSHF);
+    put_task(s);
 }
 
 void fuzz_task_init(void)
