@@ -21,9 +21,9 @@ struct snippet {
         struct tss32 task;
         struct tss16 task16;
     };
-    u64 call_gate[2]; /* the second for IA-32e mode only */
-    bool unpaged;     /* what is made now runs without paging, where it was on */
-    bool changes_idt; /* and in between no trap may come */
+    u64 call_gate[2];    /* the second for IA-32e mode only */
+    bool unpaged, paged; /* what is made now runs so, and the mode's other snippets do not */
+    bool changes_idt;    /* and in between no trap may come */
     bool raw;    /* bytes that mean nothing in particular, in ring 3 behind closed page tables */
     u64 touched; /* bit n: may have written MSR n of fuzz_msrs */
     u32 length;

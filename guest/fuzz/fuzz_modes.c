@@ -60,7 +60,7 @@ void fuzz_paging_switch(struct snippet *s)
 {
     bool paged = s->mode == MODE_P32 || s->mode == MODE_N32;
 
-    if ((!paged && s->mode != MODE_P16) || s->unpaged || s->length > SNIPPET_SIZE / 4)
+    if ((!paged && s->mode != MODE_P16) || s->unpaged || s->paged || s->length > SNIPPET_SIZE / 4)
         return;
     if (paged) {
         fuzz_mov_to_cr(s, 0, fuzz_cr0_with(CR0_PE));
@@ -70,7 +70,9 @@ void fuzz_paging_switch(struct snippet *s)
         put_paging_on(s);
     } else {
         put_paging_on(s);
+        s->paged = true;
         put_inside(s);
+        s->paged = false;
         fuzz_mov_to_cr(s, 0, fuzz_cr0_with(CR0_PE));
     }
 }
