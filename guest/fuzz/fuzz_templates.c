@@ -88,7 +88,8 @@ static void random_mov_ss(struct snippet *s)
     };
     u32 gpr = random_register(s);
 
-    load(s, gpr, stacks[s->mode]);
+    /* ESP of a 16-bit task is none for another segment. */
+    load(s, gpr, s->has_task16 ? SELECTOR_DATA16 : stacks[s->mode]);
     with_register(s, 0, OPCODE_MOV_TO_SEGMENT, SS, gpr);
     put_plain(s);
 }
