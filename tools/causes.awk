@@ -23,7 +23,7 @@ function causes(phase, most, per,    i, k, best, text, told) {
     return text == "" ? "none" : text
 }
 
-# Up to three details are named if they are nine in ten of it.
+# Up to three details are named if they are nine in ten of it; `…` stands for the rest.
 function cause(phase, who,    f, i, j, best, named, share, words, told) {
     split(who, f, SUBSEP)
     for (j = 1; j <= 3 && share < 0.9 * made[phase, who]; j++) {
@@ -36,6 +36,6 @@ function cause(phase, who,    f, i, j, best, named, share, words, told) {
         share += part[phase, who, best]
         named = named (named == "" ? "" : ", ") best
     }
-    words = f[1] (share >= 0.9 * made[phase, who] && is_detail(f[1], named) ? " `" named "`" : "")
+    words = f[1] (share >= 0.9 * made[phase, who] && is_detail(f[1], named) ? " `" named (share < made[phase, who] ? ", …" : "") "`" : "")
     return words (f[2] == "-" ? "" : f[2] == "user" ? " of processes" : " in `" f[2] "`")
 }
