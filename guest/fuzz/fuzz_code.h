@@ -7,7 +7,6 @@
 #define MODRM_REGISTER 0xC0
 #define PREFIX_OPERAND_SIZE 0x66
 #define PREFIX_ADDRESS_SIZE 0x67
-#define FUZZ_TASK_VECTOR 0x41 /* a task gate, outside IA-32e mode */
 
 void put(struct snippet *s, u32 bytes, u64 value);
 /* Marks the start of an instruction. */

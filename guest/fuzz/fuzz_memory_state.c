@@ -13,6 +13,7 @@
 #define STACK_USED 512
 #define VM_FLAGS 0x0002000200020002ull /* of EFLAGS at an even address */
 #define TSS_IS_32_BIT (8ull << 40)     /* of a descriptor's type */
+#define TSS_IS_PRESENT (0x80ull << 40)
 #define PAGE_4M 0x400000u
 
 /* Where 16-bit code comes to with an address in the window, cut to 16 bits. */
@@ -175,6 +176,8 @@ void fuzz_memory_prepare(const struct snippet *snippet)
     other_tss32 = snippet->task;
     if (snippet->has_task16)
         gdt[SELECTOR_OTHER_TSS32 / 8] ^= TSS_IS_32_BIT;
+    if (!snippet->has_task) /* else any INT 41H leads to a task that is none */
+        gdt[SELECTOR_OTHER_TSS32 / 8] ^= TSS_IS_PRESENT;
 }
 
 /* Folds, and puts back what does not often change. */

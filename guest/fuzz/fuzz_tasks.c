@@ -10,6 +10,7 @@
 #define OPCODE_INT 0xCD
 #define OPCODE_IRET 0xCF
 #define OPCODE_PUSHF 0x9C
+#define VECTOR_OF_TASK 0x41
 #define TASK_GATE_DPL3 0xE500
 
 extern u8 legacy_stack_top[];
@@ -143,7 +144,7 @@ void fuzz_task_switch(struct snippet *s)
         put(s, 4, fuzz_random());
         put(s, 2, fuzz_one_in(2) ? SELECTOR_OTHER_TSS32 : SELECTOR_TASK_GATE);
     } else {
-        put(s, 2, OPCODE_INT | FUZZ_TASK_VECTOR << 8);
+        put(s, 2, OPCODE_INT | VECTOR_OF_TASK << 8);
     }
     s->has_task = true;
     s->touched |= TOUCHED_TABLES;
@@ -153,6 +154,6 @@ void fuzz_task_switch(struct snippet *s)
 void fuzz_task_init(void)
 {
     gdt[SELECTOR_TASK_GATE / 8] = (u64)SELECTOR_OTHER_TSS32 << 16 | (u64)TASK_GATE_DPL3 << 32;
-    legacy_set_task_gate(FUZZ_TASK_VECTOR, SELECTOR_OTHER_TSS32);
+    legacy_set_task_gate(VECTOR_OF_TASK, SELECTOR_OTHER_TSS32);
     tss32.cr3 = (u32)(u64)pae_pointers; /* never saved, only loaded */
 }

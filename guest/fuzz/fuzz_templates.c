@@ -55,8 +55,6 @@ static void random_interrupt(struct snippet *s)
 {
     u32 vector = fuzz_below(fuzz_one_in(2) ? 32 : 256);
 
-    if (vector == FUZZ_TASK_VECTOR) /* a task that is not there leaves no way back */
-        vector = VECTOR_BP;
     begin(s);
     put(s, 1, OPCODE_INT);
     put(s, 1, vector);
