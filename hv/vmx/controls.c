@@ -34,8 +34,10 @@ struct profile_plan {
  */
 #define EXCEPTIONS_BASE (BIT(VECTOR_DB) | BIT(VECTOR_AC))
 
+/* PG is Tally's in each: by it the guest enters and leaves IA-32e mode, which a vCPU's entry
+ * controls must tell. */
 static const struct profile_plan plans[] = {
-    [PROFILE_MINIMAL] = {.exceptions = EXCEPTIONS_BASE, .cr0_guest = ~0ull, .cr4_guest = ~0ull},
+    [PROFILE_MINIMAL] = {.exceptions = EXCEPTIONS_BASE, .cr0_guest = ~CR0_PG, .cr4_guest = ~0ull},
     [PROFILE_KVM] = {.exceptions = EXCEPTIONS_BASE | BIT(VECTOR_UD) | BIT(VECTOR_MC),
                      .cr0_guest = CR0_TS,
                      .cr4_guest = CR4_PVI | CR4_TSD | CR4_DE | CR4_PGE | CR4_PCE | CR4_OSFXSR |

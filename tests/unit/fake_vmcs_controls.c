@@ -16,7 +16,7 @@ void fake_set_controls(void)
                 EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER,
         .entry = 0x11FB | ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
         .exception_bitmap = BIT(VECTOR_DB) | BIT(VECTOR_AC),
-        .cr0_mask = CR0_NE,
+        .cr0_mask = CR0_PG | CR0_NE,
         .cr4_mask = CR4_VMXE,
         .cr4_allowed = 0x3727FF & ~CR4_VMXE,
     };
