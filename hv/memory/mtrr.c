@@ -104,10 +104,9 @@ static u8 combined_type(u8 a, u8 b)
 static u8 variable_type(const struct mtrr_state *state, u64 address, u64 *until)
 {
     const u8 none = 0xFF;
-    u64 width = (BIT(state->physical_bits) - 1) & ~(PAGE_SIZE - 1);
     u8 type = none;
     for (unsigned i = 0; i < variable_count(state); i++) {
-        u64 base = state->variable[i].base, mask = state->variable[i].mask & width;
+        u64 base = state->variable[i].base, mask = state->variable[i].mask & ~(PAGE_SIZE - 1);
         if (!(state->variable[i].mask & MASK_VALID))
             continue;
         u64 differing = (address ^ base) & mask;

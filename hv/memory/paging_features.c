@@ -51,6 +51,11 @@ void mtrr_read(struct mtrr_state *state)
         if (mtrr)
             *mtrr = rdmsr(msr);
     }
+    for (unsigned i = 0; i < MTRR_VARIABLE_MAX; i++) { /* as a CPU of that width has them */
+        u64 known = BIT(state->physical_bits) - 1;
+        state->variable[i].mask &= state->variable[i].base > known ? 0 : known;
+        state->variable[i].base &= known;
+    }
 }
 
 static bool is_linear(u64 linear, bool la57)

@@ -24,6 +24,7 @@ static struct cpuid_result fake_cpuid(u32 leaf)
     executed++;
     switch (leaf) {
     case 0: return (struct cpuid_result){.eax = highest_basic};
+    case 1: return (struct cpuid_result){.edx = CPUID_1_EDX_MTRR};
     case 7: return (struct cpuid_result){.ecx = features};
     case 0x80000000: return (struct cpuid_result){.eax = highest_extended};
     case 0x80000008: return (struct cpuid_result){.eax = widths};
@@ -36,6 +37,20 @@ bool rdmsr_safe(u32 msr, u64 *value)
     assert_int_equal(msr, IA32_TME_ACTIVATE);
     *value = activate;
     return has_activate;
+}
+
+/* Two variable MTRRs of a CPU of 52 bits, as its firmware has set them. */
+#define FIRST_MASK 0xFFFFF80000800ull
+static u64 first_base;
+
+u64 rdmsr(u32 msr)
+{
+    switch (msr) {
+    case IA32_MTRRCAP: return 2;
+    case IA32_MTRR_PHYSBASE0: return first_base;
+    case IA32_MTRR_PHYSMASK0: return FIRST_MASK;
+    default: return 0;
+    }
 }
 
 u64 vmread(enum vmcs_field field)
@@ -102,12 +117,31 @@ static void widths_that_cpuid_does_not_tell(void **state)
     assert_false(paging_features.la57);
 }
 
+/* A firmware under Tally writes what it reads on one CPU to all others. */
+static void mtrrs_have_no_more_address_bits(void **state)
+{
+    (void)state;
+    struct mtrr_state mtrr;
+    first_base = 0xF000000000 | CACHE_WB;
+    assert_int_equal(width(), 40);
+    mtrr_read(&mtrr);
+    assert_true(mtrr.variable[0].base == first_base);
+    assert_true(mtrr.variable[0].mask == (FIRST_MASK & (BIT(40) - 1)));
+    assert_true(mtrr_write(&mtrr, IA32_MTRR_PHYSMASK0, mtrr.variable[0].mask));
+
+    first_base |= BIT(50); /* where the guest has no addresses: no range of its own */
+    mtrr_read(&mtrr);
+    assert_true(mtrr.variable[0].mask == 0);
+    assert_true(mtrr_write(&mtrr, IA32_MTRR_PHYSBASE0, mtrr.variable[0].base));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(key_bits_are_no_address, server),
         cmocka_unit_test_setup(the_guest_cannot_hide_them_later, server),
         cmocka_unit_test_setup(widths_that_cpuid_does_not_tell, server),
+        cmocka_unit_test_setup(mtrrs_have_no_more_address_bits, server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
