@@ -23,7 +23,7 @@ static struct found_state found;
 void efi_boot_keep(u64 image, const struct efi_frame *frame)
 {
     image_is_at(image);
-    found_state_take(&found);
+    found_state_take(&found, 0); /* the firmware's tables map it to itself */
     found.cr3 = frame->cr3;
     found.rflags = frame->rflags;
     found.rsp = (u64)frame->stack;

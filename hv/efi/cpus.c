@@ -56,7 +56,7 @@ void efi_ap_main(struct cpu *cpu, u64 stack)
 {
     const struct ap_frame *frame = physical(stack);
     struct found_state found;
-    found_state_take(&found);
+    found_state_take(&found, DIRECT_MAP);
     cpu_load_tables(cpu);
     write_cr0(read_cr0() | CR0_WP);
     found.efer = frame->efer;

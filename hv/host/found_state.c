@@ -1,6 +1,4 @@
 #include "host/found_state.h"
-#include "host/paging.h"
-
 #include "lib/string.h"
 #include "x86/msr.h"
 #include "x86/vmx.h"
@@ -30,7 +28,7 @@ static struct segment_state segment_found(u16 selector, const u8 *gdt)
     return found;
 }
 
-void found_state_take(struct found_state *found)
+void found_state_take(struct found_state *found, u64 memory)
 {
     u16 selector[SEGMENTS];
     __asm__ volatile("sgdt %0\n\tsidt %1" : "=m"(found->gdtr), "=m"(found->idtr));
@@ -41,7 +39,7 @@ void found_state_take(struct found_state *found)
                      : "=r"(selector[FS]), "=r"(selector[GS]), "=r"(selector[LDTR]),
                        "=r"(selector[TR]));
     for (enum segment s = ES; s <= TR; s++)
-        found->segment[s] = segment_found(selector[s], physical(found->gdtr.base));
+        found->segment[s] = segment_found(selector[s], (const u8 *)(memory + found->gdtr.base));
     found->segment[FS].base = rdmsr(IA32_FS_BASE);
     found->segment[GS].base = rdmsr(IA32_GS_BASE);
     /* Firmware has none; after a Tally that gave the machine back TR is still that one's, and what

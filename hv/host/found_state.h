@@ -22,7 +22,8 @@ struct found_state {
 };
 
 /* Keeps the state of the CPU that runs this, before anything of it is changed: all but CR3, RIP,
- * RSP, RFLAGS and general registers, which the caller fills in. */
-void found_state_take(struct found_state *found);
+ * RSP, RFLAGS and general registers, which the caller fills in. `memory` is where the tables in use
+ * map all memory, above 4 GiB, too, where the firmware's GDT may be. */
+void found_state_take(struct found_state *found, u64 memory);
 
 #endif
