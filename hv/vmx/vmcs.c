@@ -40,8 +40,11 @@ const char *vmx_check_other(enum tally_profile profile, const struct controls *b
     problem = controls_negotiate(&c, profile, &controls);
     if (problem)
         return problem;
+    /* What is in use and not required; in others the cores of a hybrid CPU may differ. */
+    u64 used = EPT_CAP_1G | VPID_CAP_INDIVIDUAL_ADDRESS | VPID_CAP_SINGLE_RETAIN_GLOBALS;
     bool same = memcmp(&controls, boot_cpus, sizeof(controls)) == 0 &&
-                c.basic == vmx_capabilities.basic && c.ept_vpid == vmx_capabilities.ept_vpid;
+                c.basic == vmx_capabilities.basic &&
+                !((c.ept_vpid ^ vmx_capabilities.ept_vpid) & used);
     return same ? NULL : "its VMX capabilities are not those of the boot CPU";
 }
 

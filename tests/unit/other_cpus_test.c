@@ -24,9 +24,8 @@ static struct controls of_boot_cpu;
 
 static const char *problem_with(u64 other_ept_vpid)
 {
-    static char text[128];
     *msr(IA32_VMX_EPT_VPID_CAP) ^= other_ept_vpid;
-    const char *problem = vmx_check_other(PROFILE_KVM, &of_boot_cpu, text, sizeof(text));
+    const char *problem = vmx_check_other(PROFILE_KVM, &of_boot_cpu);
     *msr(IA32_VMX_EPT_VPID_CAP) ^= other_ept_vpid;
     return problem;
 }
