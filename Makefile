@@ -83,7 +83,7 @@ FOR_SIZE     := -Os -fno-jump-tables $(PACKED)
 STACK_BY_8   := $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=3)
 # A handler's prototype is made of its row in exit_reasons.def: an exit_… that no row names has none.
 CFLAGS_tally := $(CFLAGS_COMMON) -Wmissing-prototypes $(STACK_BY_8) -mcmodel=kernel -iquote hv
-CFLAGS_tally += $(if $(COUNT_ACCESSES),-I. -include tests/accesses/accesses.h)
+CFLAGS_tally += $(if $(COUNT_ACCESSES),-include tests/accesses/accesses.h)
 CFLAGS_guest := $(CFLAGS_COMMON) -Iguest
 CFLAGS_tool  := -std=gnu17 -O1 $(WARNINGS) -iquote include -iquote hv
 CFLAGS_host  := -std=gnu17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARNINGS) \

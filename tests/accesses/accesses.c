@@ -1,6 +1,6 @@
 #include "lib/print.h"
 #include "stats/counters.h"
-#include "tests/accesses/accesses.h"
+#include "accesses.h"
 
 struct accesses accesses;
 
