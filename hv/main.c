@@ -57,7 +57,7 @@ static void read_what_the_loader_told(u32 magic, u32 information)
               "boot=next for the system on the disk");
     if (info.module_count && options.boot)
         fatal("two guests: a module and the system on the disk (boot=); give one of them");
-    if (info.boot_services && !options.boot)
+    if (info.boot_services && info.module_count)
         stop_if(efi_end(&info));
 }
 
@@ -85,6 +85,7 @@ static __attribute__((noreturn)) void show_capabilities(const char *problem)
 {
     dump_capabilities(&controls);
     stop_if(problem);
+    say("this CPU has all that Tally needs");
     power_end(VERDICT_PASSED);
 }
 

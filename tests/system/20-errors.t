@@ -22,6 +22,10 @@ refused 'AMD' 'VMX' --cpu ryzen
 refused 'no EPT' 'EPT' --cpu core2_penryn_t9600
 refused 'no unrestricted guest' 'unrestricted guest' --cpu corei5_lynnfield_750
 
+boot --no-guest --options caps --vga "$scratch/vga"
+is "$status" 0 'caps: the status'
+like '^tally: this CPU has all that Tally needs' 'caps: the answer is on the screen' "$scratch/vga"
+
 boot --platform tcg
 is "$status" 2 'QEMU without KVM: the status'
 like '^tally: error: .*VMX' 'QEMU without KVM: no VMX'
