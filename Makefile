@@ -310,7 +310,7 @@ $(B)/host/%.o: %.c $(B)/flags
 	gcc $(CFLAGS_host) -MMD -MP -c -o $@ $<
 
 # Fuzzing on the host: clang's libFuzzer sees what tests/fuzz/target.c runs through in the rooms that handle an exit,
-# and gcov what the corpus reaches.
+# and gcov what the corpus reaches. Nothing is inlined, so that an edge is a branch of the source.
 SERIES    = $(call linked,fuzz_corpus_test) $(B)/host/libtally.a
 GUIDED   := hv/exits/%.c hv/emulate/%.c hv/memory/%.c hv/vmx/%.c
 $(B)/fuzz/target: $(B)/fuzz/tests/fuzz/target.o $$(patsubst $(B)/host/%,$(B)/fuzz/%,$$(SERIES))
@@ -329,7 +329,7 @@ $(B)/fuzz/coverage/%.o: %.c $(B)/flags
 $(B)/fuzz/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call step,CC)
-	clang $(CFLAGS_host) -w -O2 $(if $(filter $(GUIDED),$<),-fsanitize=fuzzer-no-link) -MMD -MP -c -o $@ $<
+	clang $(CFLAGS_host) -w -O2 $(if $(filter $(GUIDED),$<),-fno-inline -fsanitize=fuzzer-no-link) -MMD -MP -c -o $@ $<
 
 fuzz-host:  ## exits that libFuzzer makes up, on the host: docs/fuzz.md
 	@tools/deps build test fuzz
