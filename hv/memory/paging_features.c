@@ -11,19 +11,18 @@
 #define WIDTHS_UNTOLD (48 << 8 | 36)
 #define EPT_ADDRESS_BITS 48 /* what four levels translate */
 #define CPUID_1_EDX_MTRR BIT(12)
-#define CPUID_7_ECX_TME BIT(13)
 #define TME_LOCKED_AND_ENABLED 3
 #define TME_KEY_BITS(activate) ((unsigned)((activate) >> 32) & 15)
 
 struct paging_features paging_features;
 
 /* Memory encryption with several keys takes the highest address bits for the key: with another key
- * the same memory has other addresses, which must not be mapped. */
+ * the same memory has other addresses, which must not be mapped. CPUID is not asked: firmware, too,
+ * may have hidden leaf 7 by IA32_MISC_ENABLE. */
 static unsigned address_bits_of_keys(void)
 {
     u64 activate;
-    if (cpuid(0, 0).eax < 7 || !(cpuid(7, 0).ecx & CPUID_7_ECX_TME) ||
-        !rdmsr_safe(IA32_TME_ACTIVATE, &activate) ||
+    if (!rdmsr_safe(IA32_TME_ACTIVATE, &activate) ||
         (activate & TME_LOCKED_AND_ENABLED) != TME_LOCKED_AND_ENABLED)
         return 0;
     return TME_KEY_BITS(activate);
