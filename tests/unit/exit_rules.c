@@ -200,6 +200,11 @@ void check_after(const struct before *b)
     if (rip != b->rip)
         check_step(b);
     u32 injected = (u32)fake_get(VM_ENTRY_INTERRUPTION_INFO);
+    /* An instruction that is executed again has had its breakpoint. Where an exit may come in the
+     * midst of a delivery, hardware has saved RF as it must be. */
+    if (rip == b->rip && is_kind(KIND_FAULT) && !may_interrupt_delivery() &&
+        !(injected & (u32)INTERRUPTION_VALID))
+        CHECK(fake_get(GUEST_RFLAGS) & RFLAGS_RF);
     if (b->vectoring & (u32)INTERRUPTION_VALID) /* injected again, or an exception in its place */
         CHECK(injected & (u32)INTERRUPTION_VALID);
 }

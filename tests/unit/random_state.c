@@ -20,7 +20,7 @@ bool is_kind(unsigned kind)
     return kinds[reason] == kind;
 }
 
-static bool may_interrupt_delivery(void)
+bool may_interrupt_delivery(void)
 {
     static const bool delivery[EXIT_REASONS] = {
 #define EXIT_REASON(number, name, kind, delivery, handler) [number] = delivery,

@@ -11,6 +11,8 @@ extern u32 reason; /* of the exit */
 
 enum { KIND_FAULT, KIND_TRAP, KIND_ASYNC, KIND_ENTRY, KIND_NONE };
 bool is_kind(unsigned kind);
+/* The exit may come while an event is being delivered. */
+bool may_interrupt_delivery(void);
 
 /* Puts the fake machine into a state in which it exits for this reason: from the state that the
  * last exit left if that can be, else from that of a new guest. */

@@ -213,6 +213,7 @@ static void general_detect(void **state)
     fake_set(GUEST_DR7, DR7_FIXED | DR7_GD);
     assert_int_equal(mov_dr(FROM(0, RAX)), EXIT_RETRY);
     assert_int_equal(fake_event.vector, VECTOR_DB);
+    assert_true(fake_get(GUEST_RFLAGS) & RFLAGS_RF); /* a fault, not a trap */
     assert_int_equal(fake_get(GUEST_DR7), DR7_FIXED);
     assert_int_equal(fake_cpu.dr[6], DR6_FIXED | DR6_BD);
     fake_guest(GUEST_64BIT_USER);

@@ -56,10 +56,12 @@ static void gate_with_error_code(void **state)
     (void)state;
     fake_set(IDT_VECTORING_INFO, 0x80000B0D); /* #GP */
     fake_set(IDT_VECTORING_ERROR_CODE, 0x58);
+    fake_set(GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_RF); /* as a fault's image has it */
     new_tss.gpr[RSP] = STACK;
     task_switch_by(GATE, SEL_NEW, 5);
     assert_int_equal(fake_event.vector, -1);
     assert_int_equal(ram32(OLD_TSS + 0x20), FAKE_RIP);
+    assert_int_equal(ram32(OLD_TSS + 0x24), RFLAGS_FIXED | RFLAGS_RF);
     assert_int_equal(fake_get(GUEST_RSP), STACK - 4);
     assert_int_equal(ram32(STACK - 4), 0x58);
     assert_int_equal(fake_vcpu.vectoring, 0);
