@@ -19,7 +19,8 @@ static u64 guest_cr4;
 static bool in_64bit_mode;
 struct paging_features paging_features = {.physical_address_width = 46};
 
-static unsigned executed; /* CPUID instructions */
+static unsigned executed; /* CPUID instructions, and the last one's leaf */
+static u32 executed_leaf;
 static u32 highest_basic = 0x20;
 
 u64 vmread(enum vmcs_field field)
@@ -35,6 +36,7 @@ u64 vmread(enum vmcs_field field)
 static struct cpuid_result fake_cpuid(u32 leaf, u32 subleaf)
 {
     executed++;
+    executed_leaf = leaf;
     if (leaf == 0)
         return (struct cpuid_result){highest_basic, 0x756E6547, 0x6C65746E, 0x49656E69};
     if (leaf == 0x80000000)
@@ -233,6 +235,10 @@ static void the_hypervisor_is_not_announced(void **state)
     (void)state;
     cpuid_conceals_tally = true;
     assert_false(ask(1, 0).ecx & BIT(31));
+    cpuid_forget(&vcpu.cpuid_cache); /* a write of IA32_BIOS_SIGN_ID: leaf 1 loads it */
+    executed_leaf = 0;
+    assert_false(ask(1, 0).ecx & BIT(31));
+    assert_int_equal(executed_leaf, 1);
     answers(0x40000000, 5, 0x20, 5, 0xCCCC, 0xDDDD); /* the highest basic leaf */
     answers(0x40000001, 0, 0x20, 0, 0xCCCC, 0xDDDD);
     assert_int_equal(ask(LEAF_INFO, 0).eax, TALLY_ABI_VERSION); /* statistics all the same */
