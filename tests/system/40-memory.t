@@ -25,6 +25,9 @@ else
     skip "${why##*$'\n'}" '2048 MB, 2 CPUs'
 fi
 memory 128 "$families" --options 'exits=kvm split=yes'
+read -r from end < <(sed -n 's/.*reserved behind RAM: \([0-9a-f]*\) to \([0-9a-f]*\)$/\1 \2/p' "$console") || true
+is "$(((16#${end:-0} - 16#${from:-0}) / 2**20 >= 8))" 1 \
+    'split=yes: 2 MiB of tables for each of the 4 GiB' # otherwise all of Tally is 2 MiB
 memory 5120 "$families" --options exits=minimal     # above 4 GiB, too; Bochs is slow at filling so much
 
 boot --mem 4
