@@ -1,6 +1,7 @@
 #!/bin/bash
-# With NESTED=long: Tally goes under a UEFI with ACPI and two CPUs, and the system on the disk comes up with both. A suspend
-# ends the run, and what a run has counted is still in memory after the firmware's warm reset.
+# With NESTED=long: Tally goes under a UEFI with ACPI and two CPUs, and the system on the disk comes up with both. So does Debian's
+# signed shim with its signed GRUB. A suspend ends the run, and what a run has counted is still in memory after the firmware's warm
+# reset.
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 cd "$top" || exit 1
@@ -12,6 +13,7 @@ export NESTED_BUILD=$rel/nested
 need tests/nested/build
 
 need tests/lib/disk-image uki "$scratch/linux.img" tally.run=reboot
+need tests/lib/disk-image shim "$scratch/shim.img" 'tally.run=reboot loglevel=7'
 need tests/lib/disk-image uki "$scratch/suspend.img" tally.run=suspend
 need tests/lib/disk-image shell "$scratch/last.img" $'if exist done then\n  reset -s\nendif\necho yes > done\nreset -w'
 
@@ -26,6 +28,7 @@ job() {
 
 # In Bochs 2.7 only `all` gives an L0 with one CPU that back from a Linux of two (docs/nested.md).
 job linux exits=all -smp 2 -m 512
+job shim exits=kvm -m 512
 job suspend exits=kvm -m 512
 job last 'last exits=kvm stats=table' -m 256
 tests/nested/run -t 900 -o "$scratch/results" "$scratch/jobs" 2>"$errors"
@@ -46,6 +49,14 @@ like '^tally: exits [1-9].* vcpus 2$' 'the report'
 like '^tally: +1 EXTERNAL_INTERRUPT +[1-9]' 'interrupts reach firmware and Linux by exits'
 like '^tally: +3 INIT_SIGNAL +[1-9]' 'an INIT is an exit'
 like '^tally: +4 SIPI +[2-9]' 'firmware and Linux each start the second CPU'
+
+ended shim $((0x10 << 1 | 1))
+like 'BdsDxe: starting .*HARDDISK' "shim: the firmware's next option is the disk"
+like 'efi: .* MOKvar=0x' "shim: Linux finds the shim's table"
+like 'secureboot: Secure boot disabled' 'shim: Secure Boot is off'
+like '^guest: running reboot' 'shim: user space comes up'
+like '^tally: the guest asked for: reset' 'shim: the end'
+like '^tally: *sum ' 'shim: the report'
 
 ended suspend $((0x10 << 1 | 1))
 like '^guest: running suspend' 'suspend: user space comes up'
