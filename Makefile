@@ -285,7 +285,7 @@ test-long:  ## what takes too long for make test: 40 minutes
 	@+$(BUILD) all >&2
 	@LOADER_EVERY=1 DISK_PROFILES="minimal kvm all" ACCOUNT_PROFILES="minimal kvm all" SITES_MILLIONS=1 \
 	    tests/run tests/system/42-sites.t tests/system/46-loader.t \
-	    tests/system/47-account.t tests/system/65-disk.t tests/system/66-disk-uefi.t
+	    tests/system/47-account.t tests/system/65-disk.t tests/system/66-disk-uefi.t tests/system/68-menu.t
 
 test-programs: $(UNIT_TESTS) $(FIXTURES)
 
