@@ -31,9 +31,11 @@ struct table {
 #define FADT_RESET_REGISTER 116
 #define FADT_RESET_VALUE 128
 #define FADT_FLAG_RESET_SUPPORTED BIT(10)
+#define FADT_FLAG_HARDWARE_REDUCED BIT(20)
 #define FADT_X_DSDT 140
 #define FADT_X_PM1A_CONTROL 172
 #define FADT_X_PM1B_CONTROL 184
+#define FADT_SLEEP_CONTROL 244
 #define ADDRESS_SPACE_IO 1
 #define ADDRESS_SIZE 12 /* of a generic address: its space, its form, the address itself */
 
@@ -132,14 +134,19 @@ static void find_s5(const struct table *dsdt)
     }
 }
 
-/* A register's port; newer tables may have it in the wider field alone. */
+/* A register's port, from a generic address; 0: it is no port, or the table ends before it. */
+static u16 wide_port(const struct table *fadt, u32 offset)
+{
+    bool is_port =
+        fadt->length >= offset + ADDRESS_SIZE && ((const u8 *)fadt)[offset] == ADDRESS_SPACE_IO;
+    return is_port ? (u16)u32_at(fadt, offset + 4) : 0;
+}
+
+/* Newer tables may have it in the wider field alone. */
 static u16 port_of(const struct table *fadt, u32 offset, u32 wide_offset)
 {
     u16 port = (u16)u32_at(fadt, offset);
-    const u8 *wide = (const u8 *)fadt + wide_offset;
-    if (!port && fadt->length >= wide_offset + ADDRESS_SIZE && wide[0] == ADDRESS_SPACE_IO)
-        port = (u16)u32_at(fadt, wide_offset + 4);
-    return port;
+    return port ? port : wide_port(fadt, wide_offset);
 }
 
 static u64 dsdt_address(const struct table *fadt)
@@ -154,13 +161,15 @@ static void read_fadt(const struct table *fadt)
 {
     acpi_power.pm1a_control = port_of(fadt, FADT_PM1A_CONTROL, FADT_X_PM1A_CONTROL);
     acpi_power.pm1b_control = port_of(fadt, FADT_PM1B_CONTROL, FADT_X_PM1B_CONTROL);
+    u32 flags = u32_at(fadt, FADT_FLAGS);
+    u16 sleep = wide_port(fadt, FADT_SLEEP_CONTROL);
+    if (flags & FADT_FLAG_HARDWARE_REDUCED && sleep) /* of a byte, as the upper one of the others */
+        acpi_power.pm1a_control = (u16)(sleep - 1);
     const struct table *dsdt = valid_table(dsdt_address(fadt));
     if (dsdt)
         find_s5(dsdt);
-    const u8 *reset = (const u8 *)fadt + FADT_RESET_REGISTER;
-    if (fadt->length > FADT_RESET_VALUE && (u32_at(fadt, FADT_FLAGS) & FADT_FLAG_RESET_SUPPORTED) &&
-        reset[0] == ADDRESS_SPACE_IO) {
-        acpi_power.reset_port = (u16)u32_at(fadt, FADT_RESET_REGISTER + 4);
+    if (fadt->length > FADT_RESET_VALUE && flags & FADT_FLAG_RESET_SUPPORTED) {
+        acpi_power.reset_port = wide_port(fadt, FADT_RESET_REGISTER);
         acpi_power.reset_value = ((const u8 *)fadt)[FADT_RESET_VALUE];
     }
 }

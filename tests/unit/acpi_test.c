@@ -112,6 +112,43 @@ static void the_wide_fields_serve_alone(void **state)
     assert_int_equal(acpi_power.pm1a_control, 0);
 }
 
+/* The register has one byte, whose bits are those of the upper one of PM1a's. */
+static void hardware_reduced_acpi_has_a_sleep_register(void **state)
+{
+    (void)state;
+    put(FADT + 64, 0x1804, 4);
+    put(FADT + 244, 1, 1);
+    put(FADT + 248, 0x405, 8);
+    acpi_init(rsdp);
+    assert_int_equal(acpi_power.pm1a_control, 0x1804);
+    put(FADT + 112, 1 << 20, 4);
+    acpi_init(rsdp);
+    assert_int_equal(acpi_power.pm1a_control, 0x404);
+    put(FADT + 244, 0, 1); /* in memory */
+    acpi_init(rsdp);
+    assert_int_equal(acpi_power.pm1a_control, 0x1804);
+}
+
+static void the_reset_register(void **state)
+{
+    (void)state;
+    put(FADT + 112, 1 << 10, 4);
+    put(FADT + 116, 1, 1);
+    put(FADT + 120, 0xCF9, 8);
+    put(FADT + 128, 6, 1);
+    acpi_init(rsdp);
+    assert_int_equal(acpi_power.reset_port, 0xCF9);
+    assert_int_equal(acpi_power.reset_value, 6);
+    put(FADT + 116, 2, 1); /* in PCI's configuration space */
+    acpi_init(rsdp);
+    assert_int_equal(acpi_power.reset_port, 0);
+    put(FADT + 116, 1, 1);
+    put(FADT + 112, 0, 4); /* not supported */
+    acpi_power = (struct acpi_power){0};
+    acpi_init(rsdp);
+    assert_int_equal(acpi_power.reset_port, 0);
+}
+
 static void without_tables_a_piix4_tells(void **state)
 {
     (void)state;
@@ -161,10 +198,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {
-        TEST(the_old_fields_count),
-        TEST(the_wide_fields_serve_alone),
-        TEST(cpus_of_both_kinds),
-        TEST(without_tables_a_piix4_tells),
+        TEST(the_old_fields_count), TEST(the_wide_fields_serve_alone),
+        TEST(cpus_of_both_kinds),   TEST(hardware_reduced_acpi_has_a_sleep_register),
+        TEST(the_reset_register),   TEST(without_tables_a_piix4_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
