@@ -33,6 +33,9 @@ void find_the_cpus(void)
         say("neither ACPI nor an MP table lists the CPUs: Tally runs on this one only");
     }
     cpus_limit = options.cpus ? options.cpus : cpus_present;
+    if (by_the_firmware && cpus_limit < cpus_present)
+        fatal("cpus=%u: the firmware has %u CPUs and goes on with all of them", cpus_limit,
+              cpus_present);
 }
 
 void set_up_vcpu(struct cpu *cpu)
@@ -93,9 +96,6 @@ void start_the_other_cpus(void)
         start_other_cpus(apic_ids, cpus_present, cpus_limit, page, enter_other_cpu);
         return;
     }
-    if (cpus_limit < cpus_present)
-        fatal("cpus=%u: the firmware has %u CPUs and goes on with all of them", cpus_limit,
-              cpus_present);
     keep_start_page(page);
     stop_if(efi_start_cpus(cpus_present, enter_found_cpu));
 }

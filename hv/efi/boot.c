@@ -26,10 +26,11 @@ void efi_boot_keep(u64 image, const struct efi_frame *frame)
     found_state_take(&found, 0); /* the firmware's tables map it to itself */
     found.cr3 = frame->cr3;
     found.rflags = frame->rflags;
-    found.rsp = (u64)frame->stack;
+    found.rsp = align_down((u64)frame->stack, 16); /* it calls the firmware: x64's convention */
     efi_keep_state(image, frame);
     write_cr0(read_cr0() | CR0_WP);
-    wrmsr(IA32_EFER, rdmsr(IA32_EFER) | EFER_NXE);
+    if (cpuid(0x80000001, 0).edx & BIT(20))
+        wrmsr(IA32_EFER, rdmsr(IA32_EFER) | EFER_NXE);
 }
 
 static u64 make_event(u64 type, void (*notify)(void))

@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "platform/boot_info.h"
 #include "platform/power.h"
+#include "x86/msr.h"
 
 /* UEFI, 'EFI System Table', 'EFI Runtime Services Table', 'Simple Text Input Protocol' and
  * 'EFI_BOOT_SERVICES.AllocatePages()'. */
@@ -118,8 +119,6 @@ const char *efi_init(struct boot_info *info)
     efi_state.image = told_address(info, MULTIBOOT2_TAG_EFI64_IH);
     if (!system_table || !efi_state.image)
         return "the boot loader told nothing of UEFI's tables";
-    if (read_cr4() & CR4_LA57)
-        return "the firmware has left 5-level paging on (CR4.LA57); switch it off in its set-up";
     memcpy(boot_services, (const void *)quadword(system_table + SYSTEM_TABLE_BOOT_SERVICES),
            sizeof(boot_services));
     efi_state.get_variable =
@@ -128,7 +127,14 @@ const char *efi_init(struct boot_info *info)
     if (console)
         efi_state.key = quadword(console + CONSOLE_WAIT_FOR_KEY);
     power_leave = efi_leave;
-    return read_map(info, &map_key, &size);
+    const char *problem = read_map(info, &map_key, &size); /* what is wrong wants a screen */
+    if (problem)
+        return problem;
+    if (read_cr4() & CR4_LA57)
+        return "the firmware has left 5-level paging on (CR4.LA57); switch it off in its set-up";
+    if (!(rdmsr(IA32_EFER) & EFER_NXE))
+        return "execute-disable is off; switch it on in the firmware's set-up";
+    return NULL;
 }
 
 u64 efi_allocate(u64 size, u64 align)

@@ -3,6 +3,8 @@
 #include "host/frames.h"
 #include "host/tables.h"
 #include "x86/instructions.h"
+#include "x86/msr.h"
+#include "x86/registers.h"
 
 #define PTE_PRESENT BIT(0)
 #define PTE_WRITE BIT(1)
@@ -73,11 +75,12 @@ static void link_screen_directory(void)
 void *map_screen(u64 address, u64 size)
 {
     u64 from = align_down(address, PAGE_2M), width = cpuid(0x80000008, 0).eax & 0xFF;
+    u64 nx = rdmsr(IA32_EFER) & EFER_NXE ? PTE_NX : 0; /* off: what is shown is that */
     if (size > PAGE_1G - (address - from) || (address | (address + size - 1)) >> width)
         return NULL;
     for (u64 at = from; at < address + size; at += PAGE_2M)
         screen_directory[(at - from) / PAGE_2M] =
-            at | PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | ENTRY_LARGE | PTE_NX;
+            at | PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | ENTRY_LARGE | nx;
     root = read_cr3(); /* of boot/start.asm */
     link_screen_directory();
     return (void *)(SCREEN_MAP + address - from);

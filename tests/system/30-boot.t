@@ -38,6 +38,9 @@ like '^tally: error: .*VMX' 'CR4.LA57 left set by firmware: Tally speaks'
 boot --platform tcg --native --firmware uefi --kernel "$B/fixtures/la57_efi.bin boot=next" --module "$B/tally.elf" --qemu '-cpu max'
 is "$status" 2 'CR4.LA57 by UEFI: the status'
 like '^tally: error: .*5-level paging on .CR4.LA57.' 'CR4.LA57 by UEFI: the line'
+boot --platform tcg --native --firmware uefi --kernel "$B/tally.elf boot=next" --qemu '-cpu max,nx=off'
+is "$status" 2 'execute-disable off by UEFI: the status'
+like '^tally: error: execute-disable is off' 'execute-disable off by UEFI: the line'
 boot --platform tcg --protocol multiboot2
 like '^tally: error: .*VMX' 'QEMU: GRUB, multiboot 2'
 

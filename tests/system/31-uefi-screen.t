@@ -2,28 +2,30 @@
 # Started by UEFI on a machine without a serial port, Tally speaks on the screen: read back point by point.
 . "$(dirname "$0")/../lib/tap.sh"
 
-# pictures - the monitor's commands for a picture every second, until the error can be read from one into $console
+# pictures ERROR - the monitor's commands for a picture every second, until the error can be read from one into $console
 pictures() {
-    until sleep 1; grep -q '^tally: error: .*VMX' "$console"; do
+    until sleep 1; grep -q "^tally: error: $1" "$console"; do
         echo "screendump $scratch/picture"
         "$tests/lib/screen" "$B/font.bin" "$scratch/picture" >"$console" 2>"$errors" || true
     done
     echo quit
 }
 
-# screen CARD - boot the image with the menu by UEFI, on a machine with this graphics card
+# screen CARD [CPU ERROR] - boot the image with the menu by UEFI, on a machine with this graphics card
 screen() {
+    local error=${3:-this CPU has no VMX; .*offers it\$}
     : >"$console"
-    pictures | timeout -k 5 120 qemu-system-x86_64 -accel tcg -cpu max -m 256 -nodefaults -vga "$1" -display none \
+    pictures "$error" | timeout -k 5 120 qemu-system-x86_64 -accel tcg -cpu "${2:-max}" -m 256 -nodefaults -vga "$1" -display none \
         -no-reboot -bios /usr/share/ovmf/OVMF.fd -cdrom "$B/tally.iso" -monitor stdio >"$scratch/monitor" 2>&1
-    like '^tally: error: this CPU has no VMX; .*offers it$' "$1: the line on the screen"
-    is "$(grep -c . "$console")" 1 "$1: and nothing else"
+    like "^tally: error: $error" "$1${2:+, $2}: the line on the screen"
+    is "$(grep . "$console" | grep -cv '^tally: press a key')" 1 "$1: and nothing else"
     unlike $'\uFFFD' "$1: all of it can be read"
     note "$1: $(sed -n 2p "$scratch/picture" | head -c 20) points"
 }
 
 screen std              # 24 bits a point
 screen virtio           # 32 bits a point
+screen std max,nx=off 'execute-disable is off'
 
 # Multiboot 1 by UEFI tells nothing of ACPI, and so of the other CPUs.
 mkdir -p "$scratch/esp/EFI/BOOT"

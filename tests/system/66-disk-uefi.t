@@ -60,6 +60,7 @@ refused() {
     like "tally: error: $2" "$1: the line"
 }
 refused 'a limit of CPUs' 'cpus=1: the firmware has 2 CPUs' --options cpus=1 --cpus 2
+unlike '^tally: exits=' 'a limit of CPUs: said while the machine can still be given back'
 refused 'Tally twice' 'Tally runs on this machine already' --options boot=disk:1     # the CD
 like '^tally: *sum ' 'Tally twice: the report of the first'
 

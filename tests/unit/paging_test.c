@@ -10,6 +10,8 @@
 #include "arena.h"
 #include "host/frames.h"
 #include "x86/instructions.h"
+#include "x86/msr.h"
+#include "x86/registers.h"
 
 #define BOOT_PML4 0x5000ull
 #define BOOT_PDPT 0x6000ull
@@ -33,6 +35,14 @@ void *physical(u64 address)
 {
     assert_true(address < ARENA_SIZE);
     return arena + address;
+}
+
+static u64 efer = EFER_NXE;
+
+u64 rdmsr(u32 msr)
+{
+    assert_int_equal(msr, IA32_EFER);
+    return efer;
 }
 
 u64 read_cr3(void)
@@ -123,6 +133,17 @@ static void screen_before_and_after_the_move(void **state)
     assert_int_equal(entry(moved_root, DIRECT_MAP + BASE - PAGE_2M) & BIT(0), 1);
 }
 
+/* Before the move: that it is off has to be said somewhere. */
+static void without_execute_disable_its_bit_is_reserved(void **state)
+{
+    (void)state;
+    boot_tables();
+    efer = 0;
+    u64 virtual = (u64)map_screen(SCREEN, SCREEN_SIZE);
+    efer = EFER_NXE;
+    assert_int_equal(entry(BOOT_PML4, virtual) & RIGHTS, RIGHTS & ~BIT(63));
+}
+
 static void too_large(void **state)
 {
     (void)state;
@@ -142,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(screen_before_and_after_the_move),
+        cmocka_unit_test(without_execute_disable_its_bit_is_reserved),
         cmocka_unit_test(too_large),
     };
     return cmocka_run_group_tests_name("paging", tests, NULL, NULL);
