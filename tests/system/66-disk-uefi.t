@@ -68,6 +68,7 @@ like '^tally: *sum ' 'Tally twice: the report of the first'
 need "$tests/lib/disk-image" shell "$scratch/shell" 'reset -s'
 boot --guest disk --firmware uefi --disk "$scratch/shell"
 is "$status" 0 'no second option: the status'
+like 'BdsDxe: failed to load .*BXHD.*: Not Found' 'no second option: one that the firmware cannot load is passed over'
 like 'BdsDxe: starting .*UEFI Shell|BdsDxe: starting .*EFI Internal Shell' "no second option: the firmware's shell"
 like '^tally: the guest asked for: power-off' 'no second option: ResetSystem, shutdown, ends the run'
 like '^tally: *sum ' 'no second option: with the report'
@@ -97,13 +98,14 @@ keys() {
 }
 
 # An option that is not there; then the disk's, whose Tally wants more memory than there is; then the firmware's shell, which
-# starts that Tally once more, and has the machine back under it.
+# starts that Tally twice: with an option whose disk is gone, and under it the shell goes on.
 need "$tests/lib/disk-image" efi "$scratch/efi" 'boot=next trace=600'
-keys '^tally: *sum ' 2 --disk "$scratch/efi" --options boot=disk:9
+keys '^tally: *sum ' 3 --disk "$scratch/efi" --options boot=disk:9
 like "^tally: error: boot=disk:9: UEFI's boot order has 4 entries, counted from 0" 'an option that is not there: the line'
 like 'BdsDxe: failed to start Boot0001' 'an option that is not there: after a key the firmware goes on'
 like '^tally: error: .*too little memory' 'too little memory: the line'
 like 'BdsDxe: failed to start Boot0002' 'too little memory: after a key the firmware goes on'
+like '^tally: error: boot=disk:1: UEFI cannot load what its Boot0011 names \(status 14\)' 'an option of a disk that is gone: the line'
 like '^tally: the guest asked for: power-off' "from the firmware's shell: back there, under Tally, to its power-off"
 like '^tally: *sum ' "from the firmware's shell: the report"
 
