@@ -121,7 +121,7 @@ void console_choose_screen(const struct boot_info *info)
 
 void console_show_on_screen(void)
 {
-    if (!screen_on)
+    if (has_screen && !screen_on)
         screen_begin();
     screen_on = has_screen;
 }

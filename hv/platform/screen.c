@@ -1,11 +1,16 @@
 #include "platform/screen.h"
 #include "lib/string.h"
 #include "host/paging.h"
+#include "x86/instructions.h"
 
 #define TEXT 0xB8000
+#define TEXT_LETTERS 0x4000 /* that it has room for, on the screen or not */
 #define TEXT_COLUMNS 80
 #define TEXT_ROWS 25
 #define TEXT_ATTRIBUTE 0x0700
+#define VGA_CRTC 0x3D4 /* index; the register is the next port */
+#define CRTC_START_HIGH 0x0C
+#define CRTC_START_LOW 0x0D
 
 #define GLYPH_WIDTH 8
 #define GLYPH_HEIGHT 16
@@ -14,17 +19,34 @@ extern const u8 font[][GLYPH_HEIGHT]; /* from ' ' to '~', the leftmost point in 
 static unsigned column;
 static unsigned used; /* rows, since screen_begin() */
 
-/* VGA text: always in the last row, below what the boot loader left */
+/* VGA text: always in the last row, below what the boot loader or the guest left */
+
+static unsigned text_start; /* which letter is the screen's first */
+
+/* A guest that scrolls moves it on. */
+static void text_find_start(void)
+{
+    outb(VGA_CRTC, CRTC_START_HIGH);
+    unsigned start = inb(VGA_CRTC + 1) << 8;
+    outb(VGA_CRTC, CRTC_START_LOW);
+    start |= inb(VGA_CRTC + 1);
+    text_start = start <= TEXT_LETTERS - TEXT_COLUMNS * TEXT_ROWS ? start : 0;
+}
+
+static volatile u16 *text_letters(void)
+{
+    return (volatile u16 *)physical(TEXT) + text_start;
+}
 
 static void text_draw(char c)
 {
-    volatile u16 *text = physical(TEXT);
+    volatile u16 *text = text_letters();
     text[(TEXT_ROWS - 1) * TEXT_COLUMNS + column] = TEXT_ATTRIBUTE | (u8)c;
 }
 
 static void text_new_row(void)
 {
-    volatile u16 *text = physical(TEXT);
+    volatile u16 *text = text_letters();
     for (unsigned i = 0; i < TEXT_COLUMNS * TEXT_ROWS; i++)
         text[i] =
             i < TEXT_COLUMNS * (TEXT_ROWS - 1) ? text[i + TEXT_COLUMNS] : TEXT_ATTRIBUTE | ' ';
@@ -106,7 +128,11 @@ bool screen_choose(const struct boot_info *info)
 
 void screen_begin(void)
 {
-    used = 0;
+    used = column = 0;
+    if (pixels)
+        return;
+    text_find_start();
+    text_new_row();
 }
 
 /* The row that the next line begins in stays empty, and so does the one after the newest. */

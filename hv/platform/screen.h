@@ -11,7 +11,8 @@
  */
 bool screen_choose(const struct boot_info *info);
 
-/* What is written from now on is to be seen at once, as far as it goes. */
+/* What is written from now on is to be seen at once, as far as it goes, below what the guest left:
+ * where that has scrolled, VGA text does not begin at 0xB8000. */
 void screen_begin(void);
 
 /* How many more lines, from the next one on, leave all of that on the screen; at least 1. */

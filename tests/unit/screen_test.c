@@ -12,7 +12,9 @@
 #include "host/paging.h"
 
 u8 font[95][16];
-static u16 *text;  /* what is at 0xB8000 */
+static u16 *text;           /* what is at 0xB8000 */
+static unsigned text_start; /* the CRTC's start address, in letters */
+static u8 crtc_index;
 static u8 *pixels; /* what is at ADDRESS, `size` bytes */
 static u64 size, mapped_size;
 static bool can_map;
@@ -31,6 +33,19 @@ void *map_screen(u64 address, u64 bytes)
     assert_int_equal(address, ADDRESS);
     mapped_size = bytes;
     return can_map ? pixels : NULL;
+}
+
+void outb(u16 port, u8 value)
+{
+    assert_int_equal(port, 0x3D4);
+    crtc_index = value;
+}
+
+u8 inb(u16 port)
+{
+    assert_int_equal(port, 0x3D5);
+    assert_true(crtc_index == 0x0C || crtc_index == 0x0D);
+    return (u8)(text_start >> (crtc_index == 0x0C ? 8 : 0));
 }
 
 static void put(const char *letters)
@@ -81,6 +96,37 @@ static void text_scrolls(void **state)
     info.efi = true; /* no text mode */
     assert_false(screen_choose(&info));
     free(text);
+}
+
+#define TEXT_LETTERS 0x4000
+
+/* A guest that has scrolled: its lines stay, ours come below and can be seen. */
+static void text_after_a_guest(void **state)
+{
+    (void)state;
+    static const unsigned starts[] = {0, 80, TEXT_LETTERS - 80 * 25, TEXT_LETTERS - 80 * 25 + 1,
+                                      0xFFFF};
+    u16 *memory = malloc(TEXT_LETTERS * 2);
+    for (unsigned i = 0; i < ARRAY_SIZE(starts); i++) {
+        text = memory;
+        put("in the line");
+        for (unsigned j = 0; j < TEXT_LETTERS; j++)
+            memory[j] = 0x0700 | '.';
+        text = memory;
+        text_start = starts[i];
+        unsigned first = i < 3 ? starts[i] : 0; /* there is nothing behind the end */
+        memory[first + 80 * 24] = 0x0700 | 'G'; /* its last line */
+        screen_begin();
+        put("ours\nthe last");
+        for (unsigned j = 0; j < TEXT_LETTERS; j++)
+            assert_true(memory[j] == (0x0700 | '.') || (j >= first && j < first + 80 * 25));
+        text = memory + first;
+        assert_int_equal(text[80 * 22], 0x0700 | 'G');
+        check_text(23, "ours");
+        check_text(24, "the last");
+        text = memory;
+    }
+    free(memory);
 }
 
 /* Frame buffer: 6 letters by 4 lines, and some points that make no letter */
@@ -235,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_scrolls), /* first: what a machine has does not change */
+        cmocka_unit_test(text_after_a_guest),
         cmocka_unit_test(framebuffer_wraps),
         cmocka_unit_test(no_screen),
     };
