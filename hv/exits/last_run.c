@@ -4,6 +4,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "platform/console.h"
+#include "platform/screen.h"
 #include "stats/counters.h"
 #include "stats/report.h"
 #include "stats/window.h"
@@ -84,6 +85,7 @@ static void print_run(const struct last_run *run)
     statistics = &counters;
     say("the last run (CPUs: %u, exits=%s) ended by: %.24s", run->facts.vcpus,
         profile_names[facts.profile], run->way);
+    screen_cuts = true; /* the table is wider than 80 columns by minimum, mean and maximum */
     if (console_screen_alone())
         report_print_short(console_screen_alone());
     else

@@ -16,6 +16,7 @@
 #define GLYPH_HEIGHT 16
 extern const u8 font[][GLYPH_HEIGHT]; /* from ' ' to '~', the leftmost point in bit 7 */
 
+bool screen_cuts;
 static unsigned column;
 static unsigned used; /* rows, since screen_begin() */
 
@@ -144,7 +145,10 @@ unsigned screen_rows_left(void)
 
 void screen_put(char c)
 {
-    if (c == '\n' || column == (pixels ? columns : TEXT_COLUMNS)) {
+    bool full = column == (pixels ? columns : TEXT_COLUMNS);
+    if (full && screen_cuts && c != '\n')
+        return;
+    if (c == '\n' || full) {
         column = 0;
         used++;
         (pixels ? framebuffer_new_row : text_new_row)();

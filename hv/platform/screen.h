@@ -18,6 +18,9 @@ void screen_begin(void);
 /* How many more lines, from the next one on, leave all of that on the screen; at least 1. */
 unsigned screen_rows_left(void);
 
+/* What has no room in a line is left out, not put into the next one. */
+extern bool screen_cuts;
+
 /* Writes a letter after the last one. Text scrolls up from the last line; on a frame buffer, which
  * is slow to read, it goes on from the top, with an empty line after the newest. */
 void screen_put(char c);

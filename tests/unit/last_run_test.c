@@ -4,6 +4,7 @@
 #include "host/paging.h"
 #include "lib/print.h"
 #include "platform/console.h"
+#include "platform/screen.h"
 #include "stats/counters.h"
 #include "stats/report.h"
 #include "stats/window.h"
@@ -28,6 +29,8 @@ void *physical(u64 address)
 {
     return address == place ? page : empty;
 }
+
+bool screen_cuts;
 
 unsigned console_screen_alone(void)
 {

@@ -126,6 +126,15 @@ static void text_after_a_guest(void **state)
         check_text(24, "the last");
         text = memory;
     }
+    screen_cuts = true;
+    text_start = 0;
+    screen_begin();
+    put("12345678901234567890123456789012345678901234567890123456789012345678901234567890, "
+        "cut\nnext");
+    check_text(23,
+               "12345678901234567890123456789012345678901234567890123456789012345678901234567890");
+    check_text(24, "next");
+    screen_cuts = false;
     free(memory);
 }
 
