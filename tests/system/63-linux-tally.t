@@ -81,5 +81,11 @@ shift @narrow;
 is(scalar(@narrow), 2, 'a small screen');
 is(wider(40, @narrow), '', 'no line is wider than 40 columns');
 like($out[12], qr/^tally: exits since the start.*vcpus $cpus\n.*^status 0$/ms, "all of $cpus CPUs");
+my ($of_console) = $out[12] =~ /COM1, ports 3f8 to 3ff +(\d+)$/m;
+my ($others) = $out[12] =~ /sum without COM1 +(\d+)$/m;
+my ($all) = $out[12] =~ /^tally: exits (\d+) /m;
+is(($of_console // 0) + ($others // 0), $all, 'stat on 80 columns: the console and the rest');
+is(join("\n", grep { length > 79 } split /\n/, $out[12] =~ s/^status.*//msr), '', '... and no line is wider');
+ok(rows($out[12])->{HLT}, '... with a row for each reason');
 
 done_testing;
