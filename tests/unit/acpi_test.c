@@ -143,6 +143,11 @@ static void the_reset_register(void **state)
     acpi_init(rsdp);
     assert_int_equal(acpi_power.reset_port, 0);
     put(FADT + 116, 1, 1);
+    put(FADT + 4, 128, 4); /* a table that ends before the value */
+    acpi_power = (struct acpi_power){0};
+    acpi_init(rsdp);
+    assert_int_equal(acpi_power.reset_port, 0);
+    put(FADT + 4, 268, 4);
     put(FADT + 112, 0, 4); /* not supported */
     acpi_power = (struct acpi_power){0};
     acpi_init(rsdp);

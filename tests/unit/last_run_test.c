@@ -37,8 +37,14 @@ unsigned console_screen_alone(void)
     return 0;
 }
 
+static unsigned written_back;
+
 void wbinvd(void)
 {
+    u64 mark;
+    memcpy(&mark, page, sizeof(mark));
+    assert_int_not_equal(mark, 0xAAAAAAAAAAAAAAAA); /* all of it is there by then */
+    written_back++;
 }
 
 static void sink(char c)
@@ -67,7 +73,9 @@ static int run_of_two_cpus(void **state)
     statistics = two_cpus;
     memset(page, 0xAA, sizeof(page));
     last_run_init(page);
+    written_back = 0;
     last_run_keep("power-off");
+    assert_int_equal(written_back, 1); /* a reset may throw the caches away */
     return 0;
 }
 
@@ -104,6 +112,27 @@ static void a_changed_byte_hides_it(void **state)
     assert_non_null(strstr(shown(), "ended by"));
 }
 
+/* A mark that is none's: what follows is not believed, and nothing behind the page is read. */
+static void a_length_beyond_the_page_hides_it(void **state)
+{
+    (void)state;
+    u32 length, row = sizeof(u64) + sizeof(struct reason_counter);
+    memcpy(&length, page + 8, sizeof(length));
+    length += 1000 * row;
+    memcpy(page + 8, &length, sizeof(length));
+    assert_non_null(strstr(shown(), "no last run"));
+}
+
+static void an_unknown_profile_hides_it(void **state)
+{
+    (void)state;
+    facts.profile = PROFILE_ALL + 1;
+    run_facts = &facts;
+    statistics = two_cpus;
+    last_run_keep("reset");
+    assert_non_null(strstr(shown(), "no last run"));
+}
+
 static void another_build_is_named_alone(void **state)
 {
     (void)state;
@@ -131,6 +160,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_sums_of_all_cpus_are_shown, run_of_two_cpus),
         cmocka_unit_test_setup(a_changed_byte_hides_it, run_of_two_cpus),
+        cmocka_unit_test_setup(a_length_beyond_the_page_hides_it, run_of_two_cpus),
+        cmocka_unit_test_setup(an_unknown_profile_hides_it, run_of_two_cpus),
         cmocka_unit_test_setup(another_build_is_named_alone, run_of_two_cpus),
         cmocka_unit_test_setup(it_is_looked_for_in_ram_alone, run_of_two_cpus),
     };

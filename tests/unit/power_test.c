@@ -152,6 +152,8 @@ static void sleeps(void **state)
     ends_by(0x603, 2, 0x2000, NULL);
     ends_by(0x606, 2, 0x2000, NULL);
     ends_by(0x704, 2, 0x2000 | 6 << 10, "power-off");
+    acpi_power.s5_known = false; /* then every sleep is taken for it */
+    ends_by(0x604, 2, 0x2000 | 1 << 10, "power-off");
     acpi_power.pm1a_control = 0;
     ends_by(0, 2, 0x2000, NULL);
 }
@@ -233,10 +235,28 @@ static void without_a_write_the_machine_halts(void **state)
     assert_string_equal(order, " exit");
 }
 
+static void leave(void)
+{
+    note(" leave");
+}
+
+/* A firmware that goes on gets its machine back, but not from an emulator that listened. */
+static void the_firmware_gets_its_machine_back(void **state)
+{
+    (void)state;
+    order[0] = '\0';
+    power_leave = leave;
+    if (!setjmp(halted))
+        power_end(0x12);
+    power_leave = NULL;
+    assert_string_equal(order, " exit leave");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {TEST(without_a_write_the_machine_halts),
+                                       TEST(the_firmware_gets_its_machine_back),
                                        TEST(what_is_on_the_screen_alone_stays),
                                        TEST(a_reset_waits_for_who_reads_the_screen),
                                        TEST(resets),
