@@ -57,6 +57,20 @@ is "$(grep -hv 'BOCHS=' README.md docs/*.md | grep -ohE '\<CPU=[a-z0-9_]+' | sed
     grep -vxFf <("${BOCHS:-bochs-bin}" --help cpu 2>&1))" '' 'Bochs has the models of CPU that the pages name'
 is "$(make -s help | awk 'length > 80')" '' "make help fits into a terminal's 80 columns"
 
+# The entries of the stick's menu that docs/your-pc.md has its reader choose, and what they start; its lines for GRUB's menu.
+while IFS='|' read -r entry words; do
+    like "\`$entry" "docs/your-pc.md names the entry '$entry'" docs/your-pc.md
+    is "$(sed -n "/^menuentry '$entry/,/^}/s|^ *multiboot2 /boot/tally.elf ||p" tools/grub.cfg)" "$words" "... which the menu has"
+done <<'END'
+The system on this machine, counted|boot=next exits=kvm
+last: what the run before the reset has counted|last
+caps|caps exits=all
+END
+sed -n '/^    search /,/^$/p' docs/your-pc.md >"$scratch/40_custom"
+is "$(grep -c '^    menuentry' "$scratch/40_custom")" 2 'docs/your-pc.md has two entries for 40_custom'
+grub-script-check "$scratch/40_custom" && grub-script-check tools/grub.cfg
+ok $? 'GRUB can read them, and the menu'
+
 printf '`hv/none.c` and [a page](none.md) and `make coffee`\n' >"$scratch/page.md"
 is "$(missing_files "$scratch/page.md") $(missing_links "$scratch/page.md") $(missing_targets "$scratch/page.md")" \
     'hv/none.c none.md coffee' 'what is missing is found'
