@@ -5,7 +5,7 @@ use warnings;
 use Exporter 'import';
 use File::Temp 'tempdir';
 use Test::More;
-our @EXPORT = qw(need_linux disk_image no_cpus boot_linux run_linux check_leaves check_report check_messages odd_messages check_complaints outputs);
+our @EXPORT = qw(need_linux disk_image no_cpus boot_linux run_linux check_leaves odd_leaves check_report check_messages odd_messages check_complaints outputs);
 
 my %undefined = map { $_ => 1 } 35, 38, 42, 71, 82, 83, 86 .. 90;
 
@@ -124,6 +124,22 @@ sub check_leaves {
     cmp_ok($cost_sum, '<=', $cycles[1], '... nor above the last');
     cmp_ok($count{10}, '>', 1000, 'CPUID exits were counted');
     return %count;
+}
+
+# odd_leaves(LOG) - what is wrong between the leaves, as /tally/leaves has read them once, and the report of the same run
+sub odd_leaves {
+    my ($log) = @_;
+    my ($first) = map { hex } $log =~ /0x4fffffff 0x00: eax=0x(\w+)/ or return 'nothing answered';
+    my %seen = map { hex } $log =~ /0x4ffffffd 0x(\w+): eax=0x(\w+)/g;
+    my %told = $log =~ /^\{"reason":(\d+),.*?"count":(\d+)/mg;
+    my ($sum, @odd) = (0);
+    push @odd, keys(%seen) . ' reasons' if keys %seen != 91;
+    for my $reason (sort { $a <=> $b } keys %seen) {
+        $sum += $seen{$reason};
+        push @odd, "reason $reason: $seen{$reason}" if $seen{$reason} > ($told{$reason} // 0);
+    }
+    push @odd, "$sum in all after $first" if $sum < $first || !$first;
+    return join ', ', @odd;
 }
 
 # check_report(LOG, COUNTS) - the JSON report at the end, and that it is not below what was read inside

@@ -12,7 +12,7 @@ like '^# [1-9][0-9]* passed, 0 failed' 'a module by UEFI: it runs'
 
 # alone KIND - a disk of this kind, and a boot of it without Tally to compare with
 alone() {
-    need "$tests/lib/disk-image" "$1" "$scratch/$1" "tally.run=reboot loglevel=7 reboot=efi"
+    need "$tests/lib/disk-image" "$1" "$scratch/$1" "tally.run=leaves,reboot loglevel=7 reboot=efi"
     cksum <"$scratch/$1" >"$scratch/$1.sum"
     boot --native --guest disk --firmware uefi --disk "$scratch/$1" --timeout 400
     is "$status" 0 "$1, bare: the status"
@@ -39,6 +39,8 @@ goes_under() {
     like 'efi: Freeing EFI boot services memory' "$name: and its runtime services"
     like 'BIOS-e820: \[mem 0x[0-9a-f]*00000-0x[0-9a-f]*fffff\] reserved' "$name: Tally's memory is reserved"
     like '^guest: running reboot' "$name: user space comes up"
+    is "$(perl -I "$tests/lib" -MLinuxGuest -e 'local $/; print odd_leaves(<STDIN>)' <"$console")" '' \
+        "$name: the leaves answer, and add up to no more than the report"
     is "$(odd "$1")" '' "$name: the kernel's messages differ from bare only where that is explained"
     like '^tally: the guest asked for: reset' "$name: the end"
     like "^tally: exits [1-9].* vcpus $3\$" "$name: the report"
