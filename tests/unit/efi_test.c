@@ -1,6 +1,7 @@
 /* UEFI's boot services as Tally calls them, with a firmware of a few lines: the memory map, memory
  * for good, their end, and how the guest goes on. */
 #include "host/cpu.h"
+#include "efi/cpus.h"
 #include "efi/services.h"
 #include "lib/print.h"
 #include "platform/power.h"
@@ -20,9 +21,19 @@ static u32 nx_bit;
 #define HANDLE 77
 #define ADDRESS (64 * MIB - 3 * PAGE_SIZE)
 #define KEY 5
+#define KEY_EVENT 55
+#define CR3 0x7000
+/* Of the MP services, behind the boot services' table. */
+#define GET_NUMBER 1000
+#define GET_INFO 1008
+#define STARTUP_ALL 1016
 
 static u64 efer, cr4, table[64], runtime[16], console[8], system_table[16];
 static u64 allocated, freed[2][2], frees, exits, key, registered;
+static u64 waits, leaves, cpus_on, cpus_that_come;
+static const u64 mp_services[] = {FUNCTION(GET_NUMBER), FUNCTION(GET_INFO), FUNCTION(STARTUP_ALL)};
+extern u32 efi_cpus_come;
+void efi_ap_start(void);
 static const struct found_state *goes_on;
 static struct boot_info info;
 static struct multiboot2_efi64 {
@@ -41,6 +52,34 @@ void cpu_load_tables(struct cpu *cpu)
 void *physical(u64 address)
 {
     return (void *)address;
+}
+
+u64 own_cr3(void)
+{
+    return CR3;
+}
+
+u32 apic_id(void)
+{
+    return 0;
+}
+
+unsigned cpu_count, vcpu_count;
+
+struct cpu *cpu_allocate(u32 id)
+{
+    (void)id;
+    cpu_count++;
+    return NULL;
+}
+
+void efi_ap_start(void)
+{
+}
+
+static void unheard(char c)
+{
+    (void)c;
 }
 
 u64 own_physical(const void *pointer)
@@ -162,6 +201,33 @@ u64 efi_enter(u64 function, const u64 a[8])
         return key < KEY ? EFI_ERROR(2) : EFI_SUCCESS;
     case EFI_CREATE_EVENT: *(u64 *)a[4] = a[2]; return EFI_SUCCESS;
     case EFI_REGISTER_PROTOCOL_NOTIFY: registered++; return EFI_SUCCESS;
+    case EFI_WAIT_FOR_EVENT:
+        assert_int_equal(a[0], 1);
+        assert_int_equal(*(u64 *)a[1], KEY_EVENT);
+        waits++;
+        return EFI_SUCCESS;
+    case EFI_EXIT:
+        assert_int_equal(a[0], HANDLE);
+        assert_int_equal(a[1], BIT(63) | 14); /* the next option */
+        assert_int_equal(waits, 1);           /* somebody has read what is wrong */
+        leaves++;
+        return EFI_SUCCESS;
+    case EFI_LOCATE_PROTOCOL:
+        *(u64 *)a[2] = (u64)mp_services;
+        return cpus_on ? EFI_SUCCESS : EFI_NOT_FOUND;
+    case GET_NUMBER:
+        assert_int_equal(a[0], (u64)mp_services);
+        *(u64 *)a[1] = cpus_on + 1; /* one is off */
+        *(u64 *)a[2] = cpus_on;
+        return EFI_SUCCESS;
+    case STARTUP_ALL:
+        assert_int_equal(a[0], (u64)mp_services);
+        assert_int_equal(a[1], efi_code(efi_ap_start));
+        assert_int_equal(a[2], true); /* one after the other: INIT finds none that is a guest */
+        assert_int_equal(a[3], 0);    /* waits for them */
+        assert_int_equal(a[5], CR3);
+        efi_cpus_come += (u32)cpus_that_come;
+        return EFI_SUCCESS;
     default: fail(); return 0;
     }
 }
@@ -171,6 +237,9 @@ static int firmware(void **state)
     (void)state;
     nx_bit = BIT(20);
     efer = EFER_NXE;
+    print_sink = unheard;
+    waits = leaves = cpus_on = 0;
+    console[2] = KEY_EVENT;
     cr4 = frees = exits = key = registered = 0;
     for (u64 i = 0; i < 64; i++)
         table[i] = FUNCTION(i * 8);
@@ -319,6 +388,30 @@ static void the_guest_starts_an_option(void **state)
     assert_null(power_leave);
 }
 
+static void the_machine_is_given_back_at_a_key(void **state)
+{
+    (void)state;
+    assert_null(efi_init(&info));
+    power_leave();
+    assert_int_equal(leaves, 1);
+}
+
+static void the_firmware_starts_its_cpus(void **state)
+{
+    (void)state;
+    assert_null(efi_init(&info));
+    assert_int_equal(efi_cpus(), 0);
+    cpus_on = 4;
+    assert_int_equal(efi_cpus(), 4);
+    cpu_count = 1;
+    cpus_that_come = 3;
+    assert_null(efi_start_cpus(4, NULL));
+    assert_int_equal(vcpu_count, 4);
+    cpu_count = 1;
+    cpus_that_come = 2;
+    assert_non_null(strstr(efi_start_cpus(4, NULL), "do not start all"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, firmware)
@@ -331,6 +424,8 @@ int main(void)
         TEST(execute_disable_is_not_forced),
         TEST(the_guest_leaves_the_loader),
         TEST(the_guest_starts_an_option),
+        TEST(the_machine_is_given_back_at_a_key),
+        TEST(the_firmware_starts_its_cpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
