@@ -153,7 +153,7 @@ static u64 find_own_memory(void)
     used[count++] = (struct memory_range){image_address(), image_size(), 0};
     for (unsigned i = 0; i < info.module_count; i++)
         used[count++] = (struct memory_range){info.module[i].start, info.module[i].size, 0};
-    return memory_map_find(&info.map, own.size, PAGE_2M, MIB, 4 * GIB, used, count);
+    return memory_map_find(&info.map, HIGHEST, own.size, PAGE_2M, MIB, 4 * GIB, used, count);
 }
 
 static void move_to_the_top(void)

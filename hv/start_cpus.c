@@ -87,7 +87,8 @@ void start_the_other_cpus(void)
         return;
     if (cpus_limit > 1 && !(vmx_capabilities.misc & VMX_MISC_ACTIVITY_WAIT_FOR_SIPI))
         fatal("this CPU cannot: wait for a SIPI as a guest (IA32_VMX_MISC bit 8); give cpus=1");
-    u64 page = memory_map_find(&info.map, PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, 640 * KIB, NULL, 0);
+    u64 page =
+        memory_map_find(&info.map, HIGHEST, PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, 640 * KIB, NULL, 0);
     if (!page)
         fatal("no RAM below 640 KiB to start the other CPUs from");
     if (!by_the_firmware) {

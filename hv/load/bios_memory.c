@@ -48,8 +48,8 @@ u64 bios_memory_reserve(const struct boot_info *info, struct memory_map *guest_m
     bios_vector = read_vector();
     if (info->efi || !bios_vector || guest_map->count > ANSWERS_MAX - 2)
         return 0;
-    u64 page = memory_map_find(guest_map, PAGE_SIZE, PAGE_SIZE, LOWEST_PAGE, LOW_MEMORY_END, used,
-                               used_count);
+    u64 page = memory_map_find(guest_map, HIGHEST, PAGE_SIZE, PAGE_SIZE, LOWEST_PAGE,
+                               LOW_MEMORY_END, used, used_count);
     if (page && !memory_map_set(guest_map, page, PAGE_SIZE, MEMORY_RESERVED))
         return 0;
     return page;

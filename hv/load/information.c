@@ -41,7 +41,7 @@ bool information_write(struct loader *loader, const struct protocol *protocol,
     enum { CODE = 0x10, DATA = 0x18 }; /* Linux requires these two */
     static const u64 gdt[] = {0, 0, 0x00CF9B000000FFFF, 0x00CF93000000FFFF};
     u64 size = information_size(loader);
-    u64 place = take_highest(loader, "boot information", size, 64 * KIB, 640 * KIB);
+    u64 place = take_room(loader, "boot information", HIGHEST, size, 64 * KIB, 640 * KIB);
     if (!place)
         place = take_behind(loader, "boot information", size);
     if (!place)

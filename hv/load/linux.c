@@ -41,8 +41,8 @@ static u64 load_address(const struct loader *loader, u64 size)
 {
     u64 wish = header.pref_address, other = 0;
     if (header.relocatable_kernel && !memory_map_is_ram(loader->map, wish, size))
-        other = memory_map_find_lowest(loader->map, size, header.kernel_alignment, wish, 4 * GIB,
-                                       loader->used, loader->used_count);
+        other = memory_map_find(loader->map, LOWEST, size, header.kernel_alignment, wish, 4 * GIB,
+                                loader->used, loader->used_count);
     return other ? other : wish;
 }
 
@@ -120,7 +120,7 @@ static bool initrd_place(struct loader *loader)
     header.ramdisk_size = (u32)guest_module(loader, 0)->size;
     if (initrd_can_stay(loader, limit))
         return true;
-    u64 place = take_highest(loader, "the initrd", size, MIB, limit);
+    u64 place = take_room(loader, "the initrd", HIGHEST, size, MIB, limit);
     if (!place)
         return false;
     u8 *to = memset(physical(place), 0, size);

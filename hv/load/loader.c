@@ -15,35 +15,24 @@ static void mark_used(struct loader *loader, u64 base, u64 size)
     loader->used[loader->used_count++] = (struct memory_range){.base = base, .size = size};
 }
 
-static u64 take_room(struct loader *loader, const char *what, u64 size, u64 base)
+u64 take_room(struct loader *loader, const char *what, enum memory_end end, u64 size, u64 floor,
+              u64 limit)
 {
+    u64 pages = align_up(size, PAGE_SIZE);
+    u64 base = memory_map_find(loader->map, end, pages, PAGE_SIZE, floor, limit, loader->used,
+                               loader->used_count);
     if (base)
-        mark_used(loader, base, align_up(size, PAGE_SIZE));
+        mark_used(loader, base, pages);
     else
         (void)refuse(loader, "no room for %s of 0x%lx bytes", what, size);
     return base;
 }
 
-/* The lowest room of `size` bytes in whole pages, not below `floor`. */
-static u64 take_lowest(struct loader *loader, const char *what, u64 size, u64 floor)
-{
-    u64 base = memory_map_find_lowest(loader->map, align_up(size, PAGE_SIZE), PAGE_SIZE, floor,
-                                      ADDRESS_END, loader->used, loader->used_count);
-    return take_room(loader, what, size, base);
-}
-
-u64 take_highest(struct loader *loader, const char *what, u64 size, u64 floor, u64 limit)
-{
-    u64 base = memory_map_find(loader->map, align_up(size, PAGE_SIZE), PAGE_SIZE, floor, limit,
-                               loader->used, loader->used_count);
-    return take_room(loader, what, size, base);
-}
-
 u64 take_behind(struct loader *loader, const char *what, u64 size)
 {
     u64 end = kernel_end(&loader->image);
-    u64 base = take_lowest(loader, what, size, end > MIB ? end : MIB);
-    return base ? base : take_lowest(loader, what, size, MIB);
+    u64 base = take_room(loader, what, LOWEST, size, end > MIB ? end : MIB, ADDRESS_END);
+    return base ? base : take_room(loader, what, LOWEST, size, MIB, ADDRESS_END);
 }
 
 /* The image */
@@ -118,7 +107,8 @@ static bool image_place(struct loader *loader)
         mark_used(loader, image->segment[i].address, image->segment[i].memory_size);
     if (!overlaps_image(image, loader->info->module[0].start, image->size))
         return true;
-    u64 place = take_lowest(loader, "a copy of the kernel file", image->size, MIB);
+    u64 place =
+        take_room(loader, "a copy of the kernel file", LOWEST, image->size, MIB, ADDRESS_END);
     if (!place)
         return false;
     image->file = memcpy(physical(place), image->file, image->size);

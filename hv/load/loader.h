@@ -80,9 +80,10 @@ bool information_write(struct loader *loader, const struct protocol *protocol,
 /* Notes the line that says what is wrong; false. */
 #define refuse(loader, ...) ((loader)->problem = what_is_wrong("guest: " __VA_ARGS__), false)
 
-/* The highest room of `size` bytes in whole pages that nothing uses, not below `floor`, below
- * `limit`; from now on in use. 0: there is none, and loader->problem says so. */
-u64 take_highest(struct loader *loader, const char *what, u64 size, u64 floor, u64 limit);
+/* The lowest or highest room of `size` bytes in whole pages that nothing uses, not below `floor`,
+ * below `limit`; from now on in use. 0: there is none, and loader->problem says so. */
+u64 take_room(struct loader *loader, const char *what, enum memory_end end, u64 size, u64 floor,
+              u64 limit);
 
 /* The lowest after the image, or below it if there is no room, for 32-bit addresses. */
 u64 take_behind(struct loader *loader, const char *what, u64 size);

@@ -94,17 +94,15 @@ static bool check_console(struct loader *loader, const struct wishes *wishes)
 /* Version 2, 'Relocatable header tag'. */
 static bool place_relocatable(struct loader *loader, const u32 *word)
 {
-    enum { HIGHEST = 2 };
+    enum { PREFERS_HIGHEST = 2 };
     struct image *image = &loader->image;
     u64 base = kernel_base(image), size = kernel_end(image) - base;
     u64 floor = word[0] ? word[0] : PAGE_SIZE, limit = word[1], align = word[2] ? word[2] : 1;
     if (align & (align - 1))
         return refuse(loader, "the multiboot 2 header asks for an impossible alignment of 0x%lx",
                       align);
-    u64 place = word[3] == HIGHEST ? memory_map_find(loader->map, size, align, floor, limit,
-                                                     loader->used, loader->used_count)
-                                   : memory_map_find_lowest(loader->map, size, align, floor, limit,
-                                                            loader->used, loader->used_count);
+    u64 place = memory_map_find(loader->map, word[3] == PREFERS_HIGHEST ? HIGHEST : LOWEST, size,
+                                align, floor, limit, loader->used, loader->used_count);
     if (!place)
         return refuse(loader, "no room for the kernel's 0x%lx bytes between 0x%x and 0x%x", size,
                       word[0], word[1]);

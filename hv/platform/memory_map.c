@@ -157,43 +157,25 @@ first_obstacle(u64 base, u64 size, const struct memory_range *avoid, unsigned av
     return NULL;
 }
 
-u64 memory_map_find(const struct memory_map *map, u64 size, u64 align, u64 floor, u64 limit,
-                    const struct memory_range *avoid, unsigned avoid_count)
+u64 memory_map_find(const struct memory_map *map, enum memory_end end, u64 size, u64 align,
+                    u64 floor, u64 limit, const struct memory_range *avoid, unsigned avoid_count)
 {
-    for (unsigned i = map->count; i > 0; i--) {
-        const struct memory_range *range = &map->range[i - 1], *hit;
-        u64 low = range->base > floor ? range->base : floor;
-        u64 high = end_of(range) < limit ? end_of(range) : limit;
-        if (range->type != MEMORY_RAM)
-            continue;
-        for (; high >= size && high - size >= low; high = hit->base) {
-            u64 base = align_down(high - size, align);
-            if (base < low)
-                break;
-            hit = first_obstacle(base, size, avoid, avoid_count);
-            if (!hit)
-                return base;
-        }
-    }
-    return 0;
-}
-
-u64 memory_map_find_lowest(const struct memory_map *map, u64 size, u64 align, u64 floor, u64 limit,
-                           const struct memory_range *avoid, unsigned avoid_count)
-{
-    for (unsigned i = 0; i < map->count; i++) {
+    for (unsigned n = 0; n < map->count; n++) {
+        unsigned i = end == LOWEST ? n : map->count - 1 - n;
         const struct memory_range *range = &map->range[i], *hit;
         u64 low = range->base > floor ? range->base : floor;
         u64 high = end_of(range) < limit ? end_of(range) : limit;
-        if (range->type != MEMORY_RAM)
-            continue;
-        for (; low < high; low = end_of(hit)) {
-            u64 base = align_up(low, align);
-            if (base >= high || size > high - base)
+        while (range->type == MEMORY_RAM && low < high && size <= high - low) {
+            u64 base = end == LOWEST ? align_up(low, align) : align_down(high - size, align);
+            if (base < low || base >= high || size > high - base)
                 break;
             hit = first_obstacle(base, size, avoid, avoid_count);
             if (!hit)
                 return base;
+            if (end == LOWEST)
+                low = end_of(hit);
+            else
+                high = hit->base;
         }
     }
     return 0;

@@ -32,13 +32,10 @@ bool memory_map_has_ram(const struct memory_map *map, u64 base, u64 size);
 /* End of the highest RAM, 0 if none. */
 u64 memory_map_top_of_ram(const struct memory_map *map);
 
-/* The highest base of `size` bytes, aligned to `align` (a power of two), in RAM below `limit` and
- * not below `floor`, that avoids all `avoid` ranges; 0 if there is none. */
-u64 memory_map_find(const struct memory_map *map, u64 size, u64 align, u64 floor, u64 limit,
-                    const struct memory_range *avoid, unsigned avoid_count);
-
-/* The same, but the lowest. */
-u64 memory_map_find_lowest(const struct memory_map *map, u64 size, u64 align, u64 floor, u64 limit,
-                           const struct memory_range *avoid, unsigned avoid_count);
+/* The lowest or highest base of `size` bytes, aligned to `align` (a power of two), in RAM below
+ * `limit` and not below `floor`, that avoids all `avoid` ranges; 0 if there is none. */
+enum memory_end { LOWEST, HIGHEST };
+u64 memory_map_find(const struct memory_map *map, enum memory_end end, u64 size, u64 align,
+                    u64 floor, u64 limit, const struct memory_range *avoid, unsigned avoid_count);
 
 #endif

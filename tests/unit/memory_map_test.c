@@ -95,8 +95,10 @@ static void room_is_found(void **state)
             highest = base;
             lowest = lowest ? lowest : base;
         }
-        assert_int_equal(memory_map_find(&map, size, align, floor, limit, avoid, 6), highest);
-        assert_int_equal(memory_map_find_lowest(&map, size, align, floor, limit, avoid, 6), lowest);
+        assert_int_equal(memory_map_find(&map, HIGHEST, size, align, floor, limit, avoid, 6),
+                         highest);
+        assert_int_equal(memory_map_find(&map, LOWEST, size, align, floor, limit, avoid, 6),
+                         lowest);
     }
 }
 
@@ -114,8 +116,8 @@ static void impossible_ranges(void **state)
     assert_false(memory_map_is_ram(&map, ~0ull, 2));
     assert_true(memory_map_add(&map, 0, 0x1000, 0)); /* a type that nobody knows */
     assert_int_equal(map.range[0].type, MEMORY_RESERVED);
-    assert_int_equal(memory_map_find(&map, ~0ull, PAGE_SIZE, 1, ~0ull, NULL, 0), 0);
-    assert_int_equal(memory_map_find_lowest(&map, ~0ull, PAGE_SIZE, 1, ~0ull, NULL, 0), 0);
+    assert_int_equal(memory_map_find(&map, HIGHEST, ~0ull, PAGE_SIZE, 1, ~0ull, NULL, 0), 0);
+    assert_int_equal(memory_map_find(&map, LOWEST, ~0ull, PAGE_SIZE, 1, ~0ull, NULL, 0), 0);
 }
 
 static void a_full_map(void **state)
