@@ -7,14 +7,20 @@
 
 #define TASK_GPRS 8     /* EAX to EDI */
 #define TASK_SEGMENTS 6 /* ES to GS, as in enum segment */
+#define TASK_WORDS (2 + TASK_GPRS + TASK_SEGMENTS)
 
 /* The registers of a task, as both formats of TSS hold them. */
 struct task {
     bool wide; /* in a 32-bit TSS */
     bool trap; /* T: a debug exception once the task runs */
-    u32 cr3, eip, eflags;
-    u32 gpr[TASK_GPRS];
-    u16 segment[TASK_SEGMENTS], ldt;
+    u32 cr3;
+    u16 ldt;
+    union {
+        struct {
+            u32 eip, eflags, gpr[TASK_GPRS], segment[TASK_SEGMENTS];
+        };
+        u32 word[TASK_WORDS]; /* the same: they stand side by side in a TSS */
+    };
 };
 
 /* The lowest limit of a TSS; and of one that is only written to. */

@@ -90,7 +90,7 @@ static void load_v8086(const struct task *task)
 {
     for (enum segment s = ES; s <= GS; s++) {
         vmwrite(segment_selector(s), task->segment[s]);
-        vmwrite(segment_base(s), (u32)task->segment[s] << 4);
+        vmwrite(segment_base(s), task->segment[s] << 4);
         vmwrite(segment_limit(s), 0xFFFF);
         vmwrite(segment_access_rights(s), V8086_RIGHTS);
     }
@@ -101,7 +101,7 @@ static void load_placeholders(const struct task *task)
 {
     unsigned cpl = task->segment[CS] & SELECTOR_RPL;
     for (enum segment s = ES; s <= GS; s++)
-        segment_make_unusable(s, task->segment[s]);
+        segment_make_unusable(s, (u16)task->segment[s]);
     vmwrite(GUEST_SS_ACCESS_RIGHTS, AR_UNUSABLE | cpl << AR_DPL_SHIFT);
     vmwrite(GUEST_CS_BASE, 0);
     vmwrite(GUEST_CS_LIMIT, 0xFFFF);
@@ -142,7 +142,7 @@ bool task_load_segments(const struct task *task, struct guest_fault *fault)
     if (task->eflags & RFLAGS_VM)
         return true;
     for (unsigned i = 0; i < ARRAY_SIZE(order); i++)
-        if (!load_one(order[i], task->segment[order[i]], cpl, fault))
+        if (!load_one(order[i], (u16)task->segment[order[i]], cpl, fault))
             return false;
     return true;
 }
