@@ -79,12 +79,12 @@ CFLAGS_COMMON := -std=c17 -g -ffreestanding $(WARNINGS) -mgeneral-regs-only -mno
 PACKED       := $(if $(IS_CLANG),,-malign-data=abi $(patsubst %,-falign-%=1,functions jumps loops labels))
 FOR_SPEED    := -O2 $(PACKED)
 FOR_SIZE     := -Os -fno-jump-tables $(PACKED)
-# Without vector registers nothing needs a stack aligned to 16.
-STACK_BY_8   := $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=3)
+# Without vector registers nothing needs a stack aligned to 16, nor RAX to say how many of them a call passes.
+NO_VECTORS   := -mskip-rax-setup $(if $(IS_CLANG),-mstack-alignment=8,-mpreferred-stack-boundary=3)
 # A memcpy() of a few bytes is a move. Of strncmp() a compiler makes strcmp(), which is not here.
 BUILTINS     := -fbuiltin -fno-builtin-strncmp
 # A handler's prototype is made of its row in exit_reasons.def: an exit_… that no row names has none.
-CFLAGS_tally := $(CFLAGS_COMMON) $(BUILTINS) -Wmissing-prototypes $(STACK_BY_8) -mcmodel=kernel -iquote hv
+CFLAGS_tally := $(CFLAGS_COMMON) $(BUILTINS) -Wmissing-prototypes $(NO_VECTORS) -mcmodel=kernel -iquote hv
 CFLAGS_tally += $(if $(COUNT_ACCESSES),-include tests/accesses/accesses.h)
 CFLAGS_guest := $(CFLAGS_COMMON) -Iguest
 CFLAGS_tool  := -std=gnu17 -O1 $(WARNINGS) -iquote include -iquote hv
