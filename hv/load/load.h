@@ -7,6 +7,7 @@
 
 /*
  * Puts the guest into memory: the first module is its kernel, the others are its own modules.
+ * None of them lies where Tally is: it has looked for a place for itself beside them.
  * `guest_map` is the guest's memory map; the loader may mark a page in it as ACPI's. Tally itself
  * is at [tally_base, tally_base + tally_size), everything else is reached by physical().
  * Returns NULL, or one line that says why nothing can be started.

@@ -184,14 +184,8 @@ const char *load_guest(const struct boot_info *info, struct memory_map *guest_ma
     static struct loader loader;
     loader = (struct loader){
         .info = info, .map = guest_map, .tally = {.base = tally_base, .size = tally_size}};
-    if (info->module_count == 0)
-        return what_is_wrong("guest: none given: the first boot module must be the guest's kernel");
-    for (unsigned i = 0; i < info->module_count; i++) {
-        const struct module *module = &info->module[i];
-        if (ranges_overlap(module->start, module->size, tally_base, tally_size))
-            return what_is_wrong("guest: boot module %u lies where Tally is", i + 1);
-        mark_used(&loader, module->start, module->size);
-    }
+    for (unsigned i = 0; i < info->module_count; i++)
+        mark_used(&loader, info->module[i].start, info->module[i].size);
     mark_used(&loader, tally_base, tally_size);
     loader.guest_modules = info->module_count - 1;
     loader.image.file = physical(info->module[0].start);
