@@ -171,6 +171,7 @@ static void move_to_the_top(void)
 
 static void load_the_guest(void)
 {
+    const char *problem;
     guest_map = info.map;
     memory_map_set(&guest_map, own.base, own.size, MEMORY_RESERVED);
     if (is_under_firmware())
@@ -180,8 +181,8 @@ static void load_the_guest(void)
         stop_if(load_disk(&info, &guest_map,
                           options.boot == BOOT_NEXT ? NEXT_DISK : options.boot - BOOT_DISK,
                           &start));
-    else
-        stop_if(load_guest(&info, &guest_map, own.base, own.size, &start));
+    else if ((problem = load_guest(&info, &guest_map, own.base, own.size, &start)))
+        fatal("guest: %s", problem);
 }
 
 static void make_the_window(void)

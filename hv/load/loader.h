@@ -78,7 +78,7 @@ bool information_write(struct loader *loader, const struct protocol *protocol,
                        struct guest_start *start);
 
 /* Notes the line that says what is wrong; false. */
-#define refuse(loader, ...) ((loader)->problem = what_is_wrong("guest: " __VA_ARGS__), false)
+#define refuse(loader, ...) ((loader)->problem = what_is_wrong(__VA_ARGS__), false)
 
 /* The lowest or highest room of `size` bytes in whole pages that nothing uses, not below `floor`,
  * below `limit`; from now on in use. 0: there is none, and loader->problem says so. */

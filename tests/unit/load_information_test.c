@@ -145,7 +145,7 @@ static void sections(void **state)
     machine(64);
     add_kernel(0x400000, "");
     assert_false(load());
-    assert_string_equal(error, "guest: the ELF file is truncated: section 3 lies beyond its end");
+    assert_string_equal(error, "the ELF file is truncated: section 3 lies beyond its end");
 }
 
 static void many_modules(void **state)

@@ -96,7 +96,7 @@ static void linux_elsewhere(void **state)
     add_kernel(0x1000000, "");
     memory_map_set(&map, 0x104000, 0x1000, MEMORY_ACPI_NVS);
     assert_false(load());
-    assert_string_equal(error, "guest: does not fit: needs 0x10000 bytes at 0x100000, which is not "
+    assert_string_equal(error, "does not fit: needs 0x10000 bytes at 0x100000, which is not "
                                "all RAM");
 }
 
