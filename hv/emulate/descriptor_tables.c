@@ -61,7 +61,7 @@ enum exit_action exit_gdtr_idtr_access(struct vcpu *vcpu)
     struct guest_fault fault = {0};
 
     if (privilege_forbids(load))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     bool done = load ? load_table(vcpu, idt, &fault) : store_table(vcpu, idt, &fault);
     return done ? EXIT_ADVANCE : inject_fault(vcpu, &fault);
 }
@@ -155,7 +155,7 @@ enum exit_action exit_ldtr_tr_access(struct vcpu *vcpu)
     struct guest_fault fault = {0};
 
     if (privilege_forbids(load))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     u16 current = (u16)vmread(task ? GUEST_TR_SELECTOR : GUEST_LDTR_SELECTOR);
     bool done = load ? load_selector(vcpu, info, task, &fault)
                      : store_selector(vcpu, info, current, &fault);

@@ -34,13 +34,13 @@ enum exit_action exit_invpcid(struct vcpu *vcpu)
     u64 type = vcpu_gpr(vcpu, vmread(VM_EXIT_INSTRUCTION_INFO) >> 28 & 15);
 
     if (guest_cpl() != 0) /* some CPUs leave the privilege check to the hypervisor */
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     if (!guest_64bit_code())
         type = (u32)type;
     if (!operand_read(&operand, &descriptor, &fault))
         return inject_fault(vcpu, &fault);
     if (!operands_allowed(vcpu, type, &descriptor))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     if (type == INVPCID_ADDRESS)
         flush_guest_page(vcpu, descriptor.linear);
     else if (type == INVPCID_ALL)

@@ -112,9 +112,9 @@ static enum exit_action write_guest_cr0(struct vcpu *vcpu, const struct state *n
     bool pae = (wanted & CR0_PG) && !long_mode && (now->cr4 & CR4_PAE);
 
     if (!cr0_allowed(now, wanted))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     if (pae && (changed & CR0_RELOADS_PDPTES) && !guest_load_pdptes(vmread(GUEST_CR3)))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     set_cache_bits(wanted);
     if (long_mode != now->long_mode)
         set_long_mode(vcpu, long_mode);
@@ -142,9 +142,9 @@ static RARELY enum exit_action write_guest_cr4(struct vcpu *vcpu, const struct s
     bool pae = (now->cr0 & CR0_PG) && !now->long_mode && (wanted & CR4_PAE);
 
     if (!cr4_allowed(vcpu, now, wanted))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     if (pae && (changed & CR4_RELOADS_PDPTES) && !guest_load_pdptes(vmread(GUEST_CR3)))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     vmwrite(CR4_READ_SHADOW, wanted);
     vmwrite(GUEST_CR4, wanted | CR4_REQUIRED);
     if (changed & CR4_FLUSHES)
@@ -160,9 +160,9 @@ static enum exit_action write_guest_cr3(struct vcpu *vcpu, const struct state *n
         value &= ~CR3_NO_FLUSH;
     }
     if (now->long_mode && value >> paging_features.physical_address_width)
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     if ((now->cr0 & CR0_PG) && !now->long_mode && (now->cr4 & CR4_PAE) && !guest_load_pdptes(value))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     vmwrite(GUEST_CR3, value);
     if (!keep_tlb)
         flush_guest_non_global(vcpu);
@@ -172,7 +172,7 @@ static enum exit_action write_guest_cr3(struct vcpu *vcpu, const struct state *n
 static RARELY enum exit_action write_guest_cr8(struct vcpu *vcpu, u64 value)
 {
     if (value > 15)
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     write_cr8(value);
     return EXIT_ADVANCE;
 }

@@ -44,7 +44,7 @@ enum exit_action exit_mov_dr(struct vcpu *vcpu)
         number += 2;
     }
     if (guest_cpl() != 0)
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     if (vmread(GUEST_DR7) & DR7_GD)
         return general_detect(vcpu);
 
@@ -55,7 +55,7 @@ enum exit_action exit_mov_dr(struct vcpu *vcpu)
     }
     u64 value = long_code ? vcpu_gpr(vcpu, gpr) : (u32)vcpu_gpr(vcpu, gpr);
     if (number >= 6 && value >> 32)
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     write_guest_dr(number, value);
     return EXIT_ADVANCE;
 }

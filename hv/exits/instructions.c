@@ -58,7 +58,7 @@ enum exit_action exit_rdpmc(struct vcpu *vcpu)
 {
     u64 value;
     if (!rdpmc_safe((u32)vcpu->gpr[RCX], &value))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     set_edx_eax(vcpu, value);
     return EXIT_ADVANCE;
 }
@@ -73,7 +73,7 @@ enum exit_action exit_xsetbv(struct vcpu *vcpu)
         return inject_ud(vcpu);
     /* Some CPUs leave the privilege check to the hypervisor. */
     if (guest_cpl() != 0 || (value & ~features_bits(FEATURES_XCR0)) || !xsetbv_safe(index, value))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     return EXIT_ADVANCE;
 }
 
@@ -89,7 +89,7 @@ enum exit_action exit_xsaves_xrstors(struct vcpu *vcpu)
 /* PASID translation stays off; an invalid PASID gives #GP on any CPU. */
 enum exit_action exit_enqcmd_pasid(struct vcpu *vcpu)
 {
-    return inject_gp(vcpu, 0);
+    return inject_gp(vcpu);
 }
 
 /* The access is done: a locked one, the virtual APIC's EOI, for which no device waits, or a write

@@ -12,7 +12,7 @@ enum exit_action exit_rdmsr(struct vcpu *vcpu)
 {
     u64 value;
     if (!msr_read(vcpu, (u32)vcpu->gpr[RCX], &value))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     vcpu->gpr[RAX] = (u32)value;
     vcpu->gpr[RDX] = value >> 32;
     return EXIT_ADVANCE;
@@ -21,7 +21,7 @@ enum exit_action exit_rdmsr(struct vcpu *vcpu)
 enum exit_action exit_wrmsr(struct vcpu *vcpu)
 {
     u64 value = (u32)vcpu->gpr[RAX] | vcpu->gpr[RDX] << 32;
-    return msr_write(vcpu, (u32)vcpu->gpr[RCX], value) ? EXIT_ADVANCE : inject_gp(vcpu, 0);
+    return msr_write(vcpu, (u32)vcpu->gpr[RCX], value) ? EXIT_ADVANCE : inject_gp(vcpu);
 }
 
 static enum msr_policy policy;

@@ -16,7 +16,7 @@ static enum exit_action read_to(struct vcpu *vcpu, u32 msr, unsigned gpr)
 {
     u64 value;
     if (!msr_read(vcpu, msr, &value))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     vcpu_set_gpr(vcpu, gpr, value);
     return EXIT_ADVANCE;
 }
@@ -24,7 +24,7 @@ static enum exit_action read_to(struct vcpu *vcpu, u32 msr, unsigned gpr)
 static enum exit_action write_from(struct vcpu *vcpu, u32 msr, unsigned gpr)
 {
     u64 value = vcpu_gpr(vcpu, gpr);
-    return msr_write(vcpu, msr, value) ? EXIT_ADVANCE : inject_gp(vcpu, 0);
+    return msr_write(vcpu, msr, value) ? EXIT_ADVANCE : inject_gp(vcpu);
 }
 
 static bool is_exit(const struct vcpu *vcpu, enum exit_reason reason)
@@ -77,7 +77,7 @@ enum exit_action exit_user_msr(struct vcpu *vcpu)
         return execute_again();
     u32 msr = user_msr(vcpu, &instruction);
     if (!user_may(msr, write ? USER_MSR_WRITES : 0))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     return write ? write_from(vcpu, msr, instruction.rm) : read_to(vcpu, msr, instruction.rm);
 }
 
@@ -114,7 +114,7 @@ enum exit_action exit_msr_list(struct vcpu *vcpu)
     if (!operand_read(&number, &msr, &fault) || (write && !operand_read(&place, &value, &fault)))
         return inject_fault(vcpu, &fault);
     if (msr >> 32 || !(write ? msr_write(vcpu, (u32)msr, value) : msr_read(vcpu, (u32)msr, &value)))
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     if (!write && !operand_write(&place, &value, &fault))
         return inject_fault(vcpu, &fault);
     return one_done(vcpu);

@@ -43,7 +43,7 @@ enum exit_action exit_umwait_tpause(struct vcpu *vcpu)
     if (!instruction.length)
         return execute_again();
     if ((u32)vcpu_gpr(vcpu, instruction.rm) & ~1u)
-        return inject_gp(vcpu, 0);
+        return inject_gp(vcpu);
     set_result(false);
     return EXIT_ADVANCE;
 }

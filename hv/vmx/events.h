@@ -20,10 +20,8 @@ static inline enum exit_action inject_ud(struct vcpu *vcpu)
     return inject_exception(vcpu, VECTOR_UD, 0);
 }
 
-static inline enum exit_action inject_gp(struct vcpu *vcpu, u32 error_code)
-{
-    return inject_exception(vcpu, VECTOR_GP, error_code);
-}
+/* #GP(0), which most are. */
+enum exit_action inject_gp(struct vcpu *vcpu);
 
 /* Writes CR2 and injects #PF. */
 enum exit_action inject_page_fault(struct vcpu *vcpu, u64 address, u32 error_code);

@@ -19,6 +19,11 @@ enum exit_action inject_exception(struct vcpu *vcpu, enum exception_vector vecto
     return EXIT_RETRY;
 }
 
+enum exit_action inject_gp(struct vcpu *vcpu)
+{
+    return inject_exception(vcpu, VECTOR_GP, 0);
+}
+
 enum exit_action inject_page_fault(struct vcpu *vcpu, u64 address, u32 error_code)
 {
     (void)vcpu;
