@@ -1,5 +1,5 @@
 /* The CPUs at the start: which there are, and how Tally gets to each. */
-#include "efi/cpus.h"
+#include "efi/boot.h"
 #include "exits/cpuid_msr.h"
 #include "exits/entry.h"
 #include "host/frames.h"

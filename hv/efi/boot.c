@@ -1,6 +1,5 @@
 #include "efi/boot.h"
 
-#include "efi/boot_option.h"
 #include "host/paging.h"
 #include "lib/print.h"
 #include "platform/power.h"

@@ -1,4 +1,4 @@
-#include "efi/boot_option.h"
+#include "efi/boot.h"
 
 #include "efi/services.h"
 #include "host/paging.h"

@@ -1,4 +1,4 @@
-#include "efi/cpus.h"
+#include "efi/boot.h"
 
 #include "efi/services.h"
 #include "host/paging.h"

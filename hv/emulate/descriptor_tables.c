@@ -4,7 +4,6 @@
  */
 #include "emulate/handlers.h"
 #include "emulate/operand.h"
-#include "emulate/prefixes.h"
 #include "emulate/segments.h"
 #include "x86/instructions.h"
 

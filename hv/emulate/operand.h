@@ -1,4 +1,4 @@
-/* An instruction's operand in memory, as the guest's own instruction would access it. */
+/* The guest's instruction: what it is, where the VMCS does not tell, and its operand in memory. */
 #ifndef TALLY_EMULATE_OPERAND_H
 #define TALLY_EMULATE_OPERAND_H
 
@@ -26,5 +26,23 @@ bool operand_can_write(const struct operand *operand, struct guest_fault *fault)
 /* Where the operand lies. */
 bool operand_linear(const struct operand *operand, enum access access, u64 *linear,
                     struct guest_fault *fault);
+
+/* ---- prefixes.c: the instruction at the guest's RIP ---- */
+
+struct instruction {
+    size_t length;         /* 0: it cannot be read any more, and all below is as for a bare one */
+    unsigned operand_size; /* bytes: 2, 4 or 8, with the code segment's default */
+    unsigned address_size;
+    int segment; /* enum segment of the override; -1: none */
+
+    /* For opcodes after 0F and 0F 38, VEX and EVEX, with a ModRM byte that names registers. */
+    bool vex;         /* a VEX or EVEX prefix chose the opcode map */
+    unsigned rm, reg; /* numbers of the registers, 0 to 15 */
+    u32 immediate;    /* the four bytes after it, if the instruction has them */
+};
+
+/* SDM vol. 2, 'Instruction Format'. Executed once more, an instruction that cannot be read raises
+ * its page fault by itself. */
+struct instruction guest_instruction(void);
 
 #endif

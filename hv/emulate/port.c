@@ -1,6 +1,5 @@
 /* A write to a port as a guest makes it: what would end the machine is kept from it. */
 #include "emulate/io.h"
-#include "platform/a20.h"
 #include "platform/power.h"
 #include "platform/console.h"
 #include "x86/instructions.h"

@@ -1,4 +1,4 @@
-#include "emulate/prefixes.h"
+#include "emulate/operand.h"
 #include "lib/string.h"
 #include "memory/guest_memory.h"
 #include "vmx/guest_state.h"

@@ -8,7 +8,6 @@
 #include "lib/string.h"
 #include "emulate/operand.h"
 #include "x86/instructions.h"
-#include "emulate/prefixes.h"
 
 /*
  * Elements for one exit: bounds the time in which no interrupt gets in. A port takes a microsecond

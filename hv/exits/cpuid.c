@@ -4,7 +4,7 @@
 #include "lib/string.h"
 #include "memory/guest_memory.h"
 #include "memory/memory.h"
-#include "stats/leaves.h"
+#include "stats/report.h"
 #include "stats/timeline.h"
 #include "x86/msr.h"
 

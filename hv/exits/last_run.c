@@ -4,7 +4,6 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "platform/console.h"
-#include "platform/screen.h"
 #include "stats/counters.h"
 #include "stats/report.h"
 #include "stats/window.h"

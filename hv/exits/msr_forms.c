@@ -9,7 +9,6 @@
 #include "vmx/advance.h"
 #include "exits/cpuid_msr.h"
 #include "emulate/operand.h"
-#include "emulate/prefixes.h"
 #include "x86/msr.h"
 
 static enum exit_action read_to(struct vcpu *vcpu, u32 msr, unsigned gpr)

@@ -3,7 +3,7 @@
 #include "emulate/io.h"
 #include "vmx/advance.h"
 #include "x86/instructions.h"
-#include "emulate/prefixes.h"
+#include "emulate/operand.h"
 
 #define RESULT_FLAGS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 

@@ -80,7 +80,7 @@ static bool check_header(struct loader *loader)
 }
 
 /* Without bytes in the file its offset means nothing (linkers and strip leave any there). */
-static bool add_segment(struct loader *loader, u32 index, const struct segment *segment)
+static bool add_segment(struct loader *loader, u32 index, const struct image_segment *segment)
 {
     struct image *image = &loader->image;
     if (segment->file_size > segment->memory_size)
@@ -104,8 +104,8 @@ static bool read_segments(struct loader *loader, const struct table *headers)
     bool translated = false;
     for (u32 i = 0; i < headers->count; i++) {
         const u8 *header = image->file + headers->offset + (u64)i * headers->size;
-        struct segment segment = {get(image, header, P_PADDR), get(image, header, P_MEMSZ),
-                                  get(image, header, P_OFFSET), get(image, header, P_FILESZ)};
+        struct image_segment segment = {get(image, header, P_PADDR), get(image, header, P_MEMSZ),
+                                        get(image, header, P_OFFSET), get(image, header, P_FILESZ)};
         u64 distance = entry - get(image, header, P_VADDR);
         if (get(image, header, P_TYPE) != SEGMENT_LOAD)
             continue;

@@ -60,7 +60,7 @@ static bool read_kernel(struct loader *loader)
     u64 size = header.init_size > in_file ? header.init_size : in_file;
     u64 address = load_address(loader, size);
     image->count = 1;
-    image->segment[0] = (struct segment){address, size, offset, in_file};
+    image->segment[0] = (struct image_segment){address, size, offset, in_file};
     image->entry = address;
     return true;
 }

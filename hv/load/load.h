@@ -2,7 +2,7 @@
 #ifndef TALLY_LOAD_LOAD_H
 #define TALLY_LOAD_LOAD_H
 
-#include "guest_start.h"
+#include "host/found_state.h"
 #include "platform/boot_info.h"
 
 /*

@@ -66,7 +66,7 @@ static bool overlaps_image(const struct image *image, u64 base, u64 size)
 
 /* Below 1 MiB, where the BIOS's data, the screen and ROM are, a kernel gets what it asks for, as
  * from GRUB: linkers put headers there that nobody reads. */
-static bool check_segment(struct loader *loader, const struct segment *segment)
+static bool check_segment(struct loader *loader, const struct image_segment *segment)
 {
     u64 base = segment->address, size = segment->memory_size, above = base > MIB ? base : MIB;
     if (base >= ADDRESS_END || size > ADDRESS_END - base)
@@ -85,7 +85,7 @@ static bool check_image(struct loader *loader)
     const struct image *image = &loader->image;
     bool entry_found = false;
     for (unsigned i = 0; i < image->count; i++) {
-        const struct segment *s = &image->segment[i];
+        const struct image_segment *s = &image->segment[i];
         if (!check_segment(loader, s))
             return false;
         for (unsigned j = 0; j < i; j++) {
@@ -119,7 +119,7 @@ static bool image_place(struct loader *loader)
 static void image_write(const struct image *image)
 {
     for (unsigned i = 0; i < image->count; i++) {
-        const struct segment *s = &image->segment[i];
+        const struct image_segment *s = &image->segment[i];
         u8 *to = physical(s->address);
         memcpy(to, image->file + s->offset, s->file_size);
         memset(to + s->file_size, 0, s->memory_size - s->file_size);

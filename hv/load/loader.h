@@ -15,7 +15,7 @@ struct image {
     const u8 *file;
     u64 size;
     unsigned count;
-    struct segment {
+    struct image_segment {
         u64 address, memory_size; /* physical; what the file does not fill is zeroed */
         u64 offset, file_size;
     } segment[SEGMENTS_MAX];

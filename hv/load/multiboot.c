@@ -56,7 +56,7 @@ bool addresses_read(struct loader *loader, const struct multiboot_addresses *fie
             in_file, end - load);
     u64 size = end - load < in_file ? end - load : in_file;
     image->count = 1;
-    image->segment[0] = (struct segment){load, bss_end - load, offset, size};
+    image->segment[0] = (struct image_segment){load, bss_end - load, offset, size};
     image->entry = fields->entry_addr;
     return true;
 }

@@ -1,4 +1,4 @@
-#include "platform/a20.h"
+#include "platform/power.h"
 
 #define WRITE_OUTPUT_PORT 0xD1 /* the data byte that follows goes there */
 #define A20_OFF 0xDD           /* with the bit: on */

@@ -1,6 +1,5 @@
 #include "platform/console.h"
 #include "lib/print.h"
-#include "platform/screen.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 #include "lib/atomic.h"

@@ -1,6 +1,5 @@
 #include "platform/power.h"
 #include "lib/print.h"
-#include "platform/a20.h"
 #include "platform/acpi.h"
 #include "platform/console.h"
 #include "platform/tsc.h"

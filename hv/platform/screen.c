@@ -1,4 +1,4 @@
-#include "platform/screen.h"
+#include "platform/console.h"
 #include "lib/string.h"
 #include "host/paging.h"
 #include "x86/instructions.h"

@@ -1,6 +1,7 @@
-#include "stats/leaves.h"
+#include "stats/report.h"
 #include "stats/counters.h"
 #include "stats/window.h"
+#include "x86/instructions.h"
 
 /* The contract's own leaves have the low half in ECX, Tally's additions in EAX. */
 static struct cpuid_result in_ebx_ecx(u64 value)

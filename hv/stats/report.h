@@ -1,4 +1,5 @@
-/* The report on the console, as a table and as JSON lines. docs/statistics.md has the format. */
+/* What is told of the counts: the report on the console, as a table and as JSON lines, and the
+ * CPUID leaves. docs/statistics.md has both. */
 #ifndef TALLY_STATS_REPORT_H
 #define TALLY_STATS_REPORT_H
 
@@ -12,5 +13,16 @@ void report_print(u64 tsc, void (*const more[])(void));
 /* The most frequent reasons, in at most so many lines of at most 80 letters; nothing for
  * stats=none, or in fewer than 4. */
 void report_print_short(unsigned lines);
+
+/* Whether `leaf` is one of Tally's own statistics leaves, 0x4FFFFF00 to 0x4FFFFFFF. */
+static inline bool is_statistics_leaf(u32 leaf)
+{
+    return leaf >> 8 == 0x4FFFFF;
+}
+
+/* Answers a statistics leaf; `in` has EAX to EDX as the guest gave them.
+ * Unassigned leaves of the range answer zero in all four. */
+struct cpuid_result; /* x86/instructions.h */
+struct cpuid_result statistics_leaf(const struct cpuid_result *in);
 
 #endif

@@ -2,7 +2,6 @@
 #ifndef TALLY_VMX_VMCS_H
 #define TALLY_VMX_VMCS_H
 
-#include "guest_start.h"
 #include "host/cpu.h"
 #include "host/found_state.h"
 #include "vmx/capabilities.h"

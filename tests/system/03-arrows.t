@@ -7,16 +7,15 @@ most=26                                 # files in a room
 
 rooms='
 hv/lib
-hv/guest_start.h
 hv/features.h  hv/lib
 hv/stats     hv/lib
 hv/vcpu.h    hv/stats
 hv/host      hv/lib hv/vcpu.h
 hv/platform  hv/lib hv/host
 hv/efi       hv/lib hv/host hv/platform
-hv/load      hv/lib hv/host hv/platform hv/guest_start.h
+hv/load      hv/lib hv/host hv/platform
 hv/options.h
-hv/vmx       hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/guest_start.h
+hv/vmx       hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats
 hv/smp       hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx
 hv/memory    hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp
 hv/emulate   hv/lib hv/features.h hv/vcpu.h hv/host hv/platform hv/stats hv/vmx hv/smp hv/memory

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "efi/boot_option.h"
+#include "efi/boot.h"
 #include "efi/services.h"
 #include "host/paging.h"
 

@@ -1,7 +1,6 @@
 /* UEFI's boot services as Tally calls them, with a firmware of a few lines: the memory map, memory
  * for good, their end, and how the guest goes on. */
 #include "host/cpu.h"
-#include "efi/cpus.h"
 #include "efi/services.h"
 #include "lib/print.h"
 #include "platform/power.h"

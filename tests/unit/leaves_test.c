@@ -1,5 +1,6 @@
 /* The counters and the CPUID leaves that read them, as docs/statistics.md has it. */
-#include "stats/leaves.h"
+#include "stats/report.h"
+#include "x86/instructions.h"
 #include "stats/counters.h"
 #include "stats/timeline.h"
 #include "stats/window.h"

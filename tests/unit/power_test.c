@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "lib/print.h"
-#include "platform/a20.h"
 #include "platform/acpi.h"
 #include "platform/console.h"
 #include "platform/power.h"

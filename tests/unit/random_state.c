@@ -4,7 +4,7 @@
 
 #include "fake_machine.h"
 #include "vmx/guest_state.h"
-#include "stats/leaves.h"
+#include "stats/report.h"
 #include "x86/msr.h"
 
 u32 reason;

@@ -1,6 +1,6 @@
 /* Letters on both kinds of screen, in memory made to measure: whatever is written beside it is a
  * crash. */
-#include "platform/screen.h"
+#include "platform/console.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
