@@ -133,7 +133,6 @@ int main(int argc, char **argv)
     print_sink = put;
     print("\n"); /* the guest may have been in the middle of a line */
     say("the run was ended from outside; the exits until then:");
-    report_print(timeline_log ? timeline_log->last_tsc : 0,
-                 (void (*const[])(void)){sites_print, NULL});
+    report_print(timeline_log ? timeline_log->last_tsc : 0, sites_print);
     return 0;
 }

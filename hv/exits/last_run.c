@@ -88,7 +88,7 @@ static void print_run(const struct last_run *run)
     if (console_screen_alone())
         report_print_short(console_screen_alone());
     else
-        report_print(0, (void (*const[])(void)){NULL});
+        report_print(0, NULL);
 }
 
 void last_run_show(const struct memory_map *map)

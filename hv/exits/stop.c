@@ -80,8 +80,7 @@ void stop_guest(struct vcpu *vcpu)
     if (console_screen_alone())
         report_print_short(console_screen_alone());
     else
-        report_print(vcpu->exit_tsc - vcpu->tsc_moved - run_facts->start_tsc,
-                     (void (*const[])(void)){sites_print, NULL});
+        report_print(vcpu->exit_tsc - vcpu->tsc_moved - run_facts->start_tsc, sites_print);
     ACCESSES_PRINT();
     power_before_last_write = leave_vmx_operation;
     power_end(value);

@@ -142,7 +142,7 @@ static void print_tables(bool per_cpu)
     }
 }
 
-static void print_json(bool per_cpu, u64 tsc, void (*const more[])(void))
+static void print_json(bool per_cpu, u64 tsc, void (*more)(void))
 {
     print_begin(tsc);
     timeline_print();
@@ -153,8 +153,8 @@ static void print_json(bool per_cpu, u64 tsc, void (*const more[])(void))
         take_snapshot(&one, vcpu, vcpu + 1);
         print_json_rows(&one, opening);
     }
-    while (*more)
-        (*more++)();
+    if (more)
+        more();
     print("{\"tally\":\"end\",\"exits\":%lu,\"cycles\":%lu}\n", whole.sum.count, whole.sum.cycles);
 }
 
@@ -183,7 +183,7 @@ void report_print_short(unsigned lines)
         say("and %u less frequent reasons", whole.rows - rows);
 }
 
-void report_print(u64 tsc, void (*const more[])(void))
+void report_print(u64 tsc, void (*more)(void))
 {
     unsigned formats = run_facts->report;
     take_snapshot(&whole, 0, run_facts->vcpus);

@@ -7,8 +7,9 @@
 
 enum report_format { REPORT_TABLE = 1, REPORT_JSON = 2, REPORT_PER_CPU = 4 };
 
-/* Prints in the formats of run_facts; `tsc`: ticks since the guest's start. */
-void report_print(u64 tsc, void (*const more[])(void));
+/* Prints in the formats of run_facts; `tsc`: ticks since the guest's start; `more` prints JSON
+ * lines before the last; NULL: nothing. */
+void report_print(u64 tsc, void (*more)(void));
 
 /* The most frequent reasons, in at most so many lines of at most 80 letters; nothing for
  * stats=none, or in fewer than 4. */

@@ -8,7 +8,6 @@
 static struct statistics counters[2];
 #define boot_cpu counters[0]
 #define other_cpu counters[1]
-static void (*const nothing_more[])(void) = {NULL};
 
 static struct run_facts facts = {
     .vcpus = 2, .profile = PROFILE_ALL, .cpu = "A \"CPU\" \\ 1", .tsc_khz = 7, .version = "v"};
@@ -47,7 +46,7 @@ static void the_table(void **state)
 {
     (void)state;
     facts.report = REPORT_TABLE;
-    report_print(99, nothing_more);
+    report_print(99, NULL);
     line_is(0, "tally: exits 1218  cycles 100565  vcpus 2");
     line_is(1, "tally:   reason                            count  count%        cycles  cycles%"
                "      min     avg     max");
@@ -70,7 +69,7 @@ static void columns_hold_for_large_numbers(void **state)
     boot_cpu.reason[EXIT_RDTSC] = (struct reason_counter){1ull << 63, 1ull << 63, 1, 1ull << 62};
     boot_cpu.reason[EXIT_REASONS] = (struct reason_counter){1ull << 62, 1ull << 60, 1, 9};
     facts.report = REPORT_TABLE;
-    report_print(99, nothing_more);
+    report_print(99, NULL);
     size_t length = strlen(captured_line(1));
     for (unsigned n = 2; captured_line(n); n++)
         assert_int_equal(strlen(captured_line(n)), length);
@@ -86,7 +85,7 @@ static void a_run_without_exits(void **state)
     for (unsigned i = 0; i < REASON_SLOTS; i++)
         boot_cpu.reason[i] = other_cpu.reason[i] = NO_EXITS;
     facts.report = REPORT_TABLE;
-    report_print(99, nothing_more);
+    report_print(99, NULL);
     line_is(0, "tally: exits 0  cycles 0  vcpus 2");
     line_is(2, "tally:        sum                              0    0.0%             0     0.0%"
                "        0       0       0");
@@ -96,7 +95,7 @@ static void each_vcpu_has_a_block(void **state)
 {
     (void)state;
     facts.report = REPORT_TABLE | REPORT_PER_CPU;
-    report_print(99, nothing_more);
+    report_print(99, NULL);
     line_is(7, "tally: vcpu 0  exits 1215  cycles 99800");
     line_is(14, "tally: vcpu 1  exits 3  cycles 765");
     assert_non_null(strstr(captured_line(16), " 10 CPUID "));
@@ -109,7 +108,7 @@ static void json(void **state)
 {
     (void)state;
     facts.report = REPORT_JSON;
-    report_print(99, nothing_more);
+    report_print(99, NULL);
     assert_non_null(strstr(captured_line(0), "{\"tally\":\"begin\",\"version\":\"v\",\"vcpus\":2"));
     assert_non_null(strstr(captured_line(0), "\",\"vcpus\":2,\"profile\":\"all\",\"cpu\":"
                                              "\"A \\\"CPU\\\" \\\\ 1\",\"tsc_khz\":7,\"tsc\":99}"));
@@ -130,7 +129,7 @@ static void the_time_line_is_part_of_json(void **state)
     timeline_mark("here", 5);
     boot_cpu.reason[EXIT_EXCEPTION_NMI] = (struct reason_counter){1, 50, 50, 50};
     facts.report = REPORT_JSON;
-    report_print(99, nothing_more);
+    report_print(99, NULL);
     line_is(2, "{\"mark\":\"here\",\"tsc\":5}");
     assert_non_null(strstr(captured, "{\"reason\":0,\"name\":\"EXCEPTION_NMI\",\"count\":1,"));
     timeline_log = NULL;
@@ -144,7 +143,7 @@ static void json_rows_add_up_to_the_end_line(void **state)
         other_cpu.reason[i] = (struct reason_counter){(u64)i << 40, (u64)i << 50, i, 9999};
     }
     facts.report = REPORT_JSON | REPORT_PER_CPU;
-    report_print(99, nothing_more);
+    report_print(99, NULL);
 
     u64 count = 0, cycles = 0, of_vcpus = 0, last_count = ~0ull;
     unsigned n = 1;
@@ -188,10 +187,10 @@ static void formats_are_as_asked(void **state)
 {
     (void)state;
     facts.report = 0;
-    report_print(99, nothing_more);
+    report_print(99, NULL);
     assert_string_equal(captured, "");
     facts.report = REPORT_TABLE | REPORT_JSON;
-    report_print(99, nothing_more);
+    report_print(99, NULL);
     unsigned json_lines = 0;
     for (; strncmp(captured_line(json_lines), "{\"", 2) == 0; json_lines++)
         ;

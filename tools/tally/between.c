@@ -79,7 +79,7 @@ int command_record(const struct options *o)
     run_facts->report = REPORT_JSON;
     print_sink = put;
     double ticks = seconds_between(&before.time, &after.time) * 1000 * run_facts->tsc_khz;
-    report_print((u64)ticks, (void (*const[])(void)){sites_print, NULL});
+    report_print((u64)ticks, sites_print);
     if (fclose(file)) {
         fprintf(stderr, "tally: %s: %s\n", name, strerror(errno));
         return STATUS_USAGE;
