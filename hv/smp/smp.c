@@ -49,14 +49,15 @@ void cpu_is_ready(struct cpu *cpu)
     atomic_store(&ready, cpu);
 }
 
-/* What is wrong with it should be said before the guest speaks. */
-static void wait_until_ready(const struct cpu *cpu)
+/* Whether one of the two above names `cpu` within so many microseconds. */
+static bool becomes(struct cpu **word, const struct cpu *cpu, u32 microseconds)
 {
-    for (u32 waited = 0; waited < WAIT_US; waited += 10) {
-        if (atomic_load(&ready) == cpu)
-            return;
+    for (u32 waited = 0; waited < microseconds; waited += 10) {
+        if (atomic_load(word) == cpu)
+            return true;
         tsc_wait_us(10);
     }
+    return false;
 }
 
 /* First C code of another CPU, on its own stack. */
@@ -85,17 +86,6 @@ static void remove_code(void)
     memcpy(physical(start_page), saved_page, PAGE_SIZE);
 }
 
-/* Whether the CPU that comes next has taken its block, waiting for it at most so long. */
-static bool came_within(u32 microseconds)
-{
-    for (u32 waited = 0; waited < microseconds; waited += 10) {
-        if (!atomic_load(&ap_mailbox))
-            return true;
-        tsc_wait_us(10);
-    }
-    return false;
-}
-
 static bool start_cpu(u32 id)
 {
     struct cpu *cpu = cpu_allocate(id);
@@ -104,11 +94,11 @@ static bool start_cpu(u32 id)
     apic_send(id, SEND_INIT);
     tsc_wait_us(AFTER_INIT_US);
     apic_send(id, sipi);
-    if (!came_within(AFTER_SIPI_US))
+    if (!becomes(&ap_mailbox, NULL, AFTER_SIPI_US))
         apic_send(id, sipi);
-    if (came_within(WAIT_US) || !atomic_exchange(&ap_mailbox, NULL)) {
+    if (becomes(&ap_mailbox, NULL, WAIT_US) || !atomic_exchange(&ap_mailbox, NULL)) {
         atomic_store(&released, cpu);
-        wait_until_ready(cpu);
+        becomes(&ready, cpu, WAIT_US); /* what is wrong with it is said before the guest speaks */
         return true;
     }
     say("the CPU with APIC id %u does not start; going on without it", id);
