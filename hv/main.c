@@ -192,7 +192,7 @@ static void make_the_window(void)
     window_init(pages, frame_physical(pages), part_sizes, expected_vcpus());
     run_facts->profile = options.profile;
     run_facts->report = options.report;
-    run_facts->tsc_khz = tsc_khz();
+    run_facts->tsc_khz = tsc_khz;
     for (u32 i = 0; i < 3; i++) {
         struct cpuid_result part = cpuid(0x80000002 + i, 0);
         memcpy(run_facts->cpu + 16 * i, &part, sizeof(part));
@@ -218,9 +218,9 @@ static void prepare_the_exits(void)
 
 static void start_counting(struct vcpu *boot)
 {
-    stop_if(time_limit_set(boot, options.end, tsc_khz()));
+    stop_if(time_limit_set(boot, options.end, tsc_khz));
     if (part_sizes[WINDOW_TIMELINE])
-        timeline_init(SAMPLE_BYTES, (u64)options.sample_ms * tsc_khz());
+        timeline_init(SAMPLE_BYTES, (u64)options.sample_ms * tsc_khz);
     run_facts->vcpus = vcpu_count; /* of those that were expected */
     run_facts->start_tsc = rdtsc();
 }

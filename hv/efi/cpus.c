@@ -46,7 +46,7 @@ const char *efi_start_cpus(unsigned count,
     vcpu_count = cpu_count;
     u64 status =
         efi_call(function[STARTUP_ALL_APS],
-                 (const u64[8]){services, efi_code(efi_ap_start), one_by_one, 0, 0, own_cr3()});
+                 (const u64[8]){services, efi_code(efi_ap_start), one_by_one, 0, 0, own_cr3});
     return status || efi_cpus_come != count ? "UEFI's MP services do not start all other CPUs"
                                             : NULL;
 }

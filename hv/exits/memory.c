@@ -13,7 +13,7 @@
 static void deny_own_memory(const struct vcpu *vcpu, u64 physical, u64 qualification)
 {
     bool write = qualification & EPT_VIOLATION_WRITE;
-    if (guest_memory_denied() < NAMED_ATTEMPTS)
+    if (guest_memory_denied < NAMED_ATTEMPTS)
         say("the guest's CPU %u tried to %s Tally's memory at %lx, RIP %lx", vcpu->index,
             write                                 ? "write"
             : qualification & EPT_VIOLATION_FETCH ? "execute"

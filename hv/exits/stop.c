@@ -72,8 +72,8 @@ void stop_guest(struct vcpu *vcpu)
     if (!exact)
         say("a CPU does not stop; the report may lack its last exits");
     guest_memory_say_odd_types();
-    if (guest_memory_denied())
-        say("the guest's attempts on Tally's memory: %lu", guest_memory_denied());
+    if (guest_memory_denied)
+        say("the guest's attempts on Tally's memory: %lu", guest_memory_denied);
     last_run_keep(power_way());
     timeline_end(vcpu->exit_tsc - vcpu->tsc_moved);
     record_last_exits(vcpu);

@@ -16,7 +16,7 @@ void relocate(void *to, const void *from, size_t size, u64 cr3);
 
 static u64 moved_by;   /* from where the loader put the image */
 static u64 next_table; /* physical, while the tables are being built through the direct map */
-static u64 root;
+u64 own_cr3;
 
 /* The screen's directory, in the image, and where both sets of tables have it. */
 #define SCREEN_MAP 0xFFFFFF8000000000ull
@@ -42,11 +42,6 @@ u64 own_physical(const void *pointer)
     return (u64)pointer - IMAGE_VIRTUAL + IMAGE_PHYSICAL + moved_by;
 }
 
-u64 own_cr3(void)
-{
-    return root;
-}
-
 static u64 new_table(void)
 {
     u64 table = next_table;
@@ -60,7 +55,7 @@ static u64 *entry_of(u64 address, unsigned level)
 {
     for (;;) {
         unsigned at = level;
-        u64 *entry = walk_tables(physical(root), address, &at, physical);
+        u64 *entry = walk_tables(physical(own_cr3), address, &at, physical);
         if (at == level)
             return entry;
         *entry = new_table() | PTE_PRESENT | PTE_WRITE;
@@ -81,7 +76,7 @@ void *map_screen(u64 address, u64 size)
     for (u64 at = from; at < address + size; at += PAGE_2M)
         screen_directory[(at - from) / PAGE_2M] =
             at | PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | ENTRY_LARGE | nx;
-    root = read_cr3(); /* of boot/start.asm */
+    own_cr3 = read_cr3(); /* of boot/start.asm */
     link_screen_directory();
     return (void *)(SCREEN_MAP + address - from);
 }
@@ -133,14 +128,14 @@ void move_to(u64 base, u64 size, u64 top)
     u64 image = align_up(image_size(), PAGE_SIZE);
 
     next_table = base + image;
-    root = new_table();
+    own_cr3 = new_table();
     map_own(base, size);
     map_direct(base, size, top);
 
     u64 used = next_table - base;
     moved_by = base - IMAGE_PHYSICAL; /* before the copy: the copy is what goes on */
     link_screen_directory();
-    relocate(physical(base), image_start, image_size(), root);
+    relocate(physical(base), image_start, image_size(), own_cr3);
     frames_init((void *)(IMAGE_VIRTUAL + used), base + used, (size - used) / PAGE_SIZE);
 }
 
@@ -148,14 +143,14 @@ void move_to(u64 base, u64 size, u64 top)
 void make_guard_page(void *page)
 {
     unsigned level = 1;
-    *walk_tables(frame_pointer(root), (u64)page, &level, frame_pointer) = 0;
+    *walk_tables(frame_pointer(own_cr3), (u64)page, &level, frame_pointer) = 0;
     invlpg((u64)page);
 }
 
 u64 tables_with_low_memory(void)
 {
     u64 *pml4 = frame_alloc(), *pdpt = frame_alloc(), *pd = frame_alloc();
-    memcpy(pml4, frame_pointer(root), PAGE_SIZE);
+    memcpy(pml4, frame_pointer(own_cr3), PAGE_SIZE);
     pml4[0] = frame_physical(pdpt) | PTE_PRESENT | PTE_WRITE;
     pdpt[0] = frame_physical(pd) | PTE_PRESENT | PTE_WRITE;
     pd[0] = PTE_PRESENT | PTE_WRITE | ENTRY_LARGE;

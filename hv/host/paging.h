@@ -51,6 +51,6 @@ u64 tables_with_low_memory(void);
 #define LOW_MEMORY_FRAMES 3
 
 /* CR3 of Tally's own tables. */
-u64 own_cr3(void);
+extern u64 own_cr3;
 
 #endif

@@ -13,7 +13,7 @@ struct ept guest_ept;
 static struct mtrr_state mtrr;
 static u64 top, own, own_size;
 static void *ones_page, *junk_page;
-static u64 denied;
+u64 guest_memory_denied;
 static u64 shown, shown_size; /* the window: what the guest may read of Tally's memory */
 static bool shown_whole;      /* no page of it has been replaced by guest_memory_deny() */
 static struct spinlock lock;
@@ -50,7 +50,7 @@ void guest_memory_deny(u64 physical, bool write)
 {
     u64 page = frame_physical(write ? junk_page : ones_page);
     u64 rights = write ? EPT_READ | EPT_WRITE : EPT_READ | EPT_EXECUTE;
-    denied++;
+    guest_memory_denied++;
     if (physical - shown < shown_size)
         shown_whole = false;
     ept_set(&guest_ept, align_down(physical, PAGE_SIZE),
@@ -70,11 +70,6 @@ void guest_memory_show(u64 physical, u64 size)
     shown = physical;
     shown_size = size;
     map_shown();
-}
-
-u64 guest_memory_denied(void)
-{
-    return denied;
 }
 
 /* Who has the lock may wait for this CPU. */

@@ -26,7 +26,7 @@ void guest_memory_show(u64 physical, u64 size);
 void guest_memory_show_again(struct vcpu *vcpu);
 
 /* How often that has happened, counting each page's first read and first write. */
-u64 guest_memory_denied(void);
+extern u64 guest_memory_denied;
 
 /* Maps an address above `top`. False if EPT cannot translate it. */
 bool guest_memory_map(struct vcpu *vcpu, u64 physical);

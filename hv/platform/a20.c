@@ -4,27 +4,22 @@
 #define A20_OFF 0xDD           /* with the bit: on */
 #define A20 2u                 /* in the output port, the command and system control port A */
 
-static bool output_port_next;
+bool a20_output_port_next;
 
 static u8 keep_byte(u16 port, u8 value)
 {
     switch (port) {
     case PORT_SYSTEM_CONTROL_A: return value | A20;
     case PORT_KEYBOARD_COMMAND:
-        output_port_next = value == WRITE_OUTPUT_PORT;
+        a20_output_port_next = value == WRITE_OUTPUT_PORT;
         return value == A20_OFF ? value | A20 : value;
     case PORT_KEYBOARD_DATA:
-        if (output_port_next)
+        if (a20_output_port_next)
             value |= A20;
-        output_port_next = false;
+        a20_output_port_next = false;
         return value;
     default: return value;
     }
-}
-
-bool a20_output_port_is_next(void)
-{
-    return output_port_next;
 }
 
 u32 a20_keep(u16 port, unsigned size, u32 value)

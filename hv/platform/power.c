@@ -56,7 +56,7 @@ static const char *way_of_byte(u16 port, u8 value)
         return (value & ~0xFu) == KEYBOARD_PULSES && !(value & OUTPUT_PORT_RESET) ? reset_way
                                                                                   : NULL;
     if (port == PORT_KEYBOARD_DATA)
-        return a20_output_port_is_next() && !(value & OUTPUT_PORT_RESET) ? reset_way : NULL;
+        return a20_output_port_next && !(value & OUTPUT_PORT_RESET) ? reset_way : NULL;
     if (port == PORT_SYSTEM_CONTROL_A)
         return value & 1 ? reset_way : NULL;
     if (acpi_power.reset_port && port == acpi_power.reset_port)

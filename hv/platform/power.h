@@ -50,6 +50,6 @@ const char *power_way(void);
 u32 a20_keep(u16 port, unsigned size, u32 value);
 
 /* Whether the next byte to port 0x60 goes to the keyboard controller's output port. */
-bool a20_output_port_is_next(void);
+extern bool a20_output_port_next;
 
 #endif

@@ -13,7 +13,7 @@
 #define MEASURE_MS 10
 #define GIVE_UP BIT(30) /* ticks: longer than that at any rate */
 
-static u32 khz;
+u32 tsc_khz;
 
 static bool has_ended(void)
 {
@@ -54,21 +54,17 @@ static u32 ask_cpuid(void)
 
 void tsc_init(void)
 {
-    khz = measure_by_pit();
-    if (!khz) /* or this CPU stood still for so long, below another hypervisor */
-        khz = measure_by_pit();
-    if (!khz)
-        khz = ask_cpuid();
-}
-
-u32 tsc_khz(void)
-{
-    return khz;
+    tsc_khz = measure_by_pit();
+    if (!tsc_khz) /* or this CPU stood still for so long, below another hypervisor */
+        tsc_khz = measure_by_pit();
+    if (!tsc_khz)
+        tsc_khz = ask_cpuid();
 }
 
 void tsc_wait_us(u32 microseconds)
 {
-    u64 ticks = (u64)microseconds * (khz ? khz : 4000000) / 1000; /* unknown: longer rather */
+    u64 ticks =
+        (u64)microseconds * (tsc_khz ? tsc_khz : 4000000) / 1000; /* unknown: longer rather */
     for (u64 start = rdtsc(); rdtsc() - start < ticks;)
         pause();
 }

@@ -7,7 +7,7 @@
 /* Measures the TSC against the 8254 timer, 10 ms long; without one, asks CPUID. */
 void tsc_init(void);
 
-u32 tsc_khz(void); /* 0: unknown */
+extern u32 tsc_khz; /* 0: unknown */
 
 void tsc_wait_us(u32 microseconds);
 

@@ -66,7 +66,7 @@ void ap_main(struct cpu *cpu)
     cpu_load_tables(cpu);
     while (atomic_load(&released) != cpu)
         pause();
-    write_cr3(own_cr3()); /* away from the tables that map the real-mode page */
+    write_cr3(own_cr3); /* away from the tables that map the real-mode page */
     enter_guest(cpu);
 }
 

@@ -192,7 +192,7 @@ bool stale_init_passed_over(struct vcpu *vcpu, void (*enter)(struct vcpu *vcpu))
 {
     if (vmread(GUEST_RIP) != 0) /* at once: a SIPI that comes before the vCPU waits is lost */
         return false;
-    u64 soon = (u64)tsc_khz() * INIT_COMES_WITHIN_US / 1000;
+    u64 soon = (u64)tsc_khz * INIT_COMES_WITHIN_US / 1000;
     const struct stale_init_watch *watch = watch_of(vcpu);
     u64 exits_since = count_exits(vcpu) - watch->exits; /* this one among them */
     if (exits_since > 2)

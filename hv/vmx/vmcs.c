@@ -115,7 +115,7 @@ static void write_host_state(struct cpu *cpu)
     vmwrite(HOST_IA32_PAT, rdmsr(IA32_PAT));
     vmwrite(HOST_IA32_EFER, rdmsr(IA32_EFER));
     vmwrite(HOST_CR0, read_cr0());
-    vmwrite(HOST_CR3, own_cr3());
+    vmwrite(HOST_CR3, own_cr3);
     /* OSXSAVE: XSETBV is carried out for the guest. */
     bool xsave = cpuid(1, 0).ecx & BIT(26);
     vmwrite(HOST_CR4, read_cr4() | (xsave ? CR4_OSXSAVE : 0));

@@ -53,10 +53,7 @@ void *physical(u64 address)
     return (void *)address;
 }
 
-u64 own_cr3(void)
-{
-    return CR3;
-}
+u64 own_cr3 = CR3;
 
 u32 apic_id(void)
 {

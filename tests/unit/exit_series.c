@@ -178,7 +178,7 @@ static void begin(unsigned machine, unsigned profile, u8 flags)
     fake_map_identity();
     cpuid_conceals_tally = !(flags & 8);
     msr_init(PROFILE_ALL, flags / 16 % 3); /* the bitmap is not looked at */
-    fake_denied = 0;
+    guest_memory_denied = 0;
     fake_vcpu.index = flags & 1;
     if (flags & 2) {
         struct site_table *sites = window_copy(window, WINDOW_SITES, fake_vcpu.index);

@@ -47,7 +47,6 @@ void guest_memory_show_again(struct vcpu *vcpu)
 }
 
 void guest_memory_deny(u64 physical, bool write);
-u64 guest_memory_denied(void);
 bool guest_memory_map(struct vcpu *vcpu, u64 physical);
 void guest_memory_retype(struct vcpu *vcpu);
 struct ept guest_ept;
@@ -55,7 +54,7 @@ void flush_guest_tlb(struct vcpu *vcpu);
 void flush_guest_non_global(struct vcpu *vcpu);
 void flush_guest_page(struct vcpu *vcpu, u64 linear);
 void flush_ept(void);
-u64 own_cr3(void);
+u64 own_cr3 = 0x200000;
 u64 own_physical(const void *pointer);
 const struct descriptor_table_register trap_idtr = {.base = 0xFFFFFFFF80100000};
 u64 io_bitmap_physical(unsigned half);
@@ -166,17 +165,12 @@ bool is_own_memory(u64 physical)
     return physical / PAGE_SIZE == FAKE_RAM / PAGE_SIZE;
 }
 
-u64 fake_denied;
+u64 guest_memory_denied;
 
 void guest_memory_deny(u64 physical, bool write)
 {
     (void)physical, (void)write;
-    fake_denied++;
-}
-
-u64 guest_memory_denied(void)
-{
-    return fake_denied;
+    guest_memory_denied++;
 }
 
 bool guest_memory_map(struct vcpu *vcpu, u64 physical)
@@ -219,11 +213,6 @@ void flush_guest_page(struct vcpu *vcpu, u64 linear)
 {
     (void)vcpu, (void)linear;
     fake_cpu.invalidations++;
-}
-
-u64 own_cr3(void)
-{
-    return 0x200000;
 }
 
 u64 own_physical(const void *pointer)

@@ -21,8 +21,8 @@ extern int fake_waiting_vector;
 /* Whether WRMSR of an MSR that is there is #GP for this value. */
 bool fake_refuses(u32 msr, u64 value);
 
-extern u64 fake_denied;       /* calls of guest_memory_deny() */
-extern unsigned fake_retypes; /* calls of guest_memory_retype() */
+extern u64 guest_memory_denied; /* calls of guest_memory_deny() */
+extern unsigned fake_retypes;   /* calls of guest_memory_retype() */
 
 /* Dispatches the exit that the fields describe. False: the guest was stopped. */
 bool fake_dispatch(void);

@@ -101,10 +101,7 @@ u32 apic_last_command(void)
     return SIPI_TO_ALL;
 }
 
-u32 tsc_khz(void)
-{
-    return KHZ;
-}
+u32 tsc_khz = KHZ;
 
 /* What else startup.c and stale_init.c reach for. */
 void tsc_wait_us(u32 microseconds)
