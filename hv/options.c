@@ -84,57 +84,37 @@ static bool has_values(const struct option *option)
 
 static char problem[256]; /* the line that says what is wrong */
 
-static void add_to_problem(const char *text, int length)
+static PRINTF_LIKE(1, 2) void add_to_problem(const char *format, ...)
 {
     size_t used = strlen(problem);
-    format_string(problem + used, sizeof(problem) - used, "%.*s", length, text);
-}
-
-static void add_text(const char *text)
-{
-    add_to_problem(text, -1);
+    va_list arguments;
+    va_start(arguments, format);
+    vformat_string(problem + used, sizeof(problem) - used, format, arguments);
+    va_end(arguments);
 }
 
 static const char *refuse_word(struct word word)
 {
-    add_text("unknown option '");
-    add_to_problem(word.text, word.length);
-    add_text("': valid are");
-    for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
-        if (option_table[i].kind != FLAG && !has_values(&option_table[i]))
-            continue;
-        add_text(" ");
-        add_text(option_table[i].name);
-        add_text(option_table[i].kind == FLAG ? "" : "=");
-    }
+    add_to_problem("unknown option '%.*s': valid are", word.length, word.text);
+    for (const struct option *o = option_table; o < option_table + ARRAY_SIZE(option_table); o++)
+        if (o->kind == FLAG || has_values(o))
+            add_to_problem(" %s%s", o->name, o->kind == FLAG ? "" : "=");
     return problem;
 }
 
 static const char *refuse_value(const struct option *option, struct word value)
 {
-    add_text(option->name);
-    add_text("=");
-    add_to_problem(value.text, value.length);
+    add_to_problem("%s=%.*s: ", option->name, value.length, value.text);
     if (!has_values(option)) {
-        add_text(": only the test image has such aids: build/tally-test.elf");
+        add_to_problem("only the test image has such aids: build/tally-test.elf");
         return problem;
     }
-    add_text(": valid are");
-    if (option->max) {
-        char limit[24];
-        format_string(limit, sizeof(limit), " 0 to %u", option->max);
-        add_text(limit);
-    }
-    for (const struct choice *c = option->choices; c && c->name; c++) {
-        add_text(c == option->choices && !option->max ? " " : ", ");
-        add_text(c->name);
-    }
+    add_to_problem("valid are ");
+    if (option->max)
+        add_to_problem("0 to %u", option->max);
+    for (const struct choice *c = option->choices; c && c->name; c++)
+        add_to_problem("%s%s", c == option->choices && !option->max ? "" : ", ", c->name);
     return problem;
-}
-
-static bool word_is(struct word word, const char *name)
-{
-    return strncmp(word.text, name, word.length) == 0 && name[word.length] == '\0';
 }
 
 static bool has_letter(struct word word, char c)
@@ -157,7 +137,7 @@ static struct word cut_piece(struct word *rest, const char *separators)
     return piece;
 }
 
-/* Whether a word is the name of a choice, whose N stands for a digit. */
+/* Whether a word is this name, in which N stands for a digit. */
 static bool word_fits(struct word word, const char *name, u32 *digit)
 {
     *digit = 0;
@@ -227,8 +207,8 @@ static const char *parse_word(struct options *options, struct word word)
 
     for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
         const struct option *option = &option_table[i];
-        u32 *result = (u32 *)((char *)options + option->offset);
-        if (!word_is(name, option->name) || has_value != (option->kind != FLAG))
+        u32 digit, *result = (u32 *)((char *)options + option->offset);
+        if (!word_fits(name, option->name, &digit) || has_value != (option->kind != FLAG))
             continue;
         return parse_value(option, value, result) ? NULL : refuse_value(option, value);
     }

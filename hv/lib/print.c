@@ -158,7 +158,7 @@ void print_quoted(const char *text, size_t size)
     print("\"");
 }
 
-static size_t format_to_buffer(char *buffer, size_t size, const char *format, va_list arguments)
+size_t vformat_string(char *buffer, size_t size, const char *format, va_list arguments)
 {
     /* A buffer of no bytes still is one: `buffer` may not be NULL in struct output. */
     struct output out = {.buffer = size ? buffer : (char *)format, .size = size};
@@ -172,7 +172,7 @@ size_t format_string(char *buffer, size_t size, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    size_t length = format_to_buffer(buffer, size, format, arguments);
+    size_t length = vformat_string(buffer, size, format, arguments);
     va_end(arguments);
     return length;
 }
@@ -182,7 +182,7 @@ const char *what_is_wrong(const char *format, ...)
     static char line[256];
     va_list arguments;
     va_start(arguments, format);
-    format_to_buffer(line, sizeof(line), format, arguments);
+    vformat_string(line, sizeof(line), format, arguments);
     va_end(arguments);
     return line;
 }

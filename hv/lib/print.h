@@ -22,6 +22,7 @@ void print_quoted(const char *text, size_t size);
 
 /* Like snprintf: writes at most `size` bytes with the NUL; returns the untruncated length. */
 size_t format_string(char *buffer, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
+size_t vformat_string(char *buffer, size_t size, const char *format, va_list arguments);
 
 /* A line that says what is wrong, for those that return one, or NULL; the next takes its place. */
 const char *what_is_wrong(const char *format, ...) PRINTF_LIKE(1, 2);
