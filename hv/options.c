@@ -17,6 +17,12 @@ enum kind {
     SET,  /* the same several times, separated by commas */
 };
 
+/* A word that an option may have as its value. */
+struct choice {
+    const char *name; /* NULL: the list ends here */
+    u32 value;
+};
+
 struct option {
     const char *name;
     u8 kind;    /* enum kind */
@@ -66,7 +72,6 @@ static const struct option option_table[] = {
     {"split",    ONE,    offsetof(struct options, split),     .choices = yes_no},
     {"marks",    SET,    offsetof(struct options, marks),     .choices = marks},
     {"boot",     ONE,    offsetof(struct options, boot),      .choices = boots},
-    {"test",     SET,    offsetof(struct options, test),      .choices = test_aids},
 };
 /* clang-format on */
 
@@ -75,12 +80,6 @@ static const struct options defaults = {
     .report = REPORT_TABLE,
     .announce = true,
 };
-
-/* `test=` without choices is for another image. */
-static bool has_values(const struct option *option)
-{
-    return option->choices || option->max;
-}
 
 static char problem[256]; /* the line that says what is wrong */
 
@@ -97,19 +96,13 @@ static const char *refuse_word(struct word word)
 {
     add_to_problem("unknown option '%.*s': valid are", word.length, word.text);
     for (const struct option *o = option_table; o < option_table + ARRAY_SIZE(option_table); o++)
-        if (o->kind == FLAG || has_values(o))
-            add_to_problem(" %s%s", o->name, o->kind == FLAG ? "" : "=");
+        add_to_problem(" %s%s", o->name, o->kind == FLAG ? "" : "=");
     return problem;
 }
 
 static const char *refuse_value(const struct option *option, struct word value)
 {
-    add_to_problem("%s=%.*s: ", option->name, value.length, value.text);
-    if (!has_values(option)) {
-        add_to_problem("only the test image has such aids: build/tally-test.elf");
-        return problem;
-    }
-    add_to_problem("valid are ");
+    add_to_problem("%s=%.*s: valid are ", option->name, value.length, value.text);
     if (option->max)
         add_to_problem("0 to %u", option->max);
     for (const struct choice *c = option->choices; c && c->name; c++)

@@ -4,15 +4,6 @@
 
 #include "types.h"
 
-/* A word that an option may have as its value. */
-struct choice {
-    const char *name; /* NULL: the list ends here */
-    u32 value;
-};
-
-/* Those of `test=`. Only the test image has them; elsewhere their address is NULL. */
-extern const struct choice test_aids[] __attribute__((weak));
-
 #define DEFAULT_SITES 16384u
 #define SITES_MAX (1u << 20)
 #define SITES_USER_RIPS (1u << 31) /* all bits of RIP in ring 3 */
@@ -38,7 +29,6 @@ struct options {
     u32 trace;     /* trace=MIB[,last]: of all CPUs, and TRACE_LAST; 0 = off */
     u32 boot;      /* boot=next|disk:N: BOOT_NEXT, or BOOT_DISK + N; 0: the guest is a module */
     u32 split;     /* split=yes|no: the guest's memory in pages of 4 KiB alone; 1 or 0 */
-    u32 test;      /* test=NAME[,NAME]: enum test_aid; 0 but in the test image */
 };
 
 /*

@@ -2,6 +2,7 @@
  * has no line for tests. */
 #include "emulate/handlers.h"
 #include "exits/entry.h"
+#include "lib/string.h"
 #include "smp/smp.h"
 #include "test_aids.h"
 #include "vmx/access.h"
@@ -16,11 +17,39 @@
 
 static u32 aids; /* enum test_aid: those asked for */
 
+/* The aid of a word `test=NAME` that ends at `end`; 0: there is no such one. */
+static u32 aid_of(const char *word, const char *end)
+{
+    static const char *const names[] = {
+#define NAME(name, word, arm) "test=" word,
+        TEST_AIDS(NAME)};
+    size_t length = (size_t)(end - word);
+    for (u32 i = 0; i < ARRAY_SIZE(names); i++)
+        if (strlen(names[i]) == length && strncmp(word, names[i], length) == 0)
+            return 1u << i;
+    return 0;
+}
+
+/* The option `test=`, which the product does not know, is taken out of the line. */
 STEP_IN(const char *, options_parse, struct options *options, const char *line)
 {
-    const char *problem = __real_options_parse(options, line);
-    aids = options->test;
-    return problem;
+    static char rest[1024];
+    size_t length = 0;
+    for (const char *word = line, *end; *word; word = end) {
+        end = word + 1;
+        while (*end && *end != ' ')
+            end++;
+        const char *start = word + (*word == ' ');
+        if (strncmp(start, "test=", 5) == 0) {
+            if (!aid_of(start, end))
+                return "test=: there is no such aid";
+            aids |= aid_of(start, end);
+            continue;
+        }
+        for (; word < end && length + 1 < sizeof(rest); word++)
+            rest[length++] = *word;
+    }
+    return __real_options_parse(options, rest);
 }
 
 /* Another CPU reads its own, to compare them with the boot CPU's. */

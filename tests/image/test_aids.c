@@ -15,9 +15,6 @@
 
 #define EPT_SUB_PAGE_WRITE BIT(61)
 
-#define CHOICE(name, word, arm) {word, TEST_##name},
-const struct choice test_aids[] = {TEST_AIDS(CHOICE){0}};
-
 /* Sets controls in one word, after asking the CPU for them. */
 static u32 with_control(enum control_word word, u32 old, u32 bits, const char *aid)
 {

@@ -10,12 +10,8 @@
 
 #include <cmocka.h>
 
-/* As the test image has them. */
-const struct choice test_aids[] = {{"mtf", 1}, {"pml", 2}, {"spp", 4}, {0}};
-
 #define WORDS                                                                                      \
-    "exits= stats= msr= announce= caps last cpus= end= sample= sites= trace= split= marks= boot= " \
-    "test="
+    "exits= stats= msr= announce= caps last cpus= end= sample= sites= trace= split= marks= boot="
 
 static struct options parse(const char *command_line)
 {
@@ -45,7 +41,7 @@ static void defaults_hold(void **state)
         assert_int_equal(o.cpus, 0);
         assert_int_equal(o.end, 0);
         assert_int_equal(o.sample_ms, 0);
-        assert_int_equal(o.test, 0);
+        assert_int_equal(o.marks, 0);
     }
 }
 
@@ -79,8 +75,8 @@ static void every_word_is_understood(void **state)
     assert_int_equal(parse("boot=next").boot, BOOT_NEXT);
     assert_int_equal(parse("boot=disk:0").boot, BOOT_DISK);
     assert_int_equal(parse("boot=disk:9").boot, BOOT_DISK + 9);
-    assert_int_equal(parse("test=mtf").test, 1);
-    assert_int_equal(parse("test=pml,spp,pml").test, 6);
+    assert_int_equal(parse("stats=json,percpu,json").report, REPORT_JSON | REPORT_PER_CPU);
+    assert_int_equal(parse("sites=user,512,user").sites, 512 | SITES_USER_RIPS);
 
     struct options o = parse("    exits=all\tstats=json caps  cpus=2 ");
     assert_int_equal(o.profile, PROFILE_ALL);
@@ -94,7 +90,7 @@ static void the_last_one_holds(void **state)
     (void)state;
     assert_int_equal(parse("exits=all exits=minimal").profile, PROFILE_MINIMAL);
     assert_int_equal(parse("stats=json stats=none").report, 0);
-    assert_int_equal(parse("test=pml test=spp").test, 4);
+    assert_int_equal(parse("sites=512 sites=user").sites, SITES_USER_RIPS);
     assert_int_equal(parse("cpus=3 cpus=4").cpus, 4);
 }
 
@@ -136,7 +132,7 @@ static void mistakes_are_named(void **state)
         snprintf(line, sizeof(line), "%s: valid are next, disk:N", boots[i]);
         refused(boots[i], line);
     }
-    refused("test=none", "test=none: valid are mtf, pml, spp");
+    refused("test=spp", "unknown option 'test=spp': valid are " WORDS); /* the test image's */
 }
 
 static void a_long_message_is_cut(void **state)
