@@ -3,6 +3,7 @@
 #include "harness/tap.h"
 #include "kernel/console.h"
 #include "kernel/descriptors.h"
+#include "kernel/xcr0.h"
 #include "harness/legacy.h"
 #include "x86/msr.h"
 

@@ -5,6 +5,7 @@
 #include "kernel/memory.h"
 #include "kernel/memory_map.h"
 #include "kernel/statistics.h"
+#include "kernel/xcr0.h"
 
 #define FXSAVE_CONTROL 0x037F
 #define FXSAVE_MXCSR 0x1F80

@@ -4,6 +4,7 @@
 #include "harness/legacy.h"
 #include "kernel/memory.h"
 #include "kernel/statistics.h"
+#include "kernel/xcr0.h"
 #include "x86/instructions.h"
 #include "x86/msr.h"
 

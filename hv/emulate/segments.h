@@ -12,7 +12,6 @@
 enum system_type {
     TYPE_TSS_16BIT = 1,
     TYPE_LDT = 2,
-    TYPE_TSS_16BIT_BUSY = 3,
     TYPE_TASK_GATE = 5,
     TYPE_TSS = 9, /* 32-bit, or 64-bit in IA-32e mode */
     TYPE_TSS_BUSY = 11,

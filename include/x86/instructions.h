@@ -143,19 +143,6 @@ static inline void ltr(u16 selector)
     __asm__ volatile("ltr %0" : : "r"(selector));
 }
 
-/* XCR0, which faults for what the CPU has not got. */
-static inline void xsetbv(u64 value)
-{
-    __asm__ volatile("xsetbv" : : "c"(0), "a"((u32)value), "d"((u32)(value >> 32)));
-}
-
-static inline u64 xgetbv(void)
-{
-    u32 low, high;
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (u64)high << 32 | low;
-}
-
 #endif
 
 REGISTER(cr0)

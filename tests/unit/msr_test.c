@@ -103,7 +103,7 @@ static void what_reaches_memory_without_an_exit_faults(void **state)
         {0xED, 0xF0, false}, /* remote action requests */
         {IA32_DEBUG_INTERFACE, IA32_DEBUG_INTERFACE, true},
         {IA32_SMRR_PHYSBASE, SMRR2_PHYSMASK, true},
-        {COPY_SBFT_HASHES, SCAN_STATUS, false},
+        {0x2B8, 0x2C7, false},
         {IA32_PEBS_ENABLE, IA32_PEBS_ENABLE, false},
         {IA32_PEBS_BASE, IA32_PEBS_INDEX, false},
         {IA32_RTIT_OUTPUT_BASE, IA32_RTIT_LAST, false},

@@ -2,6 +2,7 @@
 #include "harness/families.h"
 #include "harness/instruction_test.h"
 #include "harness/tap.h"
+#include "kernel/xcr0.h"
 #include "x86/instructions.h"
 
 CODE64(xgetbv, "xgetbv");
