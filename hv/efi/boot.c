@@ -54,10 +54,10 @@ const char *efi_boot(u32 number, bool marks, const struct found_state **start)
     const char *problem = NULL;
     *start = &found;
     found.rip = efi_code(number == EFI_NEXT ? efi_go_on : efi_go_on_image);
-    found.gpr[R12] = efi_function(EFI_EXIT);
+    found.gpr[R12] = efi_function[EFI_EXIT];
     found.gpr[R13] = efi_state.image;
     found.gpr[R14] = EFI_NOT_FOUND;
-    found.gpr[R15] = efi_function(EFI_START_IMAGE);
+    found.gpr[R15] = efi_function[EFI_START_IMAGE];
     if (number != EFI_NEXT)
         problem = efi_load_option(number, &found.gpr[RDI]);
     if (problem)

@@ -32,7 +32,7 @@ struct efi_state efi_state;
 u64 efi_enter(u64 function, const u64 arguments[8]);
 
 static u64 loaded_at;
-static u64 boot_services[48]; /* the table, which may lie above 4 GiB */
+u64 efi_function[48]; /* a copy: the table may lie above 4 GiB */
 
 /* The firmware's map, in the form of the tag: GetMemoryMap fills it. */
 static struct {
@@ -53,11 +53,6 @@ void efi_keep_state(u64 image, const struct efi_frame *frame)
 u64 efi_code(void (*code)(void))
 {
     return loaded_at + (u64)code - IMAGE_VIRTUAL;
-}
-
-u64 efi_function(enum efi_function function)
-{
-    return boot_services[function / sizeof(u64)];
 }
 
 u64 efi_call(u64 address, const u64 arguments[8])
@@ -119,8 +114,8 @@ const char *efi_init(struct boot_info *info)
     efi_state.image = told_address(info, MULTIBOOT2_TAG_EFI64_IH);
     if (!system_table || !efi_state.image)
         return "the boot loader told nothing of UEFI's tables";
-    memcpy(boot_services, (const void *)quadword(system_table + SYSTEM_TABLE_BOOT_SERVICES),
-           sizeof(boot_services));
+    memcpy(efi_function, (const void *)quadword(system_table + SYSTEM_TABLE_BOOT_SERVICES),
+           sizeof(efi_function));
     efi_state.get_variable =
         quadword(quadword(system_table + SYSTEM_TABLE_RUNTIME_SERVICES) + RUNTIME_GET_VARIABLE);
     u64 console = quadword(system_table + SYSTEM_TABLE_CONSOLE_IN);

@@ -24,21 +24,22 @@ extern struct efi_state {
     u64 key;          /* the event that a key of its console signals, 0 without a console */
 } efi_state;
 
-/* Functions of the boot services: where their table has them (UEFI, 'EFI Boot Services Table'). */
+/* The boot services, as their table has them (UEFI, 'EFI Boot Services Table'): addresses. */
+extern u64 efi_function[48];
 enum efi_function {
-    EFI_ALLOCATE_PAGES = 40,
-    EFI_FREE_PAGES = 48,
-    EFI_GET_MEMORY_MAP = 56,
-    EFI_CREATE_EVENT = 80,
-    EFI_WAIT_FOR_EVENT = 96,
-    EFI_HANDLE_PROTOCOL = 152,
-    EFI_REGISTER_PROTOCOL_NOTIFY = 168,
-    EFI_LOAD_IMAGE = 200,
-    EFI_START_IMAGE = 208,
-    EFI_EXIT = 216,
-    EFI_EXIT_BOOT_SERVICES = 232,
-    EFI_LOCATE_HANDLE_BUFFER = 312,
-    EFI_LOCATE_PROTOCOL = 320,
+    EFI_ALLOCATE_PAGES = 5,
+    EFI_FREE_PAGES = 6,
+    EFI_GET_MEMORY_MAP = 7,
+    EFI_CREATE_EVENT = 10,
+    EFI_WAIT_FOR_EVENT = 12,
+    EFI_HANDLE_PROTOCOL = 19,
+    EFI_REGISTER_PROTOCOL_NOTIFY = 21,
+    EFI_LOAD_IMAGE = 25,
+    EFI_START_IMAGE = 26,
+    EFI_EXIT = 27,
+    EFI_EXIT_BOOT_SERVICES = 29,
+    EFI_LOCATE_HANDLE_BUFFER = 39,
+    EFI_LOCATE_PROTOCOL = 40,
 };
 
 #define EFI_SUCCESS 0
@@ -56,13 +57,10 @@ u64 efi_code(void (*code)(void));
  * info->map. NULL, or what is wrong. */
 const char *efi_init(struct boot_info *info);
 
-/* The address of a boot service. */
-u64 efi_function(enum efi_function function);
-
-/* Calls it with up to 8 arguments, on the boot CPU; pointers are physical addresses. Returns
- * EFI_STATUS. */
+/* Calls a function with up to 8 arguments, on the boot CPU; pointers are physical addresses.
+ * Returns EFI_STATUS. */
 u64 efi_call(u64 address, const u64 arguments[8]);
-#define EFI_CALL(function, ...) efi_call(efi_function(function), (const u64[8]){__VA_ARGS__})
+#define EFI_CALL(function, ...) efi_call(efi_function[function], (const u64[8]){__VA_ARGS__})
 
 /* Memory below 4 GiB that is the caller's for good: reserved in the map of whoever comes later.
  * Both are multiples of 4 KiB. 0: there is none. */

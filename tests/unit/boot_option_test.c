@@ -58,10 +58,9 @@ u64 own_physical(const void *pointer)
     return (u64)pointer;
 }
 
-u64 efi_function(enum efi_function function)
-{
-    return function;
-}
+u64 efi_function[] = {[EFI_LOAD_IMAGE] = EFI_LOAD_IMAGE,
+                      [EFI_LOCATE_HANDLE_BUFFER] = EFI_LOCATE_HANDLE_BUFFER,
+                      [EFI_HANDLE_PROTOCOL] = EFI_HANDLE_PROTOCOL};
 
 struct efi_state efi_state = {.image = 77};
 

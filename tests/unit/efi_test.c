@@ -238,7 +238,7 @@ static int firmware(void **state)
     console[2] = KEY_EVENT;
     cr4 = frees = exits = key = registered = 0;
     for (u64 i = 0; i < 64; i++)
-        table[i] = FUNCTION(i * 8);
+        table[i] = FUNCTION(i);
     system_table[12] = (u64)table;
     system_table[11] = (u64)runtime;
     system_table[6] = (u64)console;
