@@ -23,14 +23,10 @@ static void say_triple_fault(const struct vcpu *vcpu)
 {
     say("the guest's CPU %u shut down by a triple fault at RIP %lx", vcpu->index,
         vmread(GUEST_RIP));
-    say("  cr0 %lx  cr3 %lx  cr4 %lx  efer %lx  cs %lx  ss %lx  rsp %lx  rflags %lx",
+    say("  cr0 %lx  cr3 %lx  cr4 %lx  efer %lx  cs %lx  ss %lx  cpl %u  rsp %lx  rflags %lx",
         vmread(GUEST_CR0), vmread(GUEST_CR3), vmread(GUEST_CR4), vmread(GUEST_IA32_EFER),
-        vmread(GUEST_CS_SELECTOR), vmread(GUEST_SS_SELECTOR), vmread(GUEST_RSP),
+        vmread(GUEST_CS_SELECTOR), vmread(GUEST_SS_SELECTOR), guest_cpl(), vmread(GUEST_RSP),
         vmread(GUEST_RFLAGS));
-    if (guest_protected_mode() && (vmread(GUEST_CS_SELECTOR) & 3) != guest_cpl())
-        say("  CS & 3 is not the CPL, as before the first far jump of protected mode: after an "
-            "exit "
-            "Bochs 2.7 takes the one for the other");
 }
 
 /* How the guest ended, and what that means for whoever started the run. */

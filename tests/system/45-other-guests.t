@@ -64,7 +64,7 @@ done
 
 # The emulator takes CS & 3 for the privilege level after an exit.
 boot --options exits=kvm --kernel "$B/fixtures/cs_rpl.bin"
-like '^RIGHT|^tally:   CS & 3 is not the CPL' 'CS & 3 before the first far jump: right, or the end says whose fault it is'
+like '^RIGHT|^explain: CS & 3 is not the CPL' 'CS & 3 before the first far jump: right, or the end says whose fault it is'
 
 if package syslinux-common; then
     grub disk linux16 boot <<'EOC'

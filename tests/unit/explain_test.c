@@ -261,6 +261,34 @@ static void names_are_the_manual_s(void **state)
     assert_string_equal(register_name(8), "R8");
 }
 
+static const char *of_triple_fault(u64 cr0, u64 cs, unsigned cpl, u64 rflags)
+{
+    char line[160];
+    size_t size;
+    free(sentences);
+    tell_to = open_memstream(&sentences, &size);
+    snprintf(
+        line, sizeof(line),
+        "tally:   cr0 %lx  cr3 1000  cr4 20  efer 0  cs %lx  ss 10  cpl %u  rsp ffff  rflags %lx",
+        cr0, cs, cpl, rflags);
+    explain_triple_fault(line);
+    fclose(tell_to);
+    return sentences;
+}
+
+/* What Bochs 2.7 makes of a guest between real and protected mode. */
+static void a_cs_that_is_not_the_cpl_is_named(void **state)
+{
+    (void)state;
+    assert_string_equal(of_triple_fault(0x10, 0xF003, 0, 2), "");      /* real mode */
+    assert_string_equal(of_triple_fault(0x11, 8, 0, 2), "");           /* as it should be */
+    assert_string_equal(of_triple_fault(0x11, 0x1B, 3, 2), "");        /* in ring 3, too */
+    assert_string_equal(of_triple_fault(0x11, 0x7C3, 0, 0x20002), ""); /* virtual-8086 */
+    assert_non_null(strstr(of_triple_fault(0x11, 0x7C3, 0, 2), "explain: CS & 3 is not the CPL"));
+    explain_triple_fault("tally:   cr0 11  cr3");
+    explain_triple_fault("");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +300,7 @@ int main(void)
         cmocka_unit_test(the_msr_is_named),
         cmocka_unit_test(capabilities_are_named),
         cmocka_unit_test(names_are_the_manual_s),
+        cmocka_unit_test(a_cs_that_is_not_the_cpl_is_named),
     };
     return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
 }

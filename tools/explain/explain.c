@@ -6,6 +6,7 @@
 #include "names.h"
 #include "tally.h"
 #include "x86/msr.h"
+#include "x86/registers.h"
 #include "x86/vmx.h"
 
 FILE *tell_to;
@@ -98,4 +99,17 @@ void explain_dump(const struct dump *dump)
     case DUMP_CAPS: explain_capabilities(&c, dump); return;
     }
     tell_values(dump);
+}
+
+void explain_triple_fault(const char *line)
+{
+    unsigned long cr0, cs, rflags;
+    unsigned cpl;
+    int read = sscanf(line,
+                      "tally:   cr0 %lx  cr3 %*x  cr4 %*x  efer %*x  cs %lx  ss %*x  cpl %u  "
+                      "rsp %*x  rflags %lx",
+                      &cr0, &cs, &cpl, &rflags);
+    if (read == 4 && (cr0 & CR0_PE) && !(rflags & RFLAGS_VM) && (cs & 3) != cpl)
+        tell("CS & 3 is not the CPL, as before the first far jump of protected mode: after an exit "
+             "Bochs 2.7 takes the one for the other");
 }

@@ -18,6 +18,9 @@ void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * capabilities, which of them Tally uses. */
 void explain_dump(const struct dump *dump);
 
+/* What a line of the console says of a triple fault, if it is one of Tally's with the registers. */
+void explain_triple_fault(const char *line);
+
 /* The last of these. */
 void explain_capabilities(const struct vmx_capabilities *c, const struct dump *dump);
 

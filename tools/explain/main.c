@@ -1,8 +1,8 @@
 /*
  * Usage: explain <console
  *
- * Passes the console of a run through, byte by byte and at once; after each dump of Tally's it says
- * in words what the dump says in numbers.
+ * Passes the console of a run through, byte by byte and at once; after each dump of Tally's, and
+ * the registers at a triple fault, it says in words what the numbers say.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -43,6 +43,7 @@ static void end_of_line(char *line, size_t length)
     bool returns = length && line[length - 1] == '\r';
     line[length - returns] = '\0';
     tell_end = returns ? "\r\n" : "\n";
+    explain_triple_fault(line);
     switch (dump_line(&dump, line)) {
     case DUMP_NONE:
     case DUMP_MORE: return;
