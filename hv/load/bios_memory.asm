@@ -3,13 +3,12 @@
 ; what follows the code. The registers are those that ACPI, 'INT 15H, E820H - Query System Address Map',
 ; and the BIOSes' common practice for the older functions give.
 
-global bios_memory_code
+global bios_memory_code, bios_memory_answers
 
 SMAP        equ 0x534D4150
 ENTRY_SIZE  equ 20
 NOT_THERE   equ 0x86
 CARRY       equ 1
-CODE_SIZE   equ 256                     ; with the answers it has room in the page
 ENABLED     equ 1                       ; the extended attribute of a range that counts
 
 %define AT(label) cs:label - bios_memory_code
@@ -110,7 +109,7 @@ not_there:
     pop bp
     iret
 
-times CODE_SIZE - ($ - bios_memory_code) db 0
-bios_memory_answers:
+bios_memory_answers:                    ; in the page
+times -(($ - bios_memory_code) / 257) nop ; an error if the code has more than CODE_MAX bytes
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -16,7 +16,7 @@
 #define BLOCK (64 * KIB)
 #define MOST_KIB_88 (63 * KIB) /* as BIOSes answer AH = 88h on larger machines */
 
-#define CODE_SIZE 256
+#define CODE_MAX 256
 #define ANSWERS_MAX 190 /* no BIOS has so many ranges */
 
 struct __attribute__((packed)) answers {
@@ -29,9 +29,9 @@ struct __attribute__((packed)) answers {
     } entry[ANSWERS_MAX];
 };
 
-_Static_assert(CODE_SIZE + sizeof(struct answers) <= PAGE_SIZE, "all has room in the page");
+_Static_assert(CODE_MAX + sizeof(struct answers) <= PAGE_SIZE, "all has room in the page");
 
-extern const u8 bios_memory_code[CODE_SIZE]; /* in bios_memory.asm */
+extern const u8 bios_memory_code[], bios_memory_answers[]; /* in bios_memory.asm: begin and end */
 
 static u32 bios_vector; /* of INT 15h, before the guest is in memory */
 
@@ -82,12 +82,13 @@ static void tell_memory_map(struct answers *answers, const struct memory_map *ma
 
 void bios_memory_hook(u64 page, const struct memory_map *guest_map)
 {
-    struct answers *answers = physical(page + CODE_SIZE);
+    size_t size = (size_t)(bios_memory_answers - bios_memory_code);
+    struct answers *answers = physical(page + size);
     u32 vector = (u32)(page / 16) << 16;
     u16 low_kib, kib = (u16)(page / KIB);
     if (!page || read_vector() != bios_vector)
         return;
-    memcpy(physical(page), bios_memory_code, CODE_SIZE);
+    memcpy(physical(page), bios_memory_code, size);
     answers->bios = bios_vector;
     tell_memory_map(answers, guest_map);
     memcpy(physical(VECTOR_15), &vector, sizeof(vector));

@@ -3,10 +3,9 @@
 ; nobody needs once the sector runs, writes the lines behind it that say what went wrong, and starts it in
 ; real mode with DL = drive.
 
-global boot_sector_code
+global boot_sector_code, boot_sector_lines
 
-STUB        equ 0x7E00                  ; these three as in disk.c
-CODE_SIZE   equ 192
+STUB        equ 0x7E00                  ; these two as in disk.c
 LINE_SIZE   equ 128
 SECTOR      equ 0x7C00
 SIGNATURE   equ 0xAA55
@@ -84,7 +83,6 @@ refuse:
     out dx, eax
     hlt
 
-times CODE_SIZE - ($ - boot_sector_code) db 0
-boot_sector_lines:
+boot_sector_lines:                      ; in memory
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -5,13 +5,12 @@
 #include "lib/string.h"
 
 #define STUB 0x7E00
-#define CODE_SIZE 192
 #define LINE_SIZE 128
 
 #define DISKS 0x475      /* in the BIOS data area: how many there are */
 #define FIRST_DRIVE 0x80 /* INT 13h's number of disk 0 */
 
-extern const u8 boot_sector_code[CODE_SIZE]; /* in boot_sector.asm */
+extern const u8 boot_sector_code[], boot_sector_lines[]; /* in boot_sector.asm: begin and end */
 
 /* INT 13h's number of the drive that Tally came from; that of no disk where nobody told. */
 static u32 own_drive(const struct boot_info *info)
@@ -26,9 +25,11 @@ static u32 next_disk(const struct boot_info *info)
     return own_drive(info) == FIRST_DRIVE ? 1 : 0;
 }
 
-static void write_lines(u32 disk)
+static void write_code(u32 disk)
 {
-    char *lines = physical(STUB + CODE_SIZE);
+    size_t size = (size_t)(boot_sector_lines - boot_sector_code);
+    char *lines = physical(STUB + size);
+    memcpy(physical(STUB), boot_sector_code, size);
     format_string(lines, LINE_SIZE, "\r\ntally: error: disk %u: the BIOS cannot read it\r\n", disk);
     format_string(
         lines + LINE_SIZE, LINE_SIZE,
@@ -55,8 +56,7 @@ const char *load_disk(const struct boot_info *info, struct memory_map *guest_map
     u64 page = bios_memory_reserve(info, guest_map, NULL, 0);
     if (!page)
         return "boot=: no room below 640 KiB for what the BIOS is to say about memory";
-    memcpy(physical(STUB), boot_sector_code, CODE_SIZE);
-    write_lines(disk);
+    write_code(disk);
     bios_memory_hook(page, guest_map);
     *start = (struct guest_start){.real_mode = true, .entry = STUB, .edx = FIRST_DRIVE + disk};
     return NULL;

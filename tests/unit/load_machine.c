@@ -6,8 +6,14 @@
 
 #include "arena.h"
 
-const u8 bios_memory_code[256];          /* hv/load/bios_memory.asm */
-const u8 boot_sector_code[192] = {0xFB}; /* hv/load/boot_sector.asm */
+/* In place of hv/load/bios_memory.asm and boot_sector.asm. */
+__asm__(".section .rodata\n\t"
+        ".globl bios_memory_code, bios_memory_answers, boot_sector_code, boot_sector_lines\n"
+        "bios_memory_code: .fill 256, 1, 0\n"
+        "bios_memory_answers:\n"
+        "boot_sector_code: .byte 0xFB\n\t.fill 191, 1, 0\n"
+        "boot_sector_lines: .byte 0\n\t"
+        ".previous");
 
 struct boot_info info, told;
 struct memory_map map;
