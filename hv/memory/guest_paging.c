@@ -48,30 +48,29 @@ struct walk {
     bool present, reserved;
 };
 
-static struct paging current_paging(u64 linear)
+static void read_paging(u64 linear, struct paging *p)
 {
-    struct paging p = {.cr0 = vmread(GUEST_CR0),
-                       .cr4 = vmread(GUEST_CR4),
-                       .efer = vmread(GUEST_IA32_EFER),
-                       .root = vmread(GUEST_CR3),
-                       .entry_size = 8,
-                       .index_bits = 9,
-                       .root_present = true};
-    if (p.efer & EFER_LMA) {
-        p.levels = p.cr4 & CR4_LA57 ? 5 : 4;
-        p.root &= BITS(51, 12);
-    } else if (p.cr4 & CR4_PAE) {
+    *p = (struct paging){.cr0 = vmread(GUEST_CR0),
+                         .cr4 = vmread(GUEST_CR4),
+                         .efer = vmread(GUEST_IA32_EFER),
+                         .root = vmread(GUEST_CR3),
+                         .entry_size = 8,
+                         .index_bits = 9,
+                         .root_present = true};
+    if (p->efer & EFER_LMA) {
+        p->levels = p->cr4 & CR4_LA57 ? 5 : 4;
+        p->root &= BITS(51, 12);
+    } else if (p->cr4 & CR4_PAE) {
         u64 pdpte = vmread(GUEST_PDPTE0 + 2 * ((linear >> 30) & 3));
-        p.levels = 2;
-        p.root = pdpte & BITS(51, 12);
-        p.root_present = pdpte & ENTRY_PRESENT;
+        p->levels = 2;
+        p->root = pdpte & BITS(51, 12);
+        p->root_present = pdpte & ENTRY_PRESENT;
     } else {
-        p.levels = 2;
-        p.entry_size = 4;
-        p.index_bits = 10;
-        p.root &= CR3_32BIT_TABLE;
+        p->levels = 2;
+        p->entry_size = 4;
+        p->index_bits = 10;
+        p->root &= CR3_32BIT_TABLE;
     }
-    return p;
 }
 
 /* Whether an entry at `level` (1: page table) maps a page and not another table. */
@@ -128,12 +127,12 @@ static u64 read_entry(u64 address, unsigned size)
     return size == 4 ? *(const volatile u32 *)memory : *(const volatile u64 *)memory;
 }
 
-static struct walk walk_tables(const struct paging *p, u64 linear)
+static void walk_tables(const struct paging *p, u64 linear, struct walk *w)
 {
-    struct walk w = {.user = true, .write = true};
+    *w = (struct walk){.user = true, .write = true};
     u64 table = p->root;
     if (!p->root_present)
-        return w;
+        return;
     for (unsigned level = p->levels;; level--) {
         unsigned shift = 12 + p->index_bits * (level - 1);
         u64 index = (linear >> shift) & (BIT(p->index_bits) - 1);
@@ -141,18 +140,18 @@ static struct walk walk_tables(const struct paging *p, u64 linear)
         u64 entry = read_entry(address, p->entry_size);
         bool page = maps_page(p, level, entry);
 
-        w.present = entry & ENTRY_PRESENT;
-        w.reserved = w.present && (entry & reserved_bits(p, level, page, shift));
-        if (!w.present || w.reserved)
-            return w;
-        w.step[w.steps++] = (struct step){address, entry};
-        w.user &= !!(entry & ENTRY_USER);
-        w.write &= !!(entry & ENTRY_WRITE);
-        w.no_execute |= p->entry_size == 8 && (entry & ENTRY_NO_EXECUTE);
+        w->present = entry & ENTRY_PRESENT;
+        w->reserved = w->present && (entry & reserved_bits(p, level, page, shift));
+        if (!w->present || w->reserved)
+            return;
+        w->step[w->steps++] = (struct step){address, entry};
+        w->user &= !!(entry & ENTRY_USER);
+        w->write &= !!(entry & ENTRY_WRITE);
+        w->no_execute |= p->entry_size == 8 && (entry & ENTRY_NO_EXECUTE);
         table = entry_address(p, page, shift, entry);
         if (page) {
-            w.physical = table | (linear & (BIT(shift) - 1));
-            return w;
+            w->physical = table | (linear & (BIT(shift) - 1));
+            return;
         }
     }
 }
@@ -240,17 +239,19 @@ static bool mark_walk(const struct paging *p, const struct walk *w, enum access 
 bool guest_translate(u64 linear, enum access access, unsigned cpl, u64 *physical,
                      struct guest_fault *fault)
 {
+    struct paging p;
+    struct walk w;
     for (unsigned tries = 1;; tries++) {
         if (!guest_canonical(linear)) {
             *fault = (struct guest_fault){.vector = VECTOR_GP};
             return false;
         }
-        struct paging p = current_paging(linear);
+        read_paging(linear, &p);
         if (!(p.cr0 & CR0_PG)) {
             *physical = linear;
             return true;
         }
-        struct walk w = walk_tables(&p, linear);
+        walk_tables(&p, linear, &w);
         if (!w.present)
             return page_fault(&p, linear, access, cpl, 0, fault);
         if (w.reserved)
