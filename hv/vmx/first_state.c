@@ -56,33 +56,32 @@ static void write_state(struct vcpu *vcpu, const struct found_state *state,
     atomic_store(&vcpu->presence, activity == ACTIVITY_ACTIVE ? RUNS : WAITS_FOR_SIPI);
 }
 
-/* Without paging, all segments but CS alike; what is not named is 0. */
-static struct found_state plain_state(u64 cr0, struct segment_state code, struct segment_state data)
+/* Without paging, all segments but CS alike, with the rights `flat` more; what is not named is 0.
+ */
+static __attribute__((noinline)) void plain_state(struct found_state *state, u64 cr0, u16 selector,
+                                                  u32 flat, u32 limit)
 {
-    return (struct found_state){
+    *state = (struct found_state){
         .cr0 = cr0,
         .dr7 = DR7_FIXED,
         .rflags = RFLAGS_FIXED,
         .gdtr.limit = 0xFFFF,
         .idtr.limit = 0xFFFF,
-        .segment = {data,
-                    code,
-                    data,
-                    data,
-                    data,
-                    data,
-                    {0, AR_LDT, 0xFFFF, 0},
-                    {0, AR_TSS_BUSY, 0xFFFF, 0}},
+        .segment[LDTR] = {0, AR_LDT, 0xFFFF, 0},
+        .segment[TR] = {0, AR_TSS_BUSY, 0xFFFF, 0},
     };
+    for (enum segment s = ES; s <= GS; s++)
+        state->segment[s] = (struct segment_state){selector, AR_DATA | flat, limit, 0};
+    state->segment[CS].access_rights = AR_CODE | flat;
 }
 
 void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start)
 {
     bool real = start->real_mode;
-    u32 flat = real ? 0 : AR_DB | AR_G, limit = real ? 0xFFFF : ~0u;
-    struct segment_state code = {start->code_selector, AR_CODE | flat, limit, 0};
-    struct segment_state data = {start->data_selector, AR_DATA | flat, limit, 0};
-    struct found_state state = plain_state(CR0_ET | (real ? 0 : CR0_PE), code, data);
+    struct found_state state;
+    plain_state(&state, CR0_ET | (real ? 0 : CR0_PE), start->data_selector, real ? 0 : AR_DB | AR_G,
+                real ? 0xFFFF : ~0u);
+    state.segment[CS].selector = start->code_selector;
     if (!real)
         state.gdtr = (struct descriptor_table_register){start->gdt_limit, start->gdt_base};
     state.rip = start->entry;
@@ -96,9 +95,10 @@ void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start)
 
 void vmcs_set_init_state(struct vcpu *vcpu)
 {
-    struct segment_state code = {0xF000, AR_CODE, 0xFFFF, 0xFFFF0000};
-    struct segment_state data = {0, AR_DATA, 0xFFFF, 0};
-    struct found_state state = plain_state(CR0_ET | (read_cr0() & (CR0_CD | CR0_NW)), code, data);
+    struct found_state state;
+    plain_state(&state, CR0_ET | (read_cr0() & (CR0_CD | CR0_NW)), 0, 0, 0xFFFF);
+    state.segment[CS].selector = 0xF000;
+    state.segment[CS].base = 0xFFFF0000;
     state.rip = 0xFFF0;
     state.gpr[RDX] = cpuid(1, 0).eax; /* the processor's signature */
     write_state(vcpu, &state, ACTIVITY_WAIT_FOR_SIPI);
