@@ -19,12 +19,12 @@ enum kind {
 
 /* A word that an option may have as its value. */
 struct choice {
-    const char *name; /* NULL: the list ends here */
+    char name[8]; /* empty: the list ends here */
     u32 value;
 };
 
 struct option {
-    const char *name;
+    char name[9];
     u8 kind;    /* enum kind */
     u16 offset; /* of the u32 in struct options */
     u32 max;
@@ -33,28 +33,28 @@ struct option {
 
 /* clang-format off */
 static const struct choice profiles[] = {
-    {"minimal", PROFILE_MINIMAL}, {"kvm", PROFILE_KVM}, {"all", PROFILE_ALL}, {0},
+    {"minimal", PROFILE_MINIMAL}, {"kvm", PROFILE_KVM}, {"all", PROFILE_ALL}, {"", 0},
 };
 static const struct choice reports[] = {
-    {"table", REPORT_TABLE}, {"json", REPORT_JSON}, {"none", 0}, {"percpu", REPORT_PER_CPU}, {0},
+    {"table", REPORT_TABLE}, {"json", REPORT_JSON}, {"none", 0}, {"percpu", REPORT_PER_CPU}, {"", 0},
 };
 static const struct choice policies[] = {
-    {"drop", MSR_DROP}, {"fault", MSR_FAULT}, {"open", MSR_OPEN}, {0},
+    {"drop", MSR_DROP}, {"fault", MSR_FAULT}, {"open", MSR_OPEN}, {"", 0},
 };
 static const struct choice sites[] = {
-    {"on", DEFAULT_SITES}, {"user", SITES_USER_RIPS}, {0},
+    {"on", DEFAULT_SITES}, {"user", SITES_USER_RIPS}, {"", 0},
 };
 static const struct choice traces[] = {
-    {"last", TRACE_LAST}, {0},
+    {"last", TRACE_LAST}, {"", 0},
 };
 static const struct choice marks[] = {
-    {"port80", MARK_POSTS}, {0},
+    {"port80", MARK_POSTS}, {"", 0},
 };
 static const struct choice boots[] = {
-    {"next", BOOT_NEXT}, {"disk:N", BOOT_DISK}, {0},
+    {"next", BOOT_NEXT}, {"disk:N", BOOT_DISK}, {"", 0},
 };
 static const struct choice yes_no[] = {
-    {"yes", true}, {"no", false}, {0},
+    {"yes", true}, {"no", false}, {"", 0},
 };
 
 static const struct option option_table[] = {
@@ -105,7 +105,7 @@ static const char *refuse_value(const struct option *option, struct word value)
     add_to_problem("%s=%.*s: valid are ", option->name, value.length, value.text);
     if (option->max)
         add_to_problem("0 to %u", option->max);
-    for (const struct choice *c = option->choices; c && c->name; c++)
+    for (const struct choice *c = option->choices; c && *c->name; c++)
         add_to_problem("%s%s", c == option->choices && !option->max ? "" : ", ", c->name);
     return problem;
 }
@@ -147,7 +147,7 @@ static bool word_fits(struct word word, const char *name, u32 *digit)
 static bool find_choice(const struct choice *choices, struct word word, u32 *value)
 {
     u32 digit;
-    for (const struct choice *c = choices; c && c->name; c++) {
+    for (const struct choice *c = choices; c && *c->name; c++) {
         if (!word_fits(word, c->name, &digit))
             continue;
         *value = c->value + digit;
