@@ -6,7 +6,8 @@ typedef enum exit_action exit_handler(struct vcpu *vcpu);
 
 /* For the rows whose exit may interrupt the delivery of an event: it is looked at first, and what
  * the handler does not merge with an exception of its own is delivered again. */
-static enum exit_action with_delivery(struct vcpu *vcpu, exit_handler *handle)
+static __attribute__((noinline)) enum exit_action with_delivery(struct vcpu *vcpu,
+                                                                exit_handler *handle)
 {
     u32 info = (u32)vmread(IDT_VECTORING_INFO);
     vcpu->vectoring = info & INTERRUPTION_VALID ? info : 0;
