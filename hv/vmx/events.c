@@ -81,15 +81,6 @@ static void block_nmis(void)
     vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) | BLOCKING_BY_NMI);
 }
 
-/* As on a CPU of its own: the interrupt is in service in the APIC, the NMI blocks others until
- * IRET, an instruction will execute again. */
-static RARELY void lose_interrupted_event(struct vcpu *vcpu)
-{
-    if (type_of(vcpu->vectoring) == TYPE_NMI)
-        block_nmis();
-    vcpu->vectoring = 0;
-}
-
 /* RF is 1 in a fault's image of RFLAGS; of a #DB the one who raises it knows.
  * SDM vol. 3, 'Instruction-Breakpoint Exception Condition'. */
 static enum exit_action inject_hardware_exception(struct vcpu *vcpu, enum exception_vector vector,
@@ -104,18 +95,27 @@ static enum exit_action inject_hardware_exception(struct vcpu *vcpu, enum except
     return EXIT_RETRY;
 }
 
-enum exit_action inject_exception(struct vcpu *vcpu, enum exception_vector vector, u32 error_code)
+/* During the delivery of another event, which is lost as on a CPU of its own: the interrupt is in
+ * service in the APIC, the NMI blocks others until IRET, an instruction will execute again. */
+static RARELY __attribute__((noinline)) enum exit_action
+inject_second(struct vcpu *vcpu, enum exception_vector vector, u32 error_code)
 {
-    enum outcome outcome = SECOND_ALONE;
-    if (unlikely(vcpu->vectoring)) {
-        outcome = outcome_of(vcpu->vectoring, vector);
-        lose_interrupted_event(vcpu);
-    }
-    switch (outcome) {
-    case SECOND_ALONE: return inject_hardware_exception(vcpu, vector, error_code);
-    case DOUBLE_FAULT: return inject_hardware_exception(vcpu, VECTOR_DF, 0);
-    default: vcpu->shut_down = true; return EXIT_STOP;
-    }
+    enum outcome outcome = outcome_of(vcpu->vectoring, vector);
+    if (type_of(vcpu->vectoring) == TYPE_NMI)
+        block_nmis();
+    vcpu->vectoring = 0;
+    vcpu->shut_down |= outcome == SHUTDOWN;
+    if (outcome == DOUBLE_FAULT)
+        vector = VECTOR_DF, error_code = 0;
+    return outcome == SHUTDOWN ? EXIT_STOP : inject_exception(vcpu, vector, error_code);
+}
+
+__attribute__((noinline)) enum exit_action
+inject_exception(struct vcpu *vcpu, enum exception_vector vector, u32 error_code)
+{
+    if (unlikely(vcpu->vectoring))
+        return inject_second(vcpu, vector, error_code);
+    return inject_hardware_exception(vcpu, vector, error_code);
 }
 
 RARELY enum exit_action inject_gp(struct vcpu *vcpu)
