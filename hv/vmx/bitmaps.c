@@ -2,16 +2,14 @@
 #include "features.h"
 #include "host/frames.h"
 
-#define MSR_WRITES (PAGE_SIZE / 2)
-
-static u8 *io_bitmap[2];
-static u8 *msr_bitmap;
+/* Of ports, two pages, and of MSRs. */
+static u8 *bitmaps;
+#define MSR_READS (2 * PAGE_SIZE)
+#define MSR_WRITES (MSR_READS + PAGE_SIZE / 2)
 
 void bitmaps_init(void)
 {
-    io_bitmap[0] = frame_alloc();
-    io_bitmap[1] = frame_alloc();
-    msr_bitmap = frame_alloc();
+    bitmaps = frames_alloc(3);
 }
 
 static void set_bit(u8 *bitmap, u32 bit)
@@ -21,24 +19,24 @@ static void set_bit(u8 *bitmap, u32 bit)
 
 void intercept_port(u16 port)
 {
-    set_bit(io_bitmap[port >> 15], port & 0x7FFF);
+    set_bit(bitmaps, port);
 }
 
 void intercept_msr(u32 msr, unsigned accesses)
 {
     u32 bit = msr < MSR_RANGE ? msr : msr - MSR_HIGH + MSR_RANGE;
     if (accesses & MSR_READ)
-        set_bit(msr_bitmap, bit);
+        set_bit(bitmaps + MSR_READS, bit);
     if (accesses & MSR_WRITE)
-        set_bit(msr_bitmap + MSR_WRITES, bit);
+        set_bit(bitmaps + MSR_WRITES, bit);
 }
 
 u64 io_bitmap_physical(unsigned half)
 {
-    return frame_physical(io_bitmap[half]);
+    return frame_physical(bitmaps + half * PAGE_SIZE);
 }
 
 u64 msr_bitmap_physical(void)
 {
-    return frame_physical(msr_bitmap);
+    return frame_physical(bitmaps + MSR_READS);
 }
