@@ -1,5 +1,6 @@
 #include "vmx/capabilities.h"
 
+#include "lib/string.h"
 #include "x86/msr.h"
 #include "x86/vmx.h"
 
@@ -52,12 +53,6 @@ void vmx_capabilities_read(struct vmx_capabilities *c, u64 (*read_msr)(u32 msr),
 
 const char *control_word_name(enum control_word word)
 {
-    static const char *const words[CONTROL_WORDS] = {
-        [WORD_PIN] = "pin-based",
-        [WORD_PROC] = "primary processor-based",
-        [WORD_PROC2] = "secondary processor-based",
-        [WORD_EXIT] = "VM-exit",
-        [WORD_ENTRY] = "VM-entry",
-    };
-    return words[word];
+    return nth_word(
+        "pin-based\0primary processor-based\0secondary processor-based\0VM-exit\0VM-entry", word);
 }
