@@ -33,7 +33,6 @@ static const struct { u32 leaf; u8 subleaf, reg; } words[CPUID_WORDS] = {
     [CPUID_80000008_EBX] = WORD(0x80000008, ANY_SUBLEAF, ebx),
 };
 
-
 /* Basic leaves that hold numbers, or words of those above; all others are zero, as on a CPU without. */
 #define KNOWN_LEAVES \
     (BITS(4, 0) | BIT(6) | BIT(7) | BITS(0xB, 9) | BIT(0xD) | BIT(0xF) | BIT(0x10) | BITS(0x18, 0x15) | \

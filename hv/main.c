@@ -150,7 +150,7 @@ static u64 find_own_memory(void)
     if (is_under_firmware())
         return efi_allocate(own.size, PAGE_2M);
     used[count++] = (struct memory_range){0, MIB, 0};
-    used[count++] = (struct memory_range){image_address(), image_size(), 0};
+    used[count++] = (struct memory_range){own_physical((void *)IMAGE_VIRTUAL), image_size(), 0};
     for (unsigned i = 0; i < info.module_count; i++)
         used[count++] = (struct memory_range){info.module[i].start, info.module[i].size, 0};
     return memory_map_find(&info.map, HIGHEST, own.size, PAGE_2M, MIB, 4 * GIB, used, count);

@@ -48,8 +48,9 @@ void observe_exit(struct vcpu *vcpu)
     if (vcpu->mark_waits)
         timeline_mark(vcpu->mark, now);
     vcpu->mark_waits = false;
-    if ((chores & CHORE_SAMPLE) && vcpu->presence == RUNS) /* kernels send a SIPI soon after INIT */
-        timeline_tick(now);
+    /* Asked at every exit; and kernels send a SIPI soon after INIT. */
+    if ((chores & CHORE_SAMPLE) && vcpu->presence == RUNS && unlikely(now >= timeline_due))
+        timeline_sample(now);
     if (chores & CHORE_SMI_BLOCKING)
         vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_SMI);
     if (chores & CHORE_REARM) {

@@ -71,7 +71,7 @@ void cpu_load_tables(struct cpu *cpu)
     const struct descriptor_table_register gdtr = {sizeof(cpu->gdt) - 1, (u64)cpu->gdt};
     lgdt(&gdtr);
     load_segments();
-    traps_load();
+    lidt(&trap_idtr);
     cpu->gdt[HOST_TASK / 8] &= ~GDT_TSS_BUSY; /* a CPU that was started again */
     ltr(HOST_TASK);
     wrmsr(IA32_GS_BASE, (u64)&cpu->vcpu); /* the NMI gate finds its vCPU here; see HOST_GS_BASE */

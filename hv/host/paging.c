@@ -27,11 +27,6 @@ void image_is_at(u64 base)
     moved_by = base - IMAGE_PHYSICAL;
 }
 
-u64 image_address(void)
-{
-    return IMAGE_PHYSICAL + moved_by;
-}
-
 u64 image_size(void)
 {
     return (u64)(image_end - image_start);

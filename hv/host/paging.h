@@ -26,8 +26,7 @@ void *map_screen(u64 address, u64 size);
 /* A loader has put the image elsewhere than at IMAGE_PHYSICAL. */
 void image_is_at(u64 base);
 
-/* Where the image is, and its size with its zeroed data, in bytes. */
-u64 image_address(void);
+/* The image's size with its zeroed data, in bytes. */
 u64 image_size(void);
 
 /*

@@ -59,11 +59,6 @@ void traps_init(void)
     set_gate(interrupt_idt, VECTOR_NMI, (u64)nmi_gate, IST_NMI);
 }
 
-void traps_load(void)
-{
-    lidt(&trap_idtr);
-}
-
 static void print_frame(const struct trap_frame *f)
 {
     static const char names[GPRS][4] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",

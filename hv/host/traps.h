@@ -20,9 +20,6 @@ bool note_machine_check(struct trap_frame *f);
 /* Where the IDT is. */
 extern const struct descriptor_table_register trap_idtr;
 
-/* LIDT on the CPU that runs this. */
-void traps_load(void);
-
 /* Reloads CS and the data segments after LGDT. */
 void load_segments(void);
 

@@ -14,13 +14,6 @@ void timeline_init(size_t size, u64 interval);
 /* Notes the sums over all vCPUs, if that is due. Any CPU may call it: one takes the sample. */
 void timeline_sample(u64 now);
 
-/* For every exit, so that it costs a comparison while no sample is due. */
-static inline void timeline_tick(u64 now)
-{
-    if (unlikely(now >= timeline_due))
-        timeline_sample(now);
-}
-
 /* One more mark is on its way: how many there have been, 0 while the time line is off. */
 u32 timeline_count_mark(void);
 

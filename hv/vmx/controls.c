@@ -25,9 +25,6 @@ struct profile_plan {
     u64 xss_exiting;
 };
 
-/* RDMSRLIST and WRMSRLIST are #UD in the guest while this is off. */
-#define PROC3_INSTRUCTIONS PROC3_ENABLE_MSRLIST
-
 /*
  * #DB and #AC are always intercepted: their delivery can raise the same exception again, for ever,
  * inside one instruction, and no interrupt would end it (XSA-156).
@@ -161,7 +158,7 @@ const char *controls_negotiate(const struct vmx_capabilities *c, enum tally_prof
     if (!(c->misc &
           VMX_MISC_ACTIVITY_HLT)) /* the handler of HLT could not put the guest to sleep */
         out->proc &= ~(u32)PROC_HLT_EXITING | c->word[WORD_PROC].forced;
-    out->proc3 = PROC3_INSTRUCTIONS & c->proc3;
+    out->proc3 = PROC3_ENABLE_MSRLIST & c->proc3; /* without it RDMSRLIST, WRMSRLIST are #UD */
     if (out->proc3)
         out->proc |= PROC_ACTIVATE_TERTIARY;
     if (out->proc2 & PROC2_ENABLE_XSAVES)

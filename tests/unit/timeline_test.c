@@ -43,8 +43,8 @@ static void printed(const char *expected)
 static void off_until_it_is_started(void **state)
 {
     (void)state;
-    timeline_tick(START);
-    timeline_tick(~0ull - 1);
+    timeline_sample(START);
+    timeline_sample(~0ull - 1);
     assert_int_equal(timeline_count_mark(), 0);
     timeline_end(START);
     printed("");
@@ -54,16 +54,16 @@ static void samples_keep_to_the_interval(void **state)
 {
     (void)state;
     boot_cpu.reason[EXIT_CPUID].count = 1;
-    timeline_tick(START + 5); /* the first exit */
-    timeline_tick(START + 999);
+    timeline_sample(START + 5); /* the first exit */
+    timeline_sample(START + 999);
     boot_cpu.reason[EXIT_CPUID].count = 300;
     other_cpu.reason[EXIT_CPUID].count = 40;
     other_cpu.reason[EXIT_HLT].count = 1ull << 40;
-    timeline_tick(START + 1700); /* late: the next is due at 2000 all the same */
-    timeline_tick(START + 1999);
+    timeline_sample(START + 1700); /* late: the next is due at 2000 all the same */
+    timeline_sample(START + 1999);
     other_cpu.reason[EXIT_REASONS].count = 1;
-    timeline_tick(START + 2000);
-    timeline_tick(START + 9000); /* nothing new */
+    timeline_sample(START + 2000);
+    timeline_sample(START + 9000); /* nothing new */
     printed("{\"sample\":0,\"tsc\":5,\"more\":{\"10\":1}}\n"
             "{\"sample\":1,\"tsc\":1700,\"more\":{\"10\":339,\"12\":1099511627776}}\n"
             "{\"sample\":2,\"tsc\":2000,\"more\":{\"86\":1}}\n"
@@ -74,7 +74,7 @@ static void printing_again_prints_the_same(void **state)
 {
     (void)state;
     boot_cpu.reason[EXIT_CPUID].count = 2;
-    timeline_tick(START);
+    timeline_sample(START);
     printed("{\"sample\":0,\"tsc\":0,\"more\":{\"10\":2}}\n");
     printed("{\"sample\":0,\"tsc\":0,\"more\":{\"10\":2}}\n");
 }
@@ -88,7 +88,7 @@ static void marks(void **state)
     assert_int_equal(timeline_count_mark(), 2);
     boot_cpu.reason[EXIT_CPUID].count = 7;
     timeline_mark("kernel", START + 10);
-    timeline_tick(START + 20);
+    timeline_sample(START + 20);
     timeline_mark(no_end, START + 30);
     timeline_mark("", START + 25); /* another CPU, another clock */
     timeline_mark("\"\\\n\xFF", START + 40);
@@ -113,7 +113,7 @@ static void a_full_buffer_keeps_the_beginning(void **state)
     timeline_init(1200 + sizeof(struct timeline_log), INTERVAL);
     for (; samples < 500; samples++) {
         boot_cpu.reason[EXIT_CPUID].count += 1000;
-        timeline_tick(START + samples * INTERVAL);
+        timeline_sample(START + samples * INTERVAL);
     }
     timeline_mark("late", START + 600000);
 
@@ -144,7 +144,7 @@ static void a_buffer_is_never_overrun(void **state)
         for (unsigned sample = 0; sample < 10; sample++) {
             for (unsigned i = 0; i < REASON_SLOTS; i++)
                 boot_cpu.reason[i].count += 1ull << 60;
-            timeline_tick(START + ((u64)sample << 60));
+            timeline_sample(START + ((u64)sample << 60));
             timeline_mark("sixteen letters!", START);
         }
         capture_start();
