@@ -17,7 +17,7 @@ typedef uint64_t u64;
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 /* In a file that is compiled for speed: this for size, it is not on the usual way of an exit. */
-#define RARELY __attribute__((cold))
+#define RARELY __attribute__((cold, noinline))
 
 #define KIB ((u64)1024)
 #define MIB (1024 * KIB)

@@ -111,25 +111,29 @@ static RARELY struct cpuid_result take_mark(struct vcpu *vcpu, const struct cpui
     return (struct cpuid_result){.eax = marks};
 }
 
-/* All that is not the plain answer from the cache. */
-static __attribute__((noinline)) enum exit_action slow_path(struct vcpu *vcpu, u64 key)
+/* Tally's own leaves. */
+static __attribute__((noinline)) enum exit_action give_own_leaf(struct vcpu *vcpu)
 {
     const u64 *gpr = vcpu->gpr;
     const struct cpuid_result in = {gpr[RAX], gpr[RBX], gpr[RCX], gpr[RDX]};
-    struct cpuid_result r;
+    if (in.eax == LEAF_WINDOW)
+        guest_memory_show_again(vcpu);
+    struct cpuid_result r = in.eax == LEAF_MARK ? take_mark(vcpu, &in) : statistics_leaf(&in);
+    return give_result(vcpu, &r);
+}
 
-    if (is_statistics_leaf(in.eax)) {
-        if (in.eax == LEAF_WINDOW)
-            guest_memory_show_again(vcpu);
-        r = in.eax == LEAF_MARK ? take_mark(vcpu, &in) : statistics_leaf(&in);
-        return give_result(vcpu, &r);
-    }
+/* All that is not the plain answer from the cache. */
+static __attribute__((noinline)) enum exit_action slow_path(struct vcpu *vcpu, u64 key)
+{
+    u32 leaf = (u32)key, subleaf = key >> 32;
+    if (is_statistics_leaf(leaf))
+        return give_own_leaf(vcpu);
     struct cpuid_entry *entry = cache_entry(&vcpu->cpuid_cache, key);
     if (entry->key != NOT_PLAIN(key) || entry->kind == CPUID_LIVE) {
-        entry->kind = guest_answer(&entry->result, vcpu, in.eax, in.ecx);
+        entry->kind = guest_answer(&entry->result, vcpu, leaf, subleaf);
         entry->key = entry->kind == CPUID_CONSTANT ? key : NOT_PLAIN(key);
     }
-    r = entry->result;
+    struct cpuid_result r = entry->result;
     follow_mode(&r, entry->kind);
     return give_result(vcpu, &r);
 }

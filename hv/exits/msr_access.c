@@ -80,7 +80,7 @@ static bool is_address(u64 value)
  * debug store it must not take, for a branch in Tally would be stored, to an address of the
  * guest's.
  */
-static RARELY bool write_debugctl(u64 value)
+static bool write_debugctl(u64 value)
 {
     u64 own;
     if ((value & DEBUGCTL_TRACES) || !rdmsr_safe(IA32_DEBUGCTL, &own) ||
@@ -93,7 +93,7 @@ static RARELY bool write_debugctl(u64 value)
 }
 
 /* LME cannot change with paging on, LMA never. SDM vol. 3, 'Extended Feature Enable Register'. */
-static RARELY bool write_efer(const struct vcpu *vcpu, u64 value)
+static bool write_efer(const struct vcpu *vcpu, u64 value)
 {
     u64 known = EFER_SCE | EFER_LME | EFER_LMA; /* Tally runs with all of them, and with NXE */
     known |= vcpu->misc_enable & MISC_ENABLE_XD_DISABLE ? 0 : EFER_NXE;
@@ -103,7 +103,7 @@ static RARELY bool write_efer(const struct vcpu *vcpu, u64 value)
 }
 
 /* Features come or go with it: CPUID's answers are asked for anew. */
-static RARELY bool write_features(struct vcpu *vcpu, u32 msr, u64 value)
+static bool write_features(struct vcpu *vcpu, u32 msr, u64 value)
 {
     if (!wrmsr_safe(msr, value))
         return false;
@@ -113,7 +113,7 @@ static RARELY bool write_features(struct vcpu *vcpu, u32 msr, u64 value)
 
 /* The page stays where Tally's page tables and EPT expect it; hardware judges the mode, and
  * CPUID.1:EDX[9] follows the enable bit. */
-static RARELY bool write_apic_base(struct vcpu *vcpu, u64 value)
+static bool write_apic_base(struct vcpu *vcpu, u64 value)
 {
     u64 flags = APIC_BASE_BSP | APIC_BASE_X2APIC | APIC_BASE_ENABLE;
     return !((value ^ rdmsr(IA32_APIC_BASE)) & ~flags) &&
@@ -133,7 +133,7 @@ static bool write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
     return true;
 }
 
-static RARELY bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
+static bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
 {
     if (!mtrr_write(&vcpu->mtrr, msr, value))
         return false;
@@ -142,7 +142,7 @@ static RARELY bool write_mtrr(struct vcpu *vcpu, u32 msr, u64 value)
 }
 
 /* Hardware keeps execute-disable and all leaves of CPUID, for Tally. */
-static RARELY bool write_misc_enable(struct vcpu *vcpu, u64 value)
+static bool write_misc_enable(struct vcpu *vcpu, u64 value)
 {
     u64 kept = MISC_ENABLE_MONITOR | MISC_ENABLE_UNAVAILABLE, own;
     if (!rdmsr_safe(IA32_MISC_ENABLE, &own) ||
@@ -157,17 +157,16 @@ static RARELY bool write_misc_enable(struct vcpu *vcpu, u64 value)
 
 /* Another bit makes locked accesses to uncacheable memory fault, in Tally too, where the guest
  * can switch caches off. */
-static RARELY bool write_test_ctrl(u64 value)
+static bool write_test_ctrl(u64 value)
 {
     u64 old;
     return rdmsr_safe(MSR_TEST_CTRL, &old) && !((value ^ old) & ~TEST_CTRL_SPLIT_LOCK) &&
            wrmsr_safe(MSR_TEST_CTRL, value);
 }
 
-bool msr_write(struct vcpu *vcpu, u32 msr, u64 value)
+static RARELY bool write_rarely(struct vcpu *vcpu, u32 msr, u64 value, enum msr_write_kind kind)
 {
-    switch ((enum msr_write_kind)msr_kind(msr).write) {
-    case WRITE_HARDWARE: return wrmsr_safe(msr, value);
+    switch (kind) {
     case WRITE_FAULT: return false;
     case WRITE_UNKNOWN: return write_unlisted(vcpu, msr, value, false);
     case WRITE_DANGEROUS: return write_unlisted(vcpu, msr, value, true);
@@ -181,12 +180,20 @@ bool msr_write(struct vcpu *vcpu, u32 msr, u64 value)
     case WRITE_TEST_CTRL: return write_test_ctrl(value);
     /* XRSTORS loads MSRs without an exit: those of processor trace write to physical memory. */
     case WRITE_XSS: return !(value & ~features_bits(FEATURES_XSS)) && wrmsr_safe(msr, value);
-    case WRITE_TSC: return write_tsc(vcpu, msr, value);
-    case WRITE_VMCS_32: return write_field(field_of(msr), (u32)value, true);
-    case WRITE_CANONICAL: return write_field(field_of(msr), value, is_address(value));
     case WRITE_PAT: return write_field(GUEST_IA32_PAT, value, is_legal_pat(value));
     case WRITE_DEBUGCTL: return write_debugctl(value);
-    case WRITE_EFER: return write_efer(vcpu, value);
+    default: return write_efer(vcpu, value);
     }
-    return false;
+}
+
+bool msr_write(struct vcpu *vcpu, u32 msr, u64 value)
+{
+    enum msr_write_kind kind = msr_kind(msr).write;
+    switch (kind) {
+    case WRITE_HARDWARE: return wrmsr_safe(msr, value);
+    case WRITE_TSC: return write_tsc(vcpu, msr, value);
+    case WRITE_VMCS_32: value = (u32)value; /* fall through - an address in any case */
+    case WRITE_CANONICAL: return write_field(field_of(msr), value, is_address(value));
+    default: return write_rarely(vcpu, msr, value, kind);
+    }
 }
