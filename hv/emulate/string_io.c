@@ -26,22 +26,22 @@ struct string_io {
     u64 step; /* added to the offset, modulo the address size */
 };
 
-static struct string_io decode_string_io(const struct vcpu *vcpu, u64 qualification, unsigned size)
+static void decode_string_io(struct string_io *s, const struct vcpu *vcpu, u64 qualification,
+                             unsigned size)
 {
     struct instruction instruction = guest_instruction();
-    struct string_io s = {.port = (u16)(qualification >> IO_PORT_SHIFT),
-                          .size = size,
-                          .address_size = instruction.address_size,
-                          .in = qualification & IO_IN,
-                          .repeated = qualification & IO_REP,
-                          .count = 1};
-    s.index = s.in ? RDI : RSI;
-    s.segment = s.in ? ES : instruction.segment >= 0 ? (enum segment)instruction.segment : DS;
-    s.offset = low_bytes(vcpu_gpr(vcpu, s.index), s.address_size);
-    s.step = vmread(GUEST_RFLAGS) & RFLAGS_DF ? -(u64)size : size;
-    if (s.repeated)
-        s.count = low_bytes(vcpu_gpr(vcpu, RCX), s.address_size);
-    return s;
+    *s = (struct string_io){.port = (u16)(qualification >> IO_PORT_SHIFT),
+                            .size = size,
+                            .address_size = instruction.address_size,
+                            .in = qualification & IO_IN,
+                            .repeated = qualification & IO_REP,
+                            .count = 1};
+    s->index = s->in ? RDI : RSI;
+    s->segment = s->in ? ES : instruction.segment >= 0 ? (enum segment)instruction.segment : DS;
+    s->offset = low_bytes(vcpu_gpr(vcpu, s->index), s->address_size);
+    s->step = vmread(GUEST_RFLAGS) & RFLAGS_DF ? -(u64)size : size;
+    if (s->repeated)
+        s->count = low_bytes(vcpu_gpr(vcpu, RCX), s->address_size);
 }
 
 static struct operand operand_of(const struct string_io *s, u64 elements)
@@ -147,28 +147,24 @@ static void store_progress(struct vcpu *vcpu, const struct string_io *s)
         vcpu_set_gpr(vcpu, RCX, merge_register(count, s->count, s->address_size));
 }
 
-static enum exit_action string_io(struct vcpu *vcpu, struct string_io *s)
+enum exit_action string_io_instruction(struct vcpu *vcpu, u64 qualification, unsigned size)
 {
+    struct string_io s;
+    decode_string_io(&s, vcpu, qualification, size);
     /* Traps of single steps and breakpoints come after every iteration. */
     bool debugged = (vmread(GUEST_RFLAGS) & RFLAGS_TF) || breakpoints_enabled();
     u64 most = debugged ? 1 : STRING_BATCH;
-    u64 end = s->count > most ? s->count - most : 0; /* of what is to be left */
+    u64 end = s.count > most ? s.count - most : 0; /* of what is to be left */
     enum element element = ELEMENT_DONE;
     struct guest_fault fault;
-    while (s->count > end && element == ELEMENT_DONE)
-        element = some_elements(s, s->count - end, &fault);
-    store_progress(vcpu, s);
+    while (s.count > end && element == ELEMENT_DONE)
+        element = some_elements(&s, s.count - end, &fault);
+    store_progress(vcpu, &s);
     if (element == ELEMENT_FAULT)
         return inject_fault(vcpu, &fault);
     if (element == ELEMENT_STOP)
         return EXIT_STOP;
-    if (!s->count)
+    if (!s.count)
         return EXIT_ADVANCE;
     return next_iteration();
-}
-
-enum exit_action string_io_instruction(struct vcpu *vcpu, u64 qualification, unsigned size)
-{
-    struct string_io s = decode_string_io(vcpu, qualification, size);
-    return string_io(vcpu, &s);
 }
