@@ -98,24 +98,23 @@ static bool check_links(const struct task_switch *s, struct guest_fault *fault)
 }
 
 /* The old task goes on after the instruction that left it, or at the one that was interrupted. */
-static struct task current_task(const struct vcpu *vcpu, const struct task_switch *s)
+static void current_task(struct task *task, const struct vcpu *vcpu, const struct task_switch *s)
 {
-    struct task task = {
+    *task = (struct task){
         .wide = s->old_wide,
         .eip = (u32)vmread(GUEST_RIP),
         .eflags = (u32)vmread(GUEST_RFLAGS),
     };
     if (by_instruction(s)) {
-        task.eip += (u32)vmread(VM_EXIT_INSTRUCTION_LENGTH);
-        task.eflags &= ~(u32)RFLAGS_RF;
+        task->eip += (u32)vmread(VM_EXIT_INSTRUCTION_LENGTH);
+        task->eflags &= ~(u32)RFLAGS_RF;
     }
     if (s->source == SOURCE_IRET)
-        task.eflags &= ~(u32)RFLAGS_NT;
+        task->eflags &= ~(u32)RFLAGS_NT;
     for (unsigned i = 0; i < TASK_GPRS; i++)
-        task.gpr[i] = (u32)vcpu_gpr(vcpu, i);
+        task->gpr[i] = (u32)vcpu_gpr(vcpu, i);
     for (enum segment i = ES; i <= GS; i++)
-        task.segment[i] = (u16)vmread(segment_selector(i));
-    return task;
+        task->segment[i] = (u16)vmread(segment_selector(i));
 }
 
 /* Saves the old task, and puts the busy bits and the link in order. */
@@ -123,7 +122,8 @@ static bool leave_old_task(const struct vcpu *vcpu, const struct task_switch *s,
                            struct guest_fault *fault)
 {
     u16 old_selector = (u16)vmread(GUEST_TR_SELECTOR);
-    struct task old = current_task(vcpu, s);
+    struct task old;
+    current_task(&old, vcpu, s);
     if (!is_nested(s) && !descriptor_change_type(old_selector, 0, TYPE_BUSY, fault))
         return false;
     if (s->source != SOURCE_IRET && !descriptor_change_type(s->selector, TYPE_BUSY, 0, fault))
