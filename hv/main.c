@@ -219,10 +219,10 @@ static void prepare_the_exits(void)
 static void start_counting(struct vcpu *boot)
 {
     stop_if(time_limit_set(boot, options.end, tsc_khz));
-    if (part_sizes[WINDOW_TIMELINE])
-        timeline_init(SAMPLE_BYTES, (u64)options.sample_ms * tsc_khz);
     run_facts->vcpus = vcpu_count; /* of those that were expected */
     run_facts->start_tsc = rdtsc();
+    if (part_sizes[WINDOW_TIMELINE])
+        timeline_init(SAMPLE_BYTES, (u64)options.sample_ms * tsc_khz);
 }
 
 static void set_first_state(struct vcpu *vcpu)

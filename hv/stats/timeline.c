@@ -21,10 +21,10 @@ void timeline_init(size_t size, u64 interval)
 {
     memset(&timeline, 0, sizeof(timeline));
     memset(timeline_log, 0, sizeof(*timeline_log));
-    timeline.next = timeline_log->record;
     timeline.end = (u8 *)timeline_log + size;
     timeline.interval = interval ? interval : 1;
     timeline_due = 0;
+    atomic_store(&timeline.next, timeline_log->record); /* others may have exits by now */
 }
 
 static void put_varint(u64 value)
@@ -43,7 +43,7 @@ static bool begin_record(u8 kind, u64 now)
             timeline_log->full_tsc = tsc;
         return false;
     }
-    if (tsc < timeline_log->last_tsc) /* the CPUs' TSCs may differ by a little */
+    if ((int64_t)(tsc - timeline_log->last_tsc) < 0) /* another TSC, or before the start */
         tsc = timeline_log->last_tsc;
     *timeline.next++ = kind;
     put_varint(tsc - timeline_log->last_tsc);

@@ -70,6 +70,18 @@ static void samples_keep_to_the_interval(void **state)
             "{\"sample\":3,\"tsc\":9000,\"more\":{}}\n");
 }
 
+/* Under a firmware the others are guests before the boot CPU is. */
+static void an_exit_before_the_start_is_at_the_start(void **state)
+{
+    (void)state;
+    other_cpu.reason[EXIT_CPUID].count = 1;
+    timeline_sample(START - 405);
+    boot_cpu.reason[EXIT_CPUID].count = 2;
+    timeline_sample(START + 1700);
+    printed("{\"sample\":0,\"tsc\":0,\"more\":{\"10\":1}}\n"
+            "{\"sample\":1,\"tsc\":1700,\"more\":{\"10\":2}}\n");
+}
+
 static void printing_again_prints_the_same(void **state)
 {
     (void)state;
@@ -160,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(off_until_it_is_started),
         cmocka_unit_test_setup(samples_keep_to_the_interval, begin),
+        cmocka_unit_test_setup(an_exit_before_the_start_is_at_the_start, begin),
         cmocka_unit_test_setup(printing_again_prints_the_same, begin),
         cmocka_unit_test_setup(marks, begin),
         cmocka_unit_test_setup(a_full_buffer_keeps_the_beginning, begin),
