@@ -46,6 +46,12 @@ runner 'a QCOW image' 'is no raw image' --guest disk --disk "$scratch/qcow"
 echo text >"$scratch/text"
 runner 'a text' 'is no disk image: 5 bytes' --guest disk --disk "$scratch/text"
 runner 'firmware' "unknown firmware 'coreboot'; valid: bios uefi" "${disk[@]}" --firmware coreboot
+# By the variables of make run, too: DISK= alone is a guest, FIRMWARE= is taken.
+variables() { env "$@" "$top/tools/run" --environment >"$console" 2>"$errors"; }
+variables DISK=none.img
+like '^run: .*none.img: no such file' 'DISK= is the guest' "$errors"
+variables DISK="$scratch/none" FIRMWARE=coreboot
+like "^run: .*unknown firmware 'coreboot'" 'FIRMWARE= is taken' "$errors"
 runner 'a kernel beside the disk' 'guest disk takes no kernel' "${disk[@]}" --kernel "$B/fixtures/elf.bin"
 
 done_testing
