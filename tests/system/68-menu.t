@@ -18,6 +18,14 @@ Booting \`Linux'" "$2: the menu comes twice"
     is "$(cksum <"$scratch/$1")" "$sum" "$2: the image is as it was, though GRUB has written to its disk"
 }
 
+# The lines for 40_custom as docs/your-pc.md has them, and the stick's menu: GRUB's shell can read both.
+sed -n '/^    search /,/^$/p' "$top/docs/your-pc.md" >"$scratch/40_custom"
+is "$(grep -c multiboot2 "$scratch/40_custom")" 2 'your-pc.md has two entries for a menu'
+for file in "$scratch/40_custom" "$top/tools/grub.cfg"; do
+    grub-script-check "$file" 2>"$errors"
+    ok $? "${file##*/}: GRUB can read it"
+done
+
 comes_back back bios poweroff power-off
 if [ -n "${DISK_PROFILES:-}" ] && [ -f /usr/share/ovmf/OVMF.fd ]; then comes_back backefi uefi reboot reset; fi
 
