@@ -18,21 +18,7 @@ _Static_assert(offsetof(struct vcpu, nmis) % 8 == 0 &&
 void offsets(void);
 void offsets(void)
 {
-    DEFINE(VCPU_rax, offsetof(struct vcpu, gpr[RAX]));
-    DEFINE(VCPU_rcx, offsetof(struct vcpu, gpr[RCX]));
-    DEFINE(VCPU_rdx, offsetof(struct vcpu, gpr[RDX]));
-    DEFINE(VCPU_rbx, offsetof(struct vcpu, gpr[RBX]));
-    DEFINE(VCPU_rbp, offsetof(struct vcpu, gpr[RBP]));
-    DEFINE(VCPU_rsi, offsetof(struct vcpu, gpr[RSI]));
-    DEFINE(VCPU_rdi, offsetof(struct vcpu, gpr[RDI]));
-    DEFINE(VCPU_r8, offsetof(struct vcpu, gpr[R8]));
-    DEFINE(VCPU_r9, offsetof(struct vcpu, gpr[R9]));
-    DEFINE(VCPU_r10, offsetof(struct vcpu, gpr[R10]));
-    DEFINE(VCPU_r11, offsetof(struct vcpu, gpr[R11]));
-    DEFINE(VCPU_r12, offsetof(struct vcpu, gpr[R12]));
-    DEFINE(VCPU_r13, offsetof(struct vcpu, gpr[R13]));
-    DEFINE(VCPU_r14, offsetof(struct vcpu, gpr[R14]));
-    DEFINE(VCPU_r15, offsetof(struct vcpu, gpr[R15]));
+    DEFINE(VCPU_GPRS, offsetof(struct vcpu, gpr));
     DEFINE(VCPU_EXIT_TSC, offsetof(struct vcpu, exit_tsc));
     DEFINE(VCPU_COUNTER, offsetof(struct vcpu, counter));
     DEFINE(VCPU_NMIS, offsetof(struct vcpu, nmis));

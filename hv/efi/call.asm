@@ -1,5 +1,4 @@
 ; Into the firmware and out again.
-%include "offsets.inc"
 %include "hv/host/registers.inc"
 
 extern efi_state, efi_cpus_come, efi_ap_main, cpus

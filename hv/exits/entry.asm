@@ -1,7 +1,6 @@
 ; VM entry and VM exit. HOST_RSP is the address of struct vcpu: after an exit RSP points at it, the
 ; registers are stored relative to it, and the handlers' stack grows down from it.
 %include "hv/host/registers.inc"
-%include "offsets.inc"
 
 extern dispatch_exit, observe_exit, take_nmis, vmx_instruction_failed
 

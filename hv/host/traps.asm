@@ -1,6 +1,5 @@
 ; Entries of the hypervisor's IDT. Everything runs on stacks of the interrupt-stack table.
 %include "hv/host/registers.inc"
-%include "offsets.inc"
 
 extern handle_trap, last_look, interrupt_idtr, trap_idtr
 
