@@ -228,7 +228,7 @@ static void start_counting(struct vcpu *boot)
 static void set_first_state(struct vcpu *vcpu)
 {
     if (found)
-        vmcs_set_found_state(vcpu, found);
+        vmcs_set_state(vcpu, found, ACTIVITY_ACTIVE);
     else
         vmcs_set_start_state(vcpu, &start);
 }

@@ -77,7 +77,7 @@ static void enter_other_cpu(struct cpu *cpu)
 static void enter_found_cpu(struct cpu *cpu, const struct found_state *state)
 {
     set_up_other_cpu(cpu);
-    vmcs_set_found_state(&cpu->vcpu, state);
+    vmcs_set_state(&cpu->vcpu, state, ACTIVITY_ACTIVE);
     vcpu_run(&cpu->vcpu);
 }
 

@@ -39,8 +39,8 @@ static void write_registers(const struct found_state *state)
     vmwrite(GUEST_RSP, state->rsp);
 }
 
-static void write_state(struct vcpu *vcpu, const struct found_state *state,
-                        enum activity_state activity)
+void vmcs_set_state(struct vcpu *vcpu, const struct found_state *state,
+                    enum activity_state activity)
 {
     bool long_mode = state->efer & EFER_LMA;
     write_registers(state);
@@ -90,7 +90,7 @@ void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start)
     state.gpr[RBX] = start->ebx;
     state.gpr[RSI] = start->esi;
     state.gpr[RDX] = start->edx;
-    write_state(vcpu, &state, ACTIVITY_ACTIVE);
+    vmcs_set_state(vcpu, &state, ACTIVITY_ACTIVE);
 }
 
 void vmcs_set_init_state(struct vcpu *vcpu)
@@ -101,10 +101,5 @@ void vmcs_set_init_state(struct vcpu *vcpu)
     state.segment[CS].base = 0xFFFF0000;
     state.rip = 0xFFF0;
     state.gpr[RDX] = cpuid(1, 0).eax; /* the processor's signature */
-    write_state(vcpu, &state, ACTIVITY_WAIT_FOR_SIPI);
-}
-
-void vmcs_set_found_state(struct vcpu *vcpu, const struct found_state *found)
-{
-    write_state(vcpu, found, ACTIVITY_ACTIVE);
+    vmcs_set_state(vcpu, &state, ACTIVITY_WAIT_FOR_SIPI);
 }

@@ -30,8 +30,9 @@ void vmcs_set_start_state(struct vcpu *vcpu, const struct guest_start *start);
 /* The state after INIT, waiting for a SIPI. SDM vol. 3, 'Processor State After Reset'. */
 void vmcs_set_init_state(struct vcpu *vcpu);
 
-/* The state of a CPU under a firmware. */
-void vmcs_set_found_state(struct vcpu *vcpu, const struct found_state *found);
+/* The state of a CPU under a firmware, or any other. */
+void vmcs_set_state(struct vcpu *vcpu, const struct found_state *state,
+                    enum activity_state activity);
 
 /* ---- time_limit.c: end=SECONDS, a run that ends by itself, whatever the guest does ---- */
 

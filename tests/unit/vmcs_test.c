@@ -188,7 +188,7 @@ static void guest_as_found(void **state)
     fake_machine(PROFILE_ALL);
     vmcs_set_init_state(&fake_vcpu);
     forget(rows, ARRAY_SIZE(rows));
-    vmcs_set_found_state(&fake_vcpu, &found);
+    vmcs_set_state(&fake_vcpu, &found, ACTIVITY_ACTIVE);
     check(rows, ARRAY_SIZE(rows));
     assert_true(fake_vcpu.controls.entry & ENTRY_IA32E_MODE_GUEST);
     assert_int_equal(fake_get(VM_ENTRY_CONTROLS), fake_vcpu.controls.entry);
