@@ -9,14 +9,10 @@ bool selector_fault(struct guest_fault *fault, u8 vector, u16 selector)
     return false;
 }
 
-static u64 table_base(u16 selector)
-{
-    return vmread(selector & SELECTOR_LDT ? GUEST_LDTR_BASE : GUEST_GDTR_BASE);
-}
-
 static u64 descriptor_address(u16 selector)
 {
-    u64 linear = table_base(selector) + (selector & ~7u);
+    u64 table = vmread(selector & SELECTOR_LDT ? GUEST_LDTR_BASE : GUEST_GDTR_BASE);
+    u64 linear = table + (selector & ~7u);
     return guest_long_mode() ? linear : (u32)linear;
 }
 

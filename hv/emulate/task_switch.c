@@ -26,11 +26,6 @@ struct task_switch {
     struct task task; /* the new one */
 };
 
-static enum interruption_type event_type(const struct task_switch *s)
-{
-    return (s->event & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT;
-}
-
 static bool is_nested(const struct task_switch *s)
 {
     return s->source == SOURCE_CALL || s->source == SOURCE_GATE;
@@ -39,13 +34,13 @@ static bool is_nested(const struct task_switch *s)
 /* An instruction made the switch: CALL, JMP, IRET, INT n, INT1, INT3, INTO. */
 static bool by_instruction(const struct task_switch *s)
 {
-    return s->source != SOURCE_GATE || event_type(s) >= TYPE_SOFTWARE_INTERRUPT;
+    return s->source != SOURCE_GATE || interruption_type(s->event) >= TYPE_SOFTWARE_INTERRUPT;
 }
 
 static bool by_external_event(const struct task_switch *s)
 {
-    return s->source == SOURCE_GATE && event_type(s) != TYPE_SOFTWARE_INTERRUPT &&
-           event_type(s) != TYPE_SOFTWARE_EXCEPTION;
+    return s->source == SOURCE_GATE && interruption_type(s->event) != TYPE_SOFTWARE_INTERRUPT &&
+           interruption_type(s->event) != TYPE_SOFTWARE_EXCEPTION;
 }
 
 /* A fault while an event was being delivered: after an exception it may become a double fault. The
@@ -159,7 +154,7 @@ static void set_blocking(const struct task_switch *s)
     u64 blocking = vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_SHADOW;
     if (s->source == SOURCE_IRET)
         blocking &= ~BLOCKING_BY_NMI;
-    if (s->event && event_type(s) == TYPE_NMI)
+    if (s->event && interruption_type(s->event) == TYPE_NMI)
         blocking |= BLOCKING_BY_NMI;
     vmwrite(GUEST_INTERRUPTIBILITY, blocking);
 }

@@ -41,7 +41,7 @@ static enum exit_action reflect_nmi(struct vcpu *vcpu)
 enum exit_action exit_exception_nmi(struct vcpu *vcpu)
 {
     u32 info = (u32)vmread(VM_EXIT_INTERRUPTION_INFO);
-    switch ((info & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT) {
+    switch (interruption_type(info)) {
     case TYPE_NMI: return reflect_nmi(vcpu);
     case TYPE_HARDWARE_EXCEPTION:
         if ((info & INTERRUPTION_VECTOR) != VECTOR_DF)

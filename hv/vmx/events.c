@@ -6,14 +6,10 @@
 #include "vmx/guest_state.h"
 #include "x86/instructions.h"
 
-static enum interruption_type type_of(u32 info)
-{
-    return (info & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT;
-}
-
 static bool is_software_event(u32 info)
 {
-    return type_of(info) >= TYPE_SOFTWARE_INTERRUPT && type_of(info) <= TYPE_SOFTWARE_EXCEPTION;
+    return interruption_type(info) >= TYPE_SOFTWARE_INTERRUPT &&
+           interruption_type(info) <= TYPE_SOFTWARE_EXCEPTION;
 }
 
 static bool entry_is_taken(void)
@@ -71,7 +67,7 @@ static RARELY enum outcome outcome_of(u32 first, enum exception_vector second)
         [PAGE_FAULT] = {SECOND_ALONE, DOUBLE_FAULT, DOUBLE_FAULT},
         [ABORT] = {SECOND_ALONE, SHUTDOWN, SHUTDOWN},
     };
-    if (type_of(first) != TYPE_HARDWARE_EXCEPTION || second == VECTOR_DF)
+    if (interruption_type(first) != TYPE_HARDWARE_EXCEPTION || second == VECTOR_DF)
         return SECOND_ALONE;
     return outcomes[class_of[first & 31]][class_of[second]];
 }
@@ -101,7 +97,7 @@ static RARELY __attribute__((noinline)) enum exit_action
 inject_second(struct vcpu *vcpu, enum exception_vector vector, u32 error_code)
 {
     enum outcome outcome = outcome_of(vcpu->vectoring, vector);
-    if (type_of(vcpu->vectoring) == TYPE_NMI)
+    if (interruption_type(vcpu->vectoring) == TYPE_NMI)
         block_nmis();
     vcpu->vectoring = 0;
     vcpu->shut_down |= outcome == SHUTDOWN;
@@ -133,7 +129,7 @@ RARELY void redeliver_event(struct vcpu *vcpu)
 {
     u32 info = vcpu->vectoring & ~(u32)INTERRUPTION_NMI_UNBLOCKING; /* undefined here */
     vcpu->vectoring = 0;
-    if (type_of(info) == TYPE_NMI) /* the delivery sets it again */
+    if (interruption_type(info) == TYPE_NMI) /* the delivery sets it again */
         vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_NMI);
     u32 error_code = info & INTERRUPTION_ERROR_CODE ? (u32)vmread(IDT_VECTORING_ERROR_CODE) : 0;
     u32 length = is_software_event(info) ? (u32)vmread(VM_EXIT_INSTRUCTION_LENGTH) : 0;

@@ -45,6 +45,11 @@ enum interruption_type {
     TYPE_OTHER_EVENT = 7,                   /* vector 0: pending MTF */
 };
 
+static inline enum interruption_type interruption_type(u32 info)
+{
+    return (info & INTERRUPTION_TYPE) >> INTERRUPTION_TYPE_SHIFT;
+}
+
 /* Interruptibility state */
 #define BLOCKING_BY_STI BIT(0)
 #define BLOCKING_BY_MOV_SS BIT(1)
