@@ -42,7 +42,7 @@ static bool is_news(u32 msr)
     return true;
 }
 
-bool write_unlisted(const struct vcpu *vcpu, u32 msr, u64 value, bool dangerous)
+RARELY bool write_unlisted(const struct vcpu *vcpu, u32 msr, u64 value, bool dangerous)
 {
     static const char *const ends[] = {"swallowed", "#GP", "let through"};
     enum msr_policy what = dangerous && policy == MSR_OPEN ? MSR_DROP : policy;
@@ -64,7 +64,7 @@ static bool kvm_passes(u32 msr)
            (msr >= IA32_FS_BASE && msr <= IA32_KERNEL_GS_BASE);
 }
 
-static void intercept_range(enum tally_profile profile, u32 first)
+static RARELY void intercept_range(enum tally_profile profile, u32 first)
 {
     for (u32 msr = first; msr < first + MSR_RANGE; msr++) {
         bool seen = profile == PROFILE_KVM && !kvm_passes(msr);
@@ -74,7 +74,7 @@ static void intercept_range(enum tally_profile profile, u32 first)
     }
 }
 
-void msr_init(enum tally_profile profile, enum msr_policy unknown)
+RARELY void msr_init(enum tally_profile profile, enum msr_policy unknown)
 {
     policy = unknown;
     if (profile == PROFILE_ALL)

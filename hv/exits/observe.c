@@ -8,7 +8,7 @@
 #include "vmx/guest_state.h"
 
 /* A code of power-on self tests; a loop of delays, which kernels make of the port, is one mark. */
-static void mark_post(const struct vcpu *vcpu, u64 now)
+static RARELY void mark_post(const struct vcpu *vcpu, u64 now)
 {
     static u32 last; /* and BIT(8), once there is one */
     u8 code = (u8)vcpu->gpr[RAX];
@@ -24,7 +24,7 @@ static void mark_post(const struct vcpu *vcpu, u64 now)
 }
 
 /* The first exits at addresses that only a kernel's own tables have, then in ring 3. */
-static void mark_phase(struct vcpu *vcpu, u64 now)
+static RARELY void mark_phase(struct vcpu *vcpu, u64 now)
 {
     static bool kernel;
     bool high = vmread(GUEST_RIP) >> 63;
