@@ -208,6 +208,8 @@ static void prepare_the_exits(void)
     features_need(controls.proc2, controls.proc3);
     bitmaps_init();
     msr_init(options.profile, options.msr);
+    if (options.profile != PROFILE_MINIMAL)
+        intercept_most_ports();
     power_watched_ports(intercept_port);
     serial_filter_watch(intercept_port);
     if (options.marks)

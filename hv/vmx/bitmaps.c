@@ -1,6 +1,9 @@
 #include "vmx/controls.h"
 #include "features.h"
 #include "host/frames.h"
+#include "lib/string.h"
+
+#define SMI_REQUEST 0xB2 /* Intel's chipsets: an OUT is an SMI */
 
 /* Of ports, two pages, and of MSRs. */
 static u8 *bitmaps;
@@ -20,6 +23,12 @@ static void set_bit(u8 *bitmap, u32 bit)
 void intercept_port(u16 port)
 {
     set_bit(bitmaps, port);
+}
+
+void intercept_most_ports(void)
+{
+    memset(bitmaps, 0xFF, MSR_READS);
+    bitmaps[SMI_REQUEST / 8] &= (u8) ~(1 << SMI_REQUEST % 8);
 }
 
 void intercept_msr(u32 msr, unsigned accesses)

@@ -40,6 +40,10 @@ void bitmaps_init(void);
 /* An access to `port` exits from now on. */
 void intercept_port(u16 port);
 
+/* So does one to any port but that of requests to the firmware's SMM handlers, some of which take
+ * what is in the registers of the CPU that asks: the guest's own OUT has to get there. */
+void intercept_most_ports(void);
+
 /* These accesses (a set of enum msr_access) to an MSR of the bitmap's two ranges exit from now on,
  * on all CPUs; those to other MSRs always do. SDM vol. 3, 'MSR-Bitmap Address'. */
 void intercept_msr(u32 msr, unsigned accesses);

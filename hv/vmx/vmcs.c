@@ -126,10 +126,8 @@ static void write_host_state(struct cpu *cpu)
 static void write_execution_control(struct vcpu *vcpu, u64 ept_pointer)
 {
     controls_write(&vcpu->controls);
-    if (vcpu->controls.proc & PROC_USE_IO_BITMAPS) {
-        vmwrite(IO_BITMAP_A, io_bitmap_physical(0));
-        vmwrite(IO_BITMAP_B, io_bitmap_physical(1));
-    }
+    vmwrite(IO_BITMAP_A, io_bitmap_physical(0));
+    vmwrite(IO_BITMAP_B, io_bitmap_physical(1));
     if (vcpu->controls.proc & PROC_USE_MSR_BITMAPS)
         vmwrite(MSR_BITMAP, msr_bitmap_physical());
     if (vcpu->controls.proc2 & PROC2_ENABLE_VPID)

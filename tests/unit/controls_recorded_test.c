@@ -120,14 +120,14 @@ static void words_of_a_profile(void **state)
 
     assert_null(negotiate(PROFILE_KVM, &c, &out));
     assert_int_equal(out.pin, 0x3F);
-    assert_int_equal(out.proc, 0xB5006DF2);
+    assert_int_equal(out.proc, 0xB6006DF2);
     assert_int_equal(out.proc2, 0x10EA);
     assert_int_equal(out.exit, 0x3F6FFF);
     assert_true(out.cr0_mask == ~CR0_TS);
     assert_true((out.cr4_mask & (CR4_PGE | CR4_VMXE | CR4_SMEP)) == (CR4_VMXE | CR4_SMEP));
 
     assert_null(negotiate(PROFILE_ALL, &c, &out));
-    assert_int_equal(out.proc, 0xE599FFF2);
+    assert_int_equal(out.proc, 0xE699FFF2);
     assert_int_equal(out.xss_exiting, 0); /* without XSAVES */
     assert_int_equal(out.proc2, 0x138EE | (u32)PROC2_ENABLE_VMFUNC);
     assert_int_equal(out.exception_bitmap, 0xFFFFFFFF);

@@ -437,6 +437,16 @@ static void watched_ports_exit(void **state)
     }
 }
 
+/* An SMM handler may look at the registers of the CPU whose OUT to B2H called it. */
+static void requests_to_smm_are_the_guests(void **state)
+{
+    (void)state;
+    bitmaps_init();
+    intercept_most_ports();
+    for (u32 port = 0; port <= 0xFFFF; port++)
+        assert_int_equal(is_set(io_bitmap_physical(port >> 15), port & 0x7FFF), port != 0xB2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
@@ -455,6 +465,7 @@ int main(void)
         TEST(the_tsc_takes_the_stamp_along),
         TEST(profiles_let_msrs_pass),
         TEST(watched_ports_exit),
+        TEST(requests_to_smm_are_the_guests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
