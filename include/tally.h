@@ -10,7 +10,6 @@
 enum exit_reason {
 #define EXIT_REASON(number, name, kind, delivery, handler) EXIT_##name = (number),
 #include "exit_reasons.def"
-#undef EXIT_REASON
     EXIT_REASONS /* how many rows the table has */
 };
 

@@ -10,6 +10,5 @@
 #define EXIT_REASON(number, name, kind, delivery, handler)                                         \
     enum exit_action exit_##handler(struct vcpu *vcpu);
 #include "exit_reasons.def"
-#undef EXIT_REASON
 
 #endif

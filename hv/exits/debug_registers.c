@@ -1,7 +1,6 @@
 /* MOV to and from debug registers (exit 29). SDM vol. 3, 'Debug Registers'. */
 #include "emulate/handlers.h"
 #include "vmx/advance.h"
-#include "x86/instructions.h"
 
 #define QUALIFICATION_REGISTER 7u
 #define QUALIFICATION_FROM BIT(4)

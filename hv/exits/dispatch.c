@@ -26,7 +26,6 @@ static __attribute__((noinline)) enum exit_action with_delivery(struct vcpu *vcp
     }
 #define EXIT_REASON(number, name, kind, delivery, handler) DELIVERY_##delivery(handler)
 #include "exit_reasons.def"
-#undef EXIT_REASON
 
 #define ROW_ENTRY_FAILED REASON_SLOTS /* whatever the reason: the guest did not run */
 
@@ -35,7 +34,6 @@ static __attribute__((noinline)) enum exit_action with_delivery(struct vcpu *vcp
 static exit_handler *const handlers[] = {
 #define EXIT_REASON(number, name, kind, delivery, handler) [number] = FUNCTION_##delivery(handler),
 #include "exit_reasons.def"
-#undef EXIT_REASON
     [EXIT_REASONS] = exit_undefined,
     [ROW_ENTRY_FAILED] = exit_entry_failure,
 };

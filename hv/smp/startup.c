@@ -8,7 +8,6 @@
 #include "vmx/events.h"
 #include "vmx/invalidate.h"
 #include "smp/kick.h"
-#include "x86/instructions.h"
 #include "smp/stale_init.h"
 #include "vmx/vmcs.h"
 #include "lib/atomic.h"

@@ -64,14 +64,12 @@ enum kind { FAULT, TRAP, ASYNC, ENTRY, NONE };
 static const u8 kinds[] = {
 #define EXIT_REASON(number, name, kind, delivery, handler) [number] = kind,
 #include "exit_reasons.def"
-#undef EXIT_REASON
 };
 
 /* A pointer to each would be half as long as the name. */
 static const char names[] =
 #define EXIT_REASON(number, name, kind, delivery, handler) #name "\0"
 #include "exit_reasons.def"
-#undef EXIT_REASON
     "UNDEFINED";
 
 const char *reason_name(unsigned reason)

@@ -8,7 +8,6 @@
 #include "tally.h"
 #include "vmx/capabilities.h"
 #include "vcpu.h"
-#include "x86/registers.h"
 
 /*
  * Fills `out`. Returns NULL, or one line that names by its SDM name the first control that Tally

@@ -142,7 +142,6 @@ static void names_come_from_the_table(void **state)
 #define EXIT_REASON(number, name, kind, delivery, handler)                                         \
     assert_string_equal(reason_name(number), #name);
 #include "exit_reasons.def"
-#undef EXIT_REASON
 }
 
 int main(void)

@@ -15,7 +15,6 @@ bool is_kind(unsigned kind)
     static const u8 kinds[EXIT_REASONS] = {
 #define EXIT_REASON(number, name, kind, delivery, handler) [number] = kind,
 #include "exit_reasons.def"
-#undef EXIT_REASON
     };
     return kinds[reason] == kind;
 }
@@ -25,7 +24,6 @@ bool may_interrupt_delivery(void)
     static const bool delivery[EXIT_REASONS] = {
 #define EXIT_REASON(number, name, kind, delivery, handler) [number] = delivery,
 #include "exit_reasons.def"
-#undef EXIT_REASON
     };
     return delivery[reason] || reason == EXIT_TASK_SWITCH;
 }

@@ -37,7 +37,6 @@ static bool is_defined(u32 n)
 #define NONE 0
 #define EXIT_REASON(number, name, kind, delivery, handler) [number] = kind,
 #include "exit_reasons.def"
-#undef EXIT_REASON
 #undef FAULT
 #undef TRAP
 #undef ASYNC
