@@ -19,7 +19,8 @@ ok $? "a directory NAME.d in the build directory does no harm" || note "$(tail "
 
 rm -f "$scratch/gcc/tally.debug"
 make -s -C "$top" B="$scratch/gcc" CC=gcc CROSS_COMPILE= TARGET_LD='ld --print-gc-sections' tally >"$console" 2>&1
-is "$(sed -n "s/.*unused section '.text.\([a-z].*\)' in file.*/\1/p" "$console")" '' 'no function of Tally is unused'
+# gcc has moves for all copies, clang calls functions for some.
+is "$(sed -n "s/.*unused section '.text.\([a-z].*\)' in file.*/\1/p" "$console" | grep -vxE 'memcpy|memset')" '' 'no function of Tally is unused'
 
 # header FILE MAGIC - a multiboot header stands in the first 8 KiB, aligned
 header() { od -An -v -tx4 -w4 -N 8192 "$1" | grep -qx " $2"; }
