@@ -45,7 +45,7 @@ scratch_directory() {
 }
 
 # find_bochs - $bochs: the program that BOCHS names, or the installed one; $bochs_share: the folder of its ROMs;
-# $bochs_vga: the VGA's
+# $bochs_vga: the VGA's; $bochs_start: how it is started, in the folder of its settings, in its debugger
 find_bochs() {
     bochs=${BOCHS:-$(command -v bochs-bin || command -v bochs || true)}
     [ -n "$bochs" ] || fail "Bochs is missing; tools/deps run installs it"
@@ -57,6 +57,8 @@ find_bochs() {
     need_file "$bochs_share/BIOS-bochs-latest"
     need_file "$bochs_vga"
     bochs_share=$(realpath "$bochs_share") bochs_vga=$(realpath "$bochs_vga")
+    bochs_start=("$bochs" -q -f bochsrc -rc debugger)
+    ! "$bochs" --help 2>&1 | grep -q '^ *-debugger ' || bochs_start+=(-debugger)    # since 3.0 not by itself
 }
 
 # Bochs' screen for RFB listens on a port. Of two that bind the same one before either listens, one dies: so they start one
