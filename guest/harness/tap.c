@@ -97,6 +97,11 @@ void count_skip(const char *why, const char *format, ...)
     RESULT(true, "count: ", why);
 }
 
+void tally_skip(const char *why, const char *format, ...)
+{
+    RESULT(true, "tally: ", why);
+}
+
 void note(const char *format, ...)
 {
     __builtin_va_list arguments;

@@ -21,6 +21,7 @@ bool count_ok(bool passed, const char *format, ...) __attribute__((format(printf
 bool tally_ok(bool passed, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void skip(const char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void count_skip(const char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tally_skip(const char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A line of explanation, `# …`. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -49,6 +49,9 @@ extern u32 smp_count;
 
 /* Starts all other CPUs at once; the first time, counts them. False if one is missing. */
 bool smp_start_all(void);
+/* Whether a SIPI to all starts only one CPU in this emulator (docs/newer-bochs.md); starts then
+ * have more of them. */
+bool smp_one_a_sipi(void);
 /* Stops one and starts it again. False if it does not come. */
 bool smp_start_one(struct cpu *cpu);
 /* As the CPU that started last was found. */

@@ -32,7 +32,10 @@ static void end(void)
 static void test_all(void)
 {
     ok(smp_found_after_init(), "a CPU starts in real mode as after a reset");
-    tally_ok(!under_tally() || smp_count == cpuid(LEAF_INFO, 0).ebx, "all CPUs of Tally's");
+    if (smp_one_a_sipi())
+        tally_skip("the emulator's SIPI to all starts one CPU", "all CPUs of Tally's");
+    else
+        tally_ok(!under_tally() || smp_count == cpuid(LEAF_INFO, 0).ebx, "all CPUs of Tally's");
     smp_test_sipi_to_running_cpu();
     smp_test_calls();
     smp_test_sleepers();
