@@ -171,11 +171,13 @@ static void print_short_row(unsigned reason)
 
 void report_print_short(unsigned lines)
 {
-    if (!run_facts->report || lines < 4)
+    if (!run_facts->report)
         return;
     take_snapshot(&whole, 0, run_facts->vcpus);
-    unsigned rows = whole.rows < lines - 3 ? whole.rows : lines - 3;
     print_totals();
+    if (lines < 4)
+        return;
+    unsigned rows = whole.rows < lines - 3 ? whole.rows : lines - 3;
     say("  reason                             count  count%%  cycles%%       avg");
     for (unsigned row = 0; row < rows; row++)
         print_short_row(whole.order[row]);

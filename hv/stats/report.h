@@ -11,8 +11,8 @@ enum report_format { REPORT_TABLE = 1, REPORT_JSON = 2, REPORT_PER_CPU = 4 };
  * lines before the last; NULL: nothing. */
 void report_print(u64 tsc, void (*more)(void));
 
-/* The most frequent reasons, in at most so many lines of at most 80 letters; nothing for
- * stats=none, or in fewer than 4. */
+/* The sums and the most frequent reasons, in at most so many lines of at most 80 letters, the sums
+ * alone in fewer than 4; nothing for stats=none. */
 void report_print_short(unsigned lines);
 
 /* Whether `leaf` is one of Tally's own statistics leaves, 0x4FFFFF00 to 0x4FFFFFFF. */

@@ -180,7 +180,8 @@ static void a_short_one_fits_a_screen(void **state)
     assert_non_null(strstr(captured_line(2), " 39 MONITOR "));
     assert_non_null(strstr(captured_line(17), "less frequent"));
     report_print_short(3);
-    assert_null(captured_line(18));
+    assert_non_null(strstr(captured_line(18), "exits "));
+    assert_null(captured_line(19));
 }
 
 static void formats_are_as_asked(void **state)
