@@ -132,6 +132,10 @@ for way in interrupted:130 late:124; do
     like '^tally:  *30 IO_INSTRUCTION ' "status ${way#*:}: and the report"
     like '^{"tally":"end","exits":' "status ${way#*:}: the whole of it"
 done
+PLATFORM=bochs OPTIONS=exits=kvm running 'TAP version' --environment --log "$scratch/shown.log"
+kill -INT -- "-$run"
+wait "$run"
+like '^tally:  *30 IO_INSTRUCTION ' 'Ctrl-C where passed tests are hidden: and the report'
 "$top/tools/mkiso" -o "$scratch/echo.iso" -k "$kernel echo"
 boot --iso "$scratch/echo.iso" --timeout 4
 is "$status" 124 'no counters yet'
