@@ -56,8 +56,8 @@ like($out[9], qr/^status 0$/m, 'a mark is set');
 like($log, qr/^\{"mark":"here",/m, '... and in the report');
 
 # On this machine, where there is no Tally: a bare boot's time is compared with that of one under it.
-my $build = $ENV{B} // 'build';
-like(`$build/linux/root/usr/bin/tally mark -t here 2>&1`, qr/^tsc [1-9]\d*$/m, 'mark -t tells the TSC without Tally, too');
+my $tally = join '/', $ENV{B} // 'build', qw(linux root usr bin tally);
+like(`$tally mark -t here 2>&1`, qr/^tsc [1-9]\d*$/m, 'mark -t tells the TSC without Tally, too');
 
 # One screen a key, and one more at the end: by cycles, details, sites, reasons; vCPU 0, vCPU 1, all; after the pause; q.
 my @screens = split /tally: exits/, $out[10];
